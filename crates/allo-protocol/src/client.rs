@@ -1,0 +1,87 @@
+//! What a client says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{IceCandidate, InstanceId, LinkId, ParticipantId, ParticipantKey, SessionDescription};
+
+/// A message from a client to the server.
+///
+/// None says who it is from: the server knows that from the connection. Unknown types and unknown fields are
+/// refused, so that a misspelt field is noticed by whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum ClientMessage {
+    /// Opens the conversation. Always the first message; answered with `welcome`.
+    Hello {
+        /// The version of the protocol that the client speaks.
+        protocol_version: u32,
+        /// The client's own name and version, for the operator's eyes: at most 64 bytes.
+        client: String,
+    },
+    /// Enters a room, or comes back to it. Answered with `snapshot`. Saying it again changes nothing.
+    Join {
+        /// The room. The server normalises it; the snapshot says the name in use.
+        room: String,
+        /// The name to show to the others. The server normalises it.
+        display_name: String,
+        /// Who this is, for the server alone.
+        participant_key: ParticipantKey,
+        /// Which run of the client program this is.
+        instance: InstanceId,
+        /// Whether a microphone is being sent and is not muted.
+        mic: bool,
+        /// Whether a camera is being sent.
+        cam: bool,
+    },
+    /// Says what changed about oneself. A field left out stays as it was.
+    UpdateSelf {
+        /// The new name to show.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        display_name: Option<String>,
+        /// Whether a microphone is being sent and is not muted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mic: Option<bool>,
+        /// Whether a camera is being sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cam: Option<bool>,
+    },
+    /// Gives an offer or an answer to one peer.
+    SessionDescription {
+        /// The peer it is for.
+        to: ParticipantId,
+        /// The link it is about.
+        link: LinkId,
+        /// The description.
+        description: SessionDescription,
+    },
+    /// Gives an ICE candidate to one peer.
+    IceCandidate {
+        /// The peer it is for.
+        to: ParticipantId,
+        /// The link it is about.
+        link: LinkId,
+        /// The candidate.
+        candidate: IceCandidate,
+    },
+    /// Asks for a fresh link because this one cannot be mended. Both ends are greeted with the new one.
+    RenewLink {
+        /// The peer at the other end.
+        to: ParticipantId,
+        /// The link to replace. Nothing happens when it is no longer the current one.
+        link: LinkId,
+    },
+    /// Says that media still arrives from a participant who is `reconnecting`, so that they are not taken for lost.
+    Vouch {
+        /// The participant whose media arrives.
+        peer: ParticipantId,
+    },
+    /// Asks for the whole state again, after a gap in the versions.
+    RequestSnapshot {},
+    /// Leaves the room at once. The server closes the connection with code 1000.
+    Leave {},
+    /// Asks the server whether it is there; answered with `pong`.
+    Ping {},
+    /// Answers the server's `ping`.
+    Pong {},
+}

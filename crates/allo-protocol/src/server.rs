@@ -1,0 +1,179 @@
+//! What the server says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ErrorCode, IceCandidate, IceServer, LinkId, ParticipantId, SessionDescription};
+
+/// A message from the server to a client.
+///
+/// Clients ignore types and fields that they do not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ServerMessage {
+    /// Answers `hello`.
+    Welcome {
+        /// The version of the protocol that the server speaks.
+        protocol_version: u32,
+        /// The server's name and version.
+        server: String,
+        /// What the server allows.
+        limits: Limits,
+        /// The ICE servers to use, from the operator's configuration.
+        ice_servers: Vec<IceServer>,
+        /// What the server can do beyond this version of the protocol.
+        features: Features,
+    },
+    /// Tells the whole state of the room: the answer to `join` and to `requestSnapshot`.
+    Snapshot {
+        /// The version of the room that this is.
+        version: u32,
+        /// The room's name, as the server writes it.
+        room: String,
+        /// Which of the participants the receiver is.
+        you: ParticipantId,
+        /// Everyone in the room, the receiver among them, in the order of their arrival.
+        participants: Vec<Participant>,
+    },
+    /// Tells that someone came in.
+    ParticipantJoined {
+        /// The version of the room after this change.
+        version: u32,
+        /// The newcomer.
+        participant: Participant,
+    },
+    /// Tells that something about someone changed.
+    ParticipantUpdated {
+        /// The version of the room after this change.
+        version: u32,
+        /// The participant, whole.
+        participant: Participant,
+    },
+    /// Tells that someone is gone.
+    ParticipantLeft {
+        /// The version of the room after this change.
+        version: u32,
+        /// Who it was.
+        participant: ParticipantId,
+        /// Why they are gone.
+        reason: LeaveReason,
+    },
+    /// Tells of the link to a peer: to make it when it is new, to mend it when it is known.
+    ///
+    /// It is said again when messages about the link may have been lost; then whatever is still unanswered is to be
+    /// sent again.
+    Greet {
+        /// The other end.
+        peer: ParticipantId,
+        /// The link's number. A number not seen before replaces the link to that peer.
+        link: LinkId,
+        /// Whether the receiver is the polite side: the one that gives way when two offers cross.
+        polite: bool,
+    },
+    /// Brings an offer or an answer from a peer.
+    SessionDescription {
+        /// Who sent it; the server vouches for that.
+        from: ParticipantId,
+        /// The link it is about.
+        link: LinkId,
+        /// The description.
+        description: SessionDescription,
+    },
+    /// Brings an ICE candidate from a peer.
+    IceCandidate {
+        /// Who sent it; the server vouches for that.
+        from: ParticipantId,
+        /// The link it is about.
+        link: LinkId,
+        /// The candidate.
+        candidate: IceCandidate,
+    },
+    /// Tells what went wrong.
+    Error {
+        /// What it was, for programs. Codes keep their names for ever.
+        code: ErrorCode,
+        /// What it was, in English, for people.
+        text: String,
+        /// Whether the server closes the connection now.
+        fatal: bool,
+    },
+    /// Asks the client whether it is there; to be answered with `pong`.
+    Ping {},
+    /// Answers the client's `ping`.
+    Pong {},
+}
+
+/// A participant, as the others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    /// Their identifier in this room.
+    pub id: ParticipantId,
+    /// The name to show; unique in the room.
+    pub display_name: String,
+    /// Whether their microphone is on.
+    pub mic: bool,
+    /// Whether their camera is on.
+    pub cam: bool,
+    /// Whether their signaling is there.
+    pub connection: Connection,
+}
+
+/// The state of a participant's signaling connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum Connection {
+    /// It is there.
+    Online,
+    /// It is away. Media may well go on; the participant is kept for a while.
+    Reconnecting,
+}
+
+/// Why a participant is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum LeaveReason {
+    /// They left, or closed the page.
+    Left,
+    /// They were not heard of for too long.
+    Lost,
+}
+
+/// What the server allows. Beyond each, the answer is in `docs/protocol.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// The longest message, in bytes.
+    pub message_bytes: u32,
+    /// Messages a second that a connection may send for long.
+    pub messages_per_second: u32,
+    /// Messages that it may send at once.
+    pub message_burst: u32,
+    /// The longest display name, in grapheme clusters.
+    pub display_name_graphemes: u32,
+    /// The longest room name, in bytes of UTF-8.
+    pub room_name_bytes: u32,
+    /// Participants in one room.
+    pub participants_per_room: u32,
+    /// The time to say `hello` and `join` in, in milliseconds.
+    pub join_timeout_ms: u32,
+    /// The time between two pings of the server, in milliseconds.
+    pub ping_interval_ms: u32,
+    /// Pings left unanswered before the connection is closed.
+    pub missed_pongs: u32,
+    /// How long a participant without signaling is kept, in milliseconds, counted from the last sign of life.
+    pub lease_ms: u32,
+}
+
+/// What the server can do beyond the base protocol. All are off when absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct Features {
+    /// Participants connect to each other directly.
+    pub mesh: bool,
+}
