@@ -1,0 +1,17 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+
+/** Where a contributor's own `allo` listens. Its certificate is its own, hence `secure: false`. */
+const SERVER = { target: "https://localhost:8443", secure: false, changeOrigin: true } as const;
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    target: "es2022",
+    // The server's policy allows no data: address, and the polyfill would be an inline script.
+    assetsInlineLimit: 0,
+    modulePreload: false,
+    sourcemap: false,
+  },
+  server: { proxy: { "/ws": { ...SERVER, ws: true }, "/config.json": SERVER } },
+});
