@@ -71,9 +71,9 @@ pub enum ClientMessage {
         /// The link to replace. Nothing happens when it is no longer the current one.
         link: LinkId,
     },
-    /// Says that media still arrives from a participant who is `reconnecting`, so that they are not taken for lost.
+    /// Says that the link to a participant who is `reconnecting` is alive, so that they are not taken for lost.
     Vouch {
-        /// The participant whose media arrives.
+        /// The participant at the other end of that link.
         peer: ParticipantId,
     },
     /// Asks for the whole state again, after a gap in the versions.

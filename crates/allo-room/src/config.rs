@@ -1,0 +1,99 @@
+//! What the operator may set about rooms.
+
+use std::time::Duration;
+
+use allo_protocol::{Features, IceServer, Limits};
+
+/// The bounds and times of [`Rooms`](crate::Rooms). Beyond each bound, the one who went beyond it gets an error.
+#[derive(Debug, Clone)]
+pub struct RoomsConfig {
+    /// The server's name and version, for `welcome`.
+    pub server: String,
+    /// ICE servers for the clients. None by default: no third party is asked for anything.
+    pub ice_servers: Vec<IceServer>,
+    /// The longest message in bytes. The shell enforces it; it is here to be told in `welcome`.
+    pub message_bytes: u32,
+    /// Messages a second, for long, on one connection. The shell enforces it, with a [`TokenBucket`](crate::TokenBucket).
+    pub messages_per_second: u32,
+    /// Messages at once on one connection.
+    pub message_burst: u32,
+    /// Grapheme clusters in a display name. A longer one is cut.
+    pub display_name_graphemes: u32,
+    /// Bytes in a room name. A longer one is refused.
+    pub room_name_bytes: u32,
+    /// Participants in one room, those who are reconnecting included. The next one is refused.
+    pub participants_per_room: u32,
+    /// Rooms on this server. The next one is refused.
+    pub rooms: usize,
+    /// Rooms that exist at a time and were opened from one address. The next one is refused.
+    pub rooms_per_address: usize,
+    /// The time to say `hello` and `join` in.
+    pub join_timeout: Duration,
+    /// The time between two pings.
+    ///
+    /// Lower: a dead connection is noticed sooner. Higher: less traffic, and slow networks are given more time.
+    pub ping_interval: Duration,
+    /// Pings left unanswered before a connection counts as dead.
+    pub missed_pongs: u32,
+    /// How long a participant without connection is kept, from the last sign of life.
+    ///
+    /// Lower: people who are gone disappear sooner. Higher: longer outages go unnoticed.
+    pub lease: Duration,
+    /// How long a participant is kept whose page said that it was being closed: enough for a reload.
+    pub reload_lease: Duration,
+    /// How long one peer's vouching keeps a participant without connection. A few times the interval of vouching, 4 s.
+    pub vouch_lease: Duration,
+    /// How long vouching can go on: beyond that, a participant without connection is gone whatever the peers say.
+    pub vouch_lease_max: Duration,
+}
+
+impl Default for RoomsConfig {
+    fn default() -> Self {
+        Self {
+            server: concat!("allo/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ice_servers: Vec::new(),
+            message_bytes: 64 * 1024,
+            messages_per_second: 50,
+            message_burst: 200,
+            display_name_graphemes: 64,
+            room_name_bytes: 128,
+            participants_per_room: 8,
+            rooms: 10_000,
+            rooms_per_address: 64,
+            join_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_millis(1250),
+            missed_pongs: 3,
+            lease: Duration::from_secs(18),
+            reload_lease: Duration::from_millis(1500),
+            vouch_lease: Duration::from_secs(10),
+            vouch_lease_max: Duration::from_mins(2),
+        }
+    }
+}
+
+impl RoomsConfig {
+    /// Returns what a client is told of the limits.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            message_bytes: self.message_bytes,
+            messages_per_second: self.messages_per_second,
+            message_burst: self.message_burst,
+            display_name_graphemes: self.display_name_graphemes,
+            room_name_bytes: self.room_name_bytes,
+            participants_per_room: self.participants_per_room,
+            join_timeout_ms: milliseconds(self.join_timeout),
+            ping_interval_ms: milliseconds(self.ping_interval),
+            missed_pongs: self.missed_pongs,
+            lease_ms: milliseconds(self.lease),
+        }
+    }
+
+    /// Returns what this server can do.
+    pub(crate) fn features() -> Features {
+        Features { mesh: true }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

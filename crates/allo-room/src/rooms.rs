@@ -1,0 +1,505 @@
+//! Every room of a server, and every connection to them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use allo_protocol::{
+    ClientMessage, CloseCode, ErrorCode, LeaveReason, PROTOCOL_VERSION, ParticipantId, ServerMessage,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use tracing::debug;
+
+use crate::connection::{Connection, ConnectionId, Due, Fault, Seat, Stage};
+use crate::participant::{Lease, Presence};
+use crate::room::{Arrival, Room};
+use crate::timers::Timers;
+use crate::{DisplayName, RoomName, RoomsConfig};
+
+/// The longest client name in `hello`, in bytes. A longer one makes the message a bad one.
+const CLIENT_NAME_BYTES: usize = 64;
+
+/// RFC 6455 §7.4.1: what browsers say when a page is closed.
+const GOING_AWAY: u16 = 1001;
+
+/// Letters and digits that are not mistaken for each other.
+const ID_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// What the shell is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message.
+    Message {
+        /// To which connection.
+        to: ConnectionId,
+        /// What to send.
+        message: ServerMessage,
+    },
+    /// Close a connection, after what was to be sent on it. It is not mentioned again.
+    Close {
+        /// Which one.
+        connection: ConnectionId,
+        /// With which code.
+        code: CloseCode,
+    },
+}
+
+/// What is there, for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Rooms with someone in them.
+    pub rooms: usize,
+    /// Participants in all rooms.
+    pub participants: usize,
+    /// Connections, joined or not.
+    pub connections: usize,
+}
+
+/// Outputs not yet taken.
+///
+/// Its bound is the contract of [`Rooms::poll_output`]: it is drained after each call, and one call makes at most a few
+/// messages for each participant of one room ([`Rooms::handle_stop`]: of the server).
+#[derive(Debug, Default)]
+pub(crate) struct Outputs(VecDeque<Output>);
+
+impl Outputs {
+    pub(crate) fn message(&mut self, to: ConnectionId, message: ServerMessage) {
+        self.0.push_back(Output::Message { to, message });
+    }
+
+    fn error(&mut self, to: ConnectionId, code: ErrorCode, text: impl Into<String>, fatal: bool) {
+        self.message(to, ServerMessage::Error { code, text: text.into(), fatal });
+    }
+}
+
+/// What a deadline is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Connection(ConnectionId),
+    Lease(RoomName, ParticipantId),
+}
+
+/// Why a join is refused; the connection stays, and may try again.
+type Refusal = (ErrorCode, String);
+
+/// Every room of a server, and every connection to them.
+///
+/// Four kinds of methods: `handle_*` tell it what happened; `poll_output` says what to do; `poll_timeout` says when to call
+/// `handle_timeout`; the rest only look. After each `handle_*`, drain `poll_output`.
+#[derive(Debug)]
+pub struct Rooms {
+    config: RoomsConfig,
+    rng: ChaCha8Rng,
+    /// Bounded by the shell, which admits connections.
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// At most `config.rooms`; the next one is refused.
+    by_name: BTreeMap<RoomName, Room>,
+    /// Rooms by the address that opened them: at most `config.rooms_per_address` each.
+    opened: BTreeMap<IpAddr, usize>,
+    timers: Timers<Timer>,
+    out: Outputs,
+}
+
+impl Rooms {
+    /// Makes a server without rooms. `seed` should be random: public identifiers are drawn from it.
+    pub fn new(config: RoomsConfig, seed: [u8; 32]) -> Self {
+        Self {
+            config,
+            rng: ChaCha8Rng::from_seed(seed),
+            connections: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+            opened: BTreeMap::new(),
+            timers: Timers::new(),
+            out: Outputs::default(),
+        }
+    }
+
+    /// Returns how much is there.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            rooms: self.by_name.len(),
+            participants: self.by_name.values().map(Room::len).sum(),
+            connections: self.connections.len(),
+        }
+    }
+
+    /// Records a new connection, which comes from `from`.
+    pub fn handle_open(&mut self, now: Instant, connection: ConnectionId, from: IpAddr) {
+        self.connections.insert(connection, Connection::new(now, from, &self.config));
+        self.set_timer(connection);
+    }
+
+    /// Handles a message. One from a connection that is closed, or was never opened, is ignored.
+    pub fn handle_message(&mut self, now: Instant, from: ConnectionId, message: ClientMessage) {
+        let Some(connection) = self.connections.get_mut(&from) else { return };
+        connection.heard(now);
+        match (connection.stage.clone(), message) {
+            (_, ClientMessage::Ping {}) => self.out.message(from, ServerMessage::Pong {}),
+            (_, ClientMessage::Pong {}) => {}
+            (Stage::Opened, ClientMessage::Hello { protocol_version, client }) => {
+                self.hello(now, from, protocol_version, &client);
+            }
+            (Stage::Opened, _) => {
+                self.out.error(from, ErrorCode::OutOfOrder, "The first message must be hello.", false);
+            }
+            (_, ClientMessage::Hello { .. }) => {
+                self.out.error(from, ErrorCode::OutOfOrder, "There was a hello already.", false);
+            }
+            (Stage::Welcomed, message @ ClientMessage::Join { .. }) => self.join(from, message),
+            (Stage::Welcomed, _) => {
+                self.out.error(from, ErrorCode::OutOfOrder, "A room must be joined first.", false);
+            }
+            (Stage::Joined(seat), message @ ClientMessage::Join { .. }) => {
+                self.join_again(from, &seat, message);
+            }
+            (Stage::Joined(seat), message) => self.handle_joined(now, from, &seat, message),
+        }
+    }
+
+    /// Handles what the shell found wrong with a connection, which is closed for it.
+    pub fn handle_fault(&mut self, now: Instant, connection: ConnectionId, fault: Fault) {
+        if self.connections.contains_key(&connection) {
+            let (error, code) = fault.answer();
+            if let Some((error, text)) = error {
+                self.out.error(connection, error, text, true);
+            }
+            self.close(now, connection, code);
+        }
+    }
+
+    /// Records that a WebSocket is gone, with the close code that the client said, if it said one.
+    pub fn handle_close(&mut self, now: Instant, connection: ConnectionId, code: Option<u16>) {
+        let is_goodbye = code.is_some_and(|code| {
+            code == CloseCode::Normal.as_u16() || code == GOING_AWAY || code == CloseCode::PageClosed.as_u16()
+        });
+        if let Some(connection) = self.forget(connection) {
+            let lease = if is_goodbye {
+                Lease::closing(now, &self.config)
+            } else {
+                Lease::lost(now, connection.heard_at(), &self.config)
+            };
+            self.detach(connection.stage, lease);
+        }
+    }
+
+    /// Does what has become due: pings, connections that are dead, participants who are gone.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Connection(id) => self.connection_due(now, id),
+                Timer::Lease(room, participant) => self.lease_over(now, &room, &participant),
+            }
+        }
+    }
+
+    /// Closes every connection, because the server is going down.
+    pub fn handle_stop(&mut self, now: Instant) {
+        let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for connection in connections {
+            let text = "The server is being restarted.";
+            self.out.error(connection, ErrorCode::ServerStopping, text, true);
+            self.close(now, connection, CloseCode::ServiceRestart);
+        }
+    }
+
+    /// Returns the next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.0.pop_front()
+    }
+
+    /// Returns when to call [`Self::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn hello(&mut self, now: Instant, from: ConnectionId, version: u32, client: &str) {
+        if client.len() > CLIENT_NAME_BYTES {
+            let fault = Fault::BadMessage(format!("client is longer than {CLIENT_NAME_BYTES} bytes"));
+            return self.handle_fault(now, from, fault);
+        }
+        if version != PROTOCOL_VERSION {
+            let text = format!(
+                "This server speaks version {PROTOCOL_VERSION} of the protocol, not {version}. Please reload the page."
+            );
+            self.out.error(from, ErrorCode::UnsupportedVersion, text, true);
+            return self.close(now, from, CloseCode::UnsupportedVersion);
+        }
+        self.set_stage(from, Stage::Welcomed);
+        let message = ServerMessage::Welcome {
+            protocol_version: PROTOCOL_VERSION,
+            server: self.config.server.clone(),
+            limits: self.config.limits(),
+            ice_servers: self.config.ice_servers.clone(),
+            features: RoomsConfig::features(),
+        };
+        self.out.message(from, message);
+    }
+
+    fn join(&mut self, from: ConnectionId, message: ClientMessage) {
+        let joined =
+            self.parse_join(from, message).and_then(|(room, arrival)| self.admit(from, room, arrival));
+        match joined {
+            Ok(seat) => self.set_stage(from, Stage::Joined(seat)),
+            Err((code, text)) => self.out.error(from, code, text, false),
+        }
+    }
+
+    /// Reads the names in a `join`.
+    fn parse_join(
+        &self,
+        connection: ConnectionId,
+        message: ClientMessage,
+    ) -> Result<(RoomName, Arrival), Refusal> {
+        let ClientMessage::Join { room, display_name, participant_key: key, instance, mic, cam } = message
+        else {
+            return Err((ErrorCode::OutOfOrder, "This is not a join.".to_owned()));
+        };
+        let room = RoomName::parse(&room, self.config.room_name_bytes)
+            .map_err(|e| (ErrorCode::BadRoomName, e.to_string()))?;
+        let name = self.display_name(&display_name)?;
+        Ok((room, Arrival { connection, key, instance, name, mic, cam }))
+    }
+
+    fn display_name(&self, text: &str) -> Result<DisplayName, Refusal> {
+        DisplayName::parse(text, self.config.display_name_graphemes)
+            .map_err(|e| (ErrorCode::BadDisplayName, e.to_string()))
+    }
+
+    /// Lets someone into a room: someone who is known there by their key, or a newcomer.
+    fn admit(&mut self, from: ConnectionId, name: RoomName, arrival: Arrival) -> Result<Seat, Refusal> {
+        if let Some(member) = self.by_name.get(&name).and_then(|room| room.find_by_key(&arrival.key)) {
+            let (participant, presence) = (member.id.clone(), member.presence);
+            self.attach(&name, &participant, presence, arrival);
+            return Ok(Seat { room: name, participant });
+        }
+        self.find_or_open(&name, from)?;
+        let id = self.new_participant_id(&name);
+        let room = self.by_name.get_mut(&name).expect("the room was found or opened");
+        room.enter(&id, arrival, &mut self.out);
+        debug!(participant = %id, "participant joined");
+        Ok(Seat { room: name, participant: id })
+    }
+
+    /// Makes sure that a room is there and has a place for a newcomer.
+    fn find_or_open(&mut self, name: &RoomName, from: ConnectionId) -> Result<(), Refusal> {
+        if let Some(room) = self.by_name.get(name) {
+            let places = self.config.participants_per_room;
+            let full =
+                || (ErrorCode::RoomFull, format!("This room is full: it holds {places} participants."));
+            return if room.is_full(&self.config) { Err(full()) } else { Ok(()) };
+        }
+        let address = self.connections.get(&from).expect("a message comes from an open connection").from;
+        if self.by_name.len() >= self.config.rooms {
+            let text = "This server has as many rooms as it can hold. Please try again later.";
+            return Err((ErrorCode::TooManyRooms, text.to_owned()));
+        }
+        let opened = self.opened.entry(address).or_default();
+        if *opened >= self.config.rooms_per_address {
+            let text = "Too many rooms were opened from your network. Please try again later.";
+            return Err((ErrorCode::TooManyRooms, text.to_owned()));
+        }
+        *opened += 1;
+        self.by_name.insert(name.clone(), Room::new(name.clone(), address));
+        Ok(())
+    }
+
+    /// Gives a known participant a new connection; the old one, if it is there, is closed.
+    fn attach(&mut self, room: &RoomName, id: &ParticipantId, presence: Presence, arrival: Arrival) {
+        match presence {
+            Presence::Online(old) => {
+                // Forgotten first, so that its end is not taken for the participant's.
+                self.forget(old);
+                self.out.error(old, ErrorCode::Superseded, "This call was opened elsewhere.", true);
+                self.out.0.push_back(Output::Close { connection: old, code: CloseCode::Superseded });
+            }
+            Presence::Away(_) => self.timers.clear(&Timer::Lease(room.clone(), id.clone())),
+        }
+        debug!(participant = %id, "participant attached");
+        if let Some(room) = self.by_name.get_mut(room) {
+            room.attach(id, arrival, &mut self.out);
+        }
+    }
+
+    /// Answers a `join` on a connection that has joined.
+    fn join_again(&mut self, from: ConnectionId, seat: &Seat, message: ClientMessage) {
+        match self.parse_join(from, message) {
+            Ok((room, arrival)) => {
+                let member = self.by_name.get(&room).and_then(|room| room.find_by_key(&arrival.key));
+                if room == seat.room && member.is_some_and(|member| member.id == seat.participant) {
+                    self.tell_snapshot(seat);
+                } else {
+                    self.out.error(from, ErrorCode::AlreadyJoined, "Another room was joined already.", false);
+                }
+            }
+            Err((code, text)) => self.out.error(from, code, text, false),
+        }
+    }
+
+    /// Handles what a participant says in a room.
+    fn handle_joined(&mut self, now: Instant, from: ConnectionId, seat: &Seat, message: ClientMessage) {
+        match message {
+            ClientMessage::UpdateSelf { display_name, mic, cam } => {
+                match display_name.map(|name| self.display_name(&name)).transpose() {
+                    Ok(name) => self.in_room(seat, |room, id, out| room.update(id, name, mic, cam, out)),
+                    Err((code, text)) => self.out.error(from, code, text, false),
+                }
+            }
+            ClientMessage::SessionDescription { to, link, description } => {
+                let sender = seat.participant.clone();
+                let relayed = ServerMessage::SessionDescription { from: sender, link, description };
+                self.with_peer(from, seat, &to, |room, id, out| room.relay(id, &to, link, relayed, out));
+            }
+            ClientMessage::IceCandidate { to, link, candidate } => {
+                let sender = seat.participant.clone();
+                let relayed = ServerMessage::IceCandidate { from: sender, link, candidate };
+                self.with_peer(from, seat, &to, |room, id, out| room.relay(id, &to, link, relayed, out));
+            }
+            ClientMessage::RenewLink { to, link } => {
+                self.with_peer(from, seat, &to, |room, id, out| room.renew_link(id, &to, link, out));
+            }
+            ClientMessage::Vouch { peer } => self.vouch(now, from, seat, &peer),
+            ClientMessage::RequestSnapshot {} => self.tell_snapshot(seat),
+            ClientMessage::Leave {} => {
+                self.forget(from);
+                self.out.0.push_back(Output::Close { connection: from, code: CloseCode::Normal });
+                self.remove(&seat.room, &seat.participant, LeaveReason::Left);
+            }
+            // The caller has handled these; to name them keeps a new message from being forgotten here.
+            ClientMessage::Hello { .. }
+            | ClientMessage::Join { .. }
+            | ClientMessage::Ping {}
+            | ClientMessage::Pong {} => {}
+        }
+    }
+
+    fn vouch(&mut self, now: Instant, from: ConnectionId, seat: &Seat, peer: &ParticipantId) {
+        let mut until = None;
+        let config = self.config.clone();
+        self.with_peer(from, seat, peer, |room, _, _| until = room.vouch(peer, now, &config));
+        if let Some(until) = until {
+            self.timers.set(Timer::Lease(seat.room.clone(), peer.clone()), until);
+        }
+    }
+
+    fn in_room(&mut self, seat: &Seat, act: impl FnOnce(&mut Room, &ParticipantId, &mut Outputs)) {
+        if let Some(room) = self.by_name.get_mut(&seat.room) {
+            act(room, &seat.participant, &mut self.out);
+        }
+    }
+
+    /// Acts on a peer in the same room; someone elsewhere and someone who does not exist are told apart by nothing.
+    fn with_peer(
+        &mut self,
+        from: ConnectionId,
+        seat: &Seat,
+        peer: &ParticipantId,
+        act: impl FnOnce(&mut Room, &ParticipantId, &mut Outputs),
+    ) {
+        let is_peer =
+            *peer != seat.participant && self.by_name.get(&seat.room).is_some_and(|room| room.contains(peer));
+        if is_peer {
+            self.in_room(seat, act);
+        } else {
+            self.out.error(from, ErrorCode::NoSuchPeer, "There is no such participant in this room.", false);
+        }
+    }
+
+    fn tell_snapshot(&mut self, seat: &Seat) {
+        self.in_room(seat, |room, id, out| room.tell_snapshot(id, out));
+    }
+
+    fn connection_due(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        match connection.poll_due(now, self.config.ping_interval, self.config.missed_pongs) {
+            Due::Nothing => self.set_timer(id),
+            Due::Ping => {
+                self.out.message(id, ServerMessage::Ping {});
+                self.set_timer(id);
+            }
+            Due::TimedOut(text) => {
+                self.out.error(id, ErrorCode::TimedOut, text, true);
+                self.close(now, id, CloseCode::TimedOut);
+            }
+        }
+    }
+
+    fn lease_over(&mut self, now: Instant, room: &RoomName, participant: &ParticipantId) {
+        let member = self.by_name.get(room).and_then(|room| room.find(participant));
+        match member.map(|member| member.presence) {
+            Some(Presence::Away(lease)) if lease.until <= now => {
+                self.remove(room, participant, lease.reason());
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes a connection; its participant is kept for a while.
+    fn close(&mut self, now: Instant, id: ConnectionId, code: CloseCode) {
+        self.out.0.push_back(Output::Close { connection: id, code });
+        if let Some(connection) = self.forget(id) {
+            let lease = Lease::lost(now, connection.heard_at(), &self.config);
+            self.detach(connection.stage, lease);
+        }
+    }
+
+    fn forget(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.timers.clear(&Timer::Connection(id));
+        self.connections.remove(&id)
+    }
+
+    fn detach(&mut self, stage: Stage, lease: Lease) {
+        let Stage::Joined(seat) = stage else { return };
+        self.timers.set(Timer::Lease(seat.room.clone(), seat.participant.clone()), lease.until);
+        debug!(participant = %seat.participant, "participant lost the connection");
+        self.in_room(&seat, |room, id, out| room.detach(id, lease, out));
+    }
+
+    fn remove(&mut self, name: &RoomName, participant: &ParticipantId, reason: LeaveReason) {
+        self.timers.clear(&Timer::Lease(name.clone(), participant.clone()));
+        let Some(room) = self.by_name.get_mut(name) else { return };
+        room.remove(participant, reason, &mut self.out);
+        debug!(%participant, ?reason, "participant gone");
+        if room.is_empty() {
+            let address = room.opened_from;
+            self.by_name.remove(name);
+            if let Some(opened) = self.opened.get_mut(&address) {
+                *opened -= 1;
+                if *opened == 0 {
+                    self.opened.remove(&address);
+                }
+            }
+        }
+    }
+
+    fn set_stage(&mut self, id: ConnectionId, stage: Stage) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.stage = stage;
+            self.set_timer(id);
+        }
+    }
+
+    fn set_timer(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(&id) {
+            self.timers.set(Timer::Connection(id), connection.wake_at());
+        }
+    }
+
+    /// Draws a public identifier that nobody in the room has.
+    fn new_participant_id(&mut self, room: &RoomName) -> ParticipantId {
+        loop {
+            let id = participant_id(self.rng.next_u64());
+            if !self.by_name.get(room).is_some_and(|room| room.contains(&id)) {
+                return id;
+            }
+        }
+    }
+}
+
+/// Writes 60 of the bits as twelve letters.
+fn participant_id(bits: u64) -> ParticipantId {
+    let letter = |i: usize| char::from(ID_LETTERS[(bits >> (5 * i) & 31) as usize]);
+    let text = std::iter::once('p').chain((0..12).map(letter)).collect::<String>();
+    ParticipantId::try_from(text).expect("it is made of allowed letters")
+}

@@ -1,0 +1,5 @@
+//! The rooms in virtual time.
+
+mod conversation;
+mod simulation;
+mod world;
