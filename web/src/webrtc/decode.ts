@@ -1,0 +1,141 @@
+/** The decoding of what the server says: strict in shape and size, indifferent to what is new. */
+
+import type { IceCandidate, IceServer, Participant, ServerMessage, SessionDescription } from "../protocol/messages";
+import { boolean, exactly, list, matching, object, oneOf, Refusal, text, unsigned, type Check } from "./check";
+import type { ClientErrorCode } from "./types";
+
+/** A server message whose error code may be one that this client has never heard of (`badServerMessage`). */
+export type DecodedMessage =
+  | Exclude<ServerMessage, { type: "error" }>
+  | (Omit<Extract<ServerMessage, { type: "error" }>, "code"> & { readonly code: ClientErrorCode });
+
+export type Decoding =
+  | { readonly outcome: "message"; readonly message: DecodedMessage }
+  /** A type that a newer server may send: to be ignored. */
+  | { readonly outcome: "unknown" }
+  /** Not what the protocol says: to be reported and ignored. */
+  | { readonly outcome: "malformed"; readonly why: string };
+
+/** The longest text looked at, in UTF-16 units. A server relays at most 64 KiB, and a snapshot is far shorter. */
+export const MESSAGE_LENGTH_MAX = 256 * 1024;
+/** More people than a snapshot can hold within `MESSAGE_LENGTH_MAX`. */
+const PARTICIPANTS_MAX = 4096;
+const SDP_LENGTH_MAX = 128 * 1024;
+/** Displayed names are at most 64 graphemes; one grapheme may have many units, hence the room. */
+const NAME_LENGTH_MAX = 1024;
+const URL_LENGTH_MAX = 1024;
+const ICE_SERVERS_MAX = 16;
+
+/** Decodes one text message of the server. Never throws. */
+export function decode(json: string): Decoding {
+  if (json.length > MESSAGE_LENGTH_MAX) return { outcome: "malformed", why: "the message is too long" };
+  try {
+    return decodeValue(JSON.parse(json));
+  } catch (error) {
+    return { outcome: "malformed", why: error instanceof Refusal ? error.message : "the message is not JSON" };
+  }
+}
+
+function decodeValue(value: unknown): Decoding {
+  const { type } = object<{ type: string }>({ type: text(64) }, {})(value, "message");
+  if (!Object.hasOwn(messages, type)) return { outcome: "unknown" };
+  const check: Check<object> = messages[type as keyof typeof messages];
+  return { outcome: "message", message: { type, ...check(value, type) } as DecodedMessage };
+}
+
+const u32 = unsigned(32);
+const participantId = matching(/^[A-Za-z0-9_-]{1,32}$/);
+
+const participant = object<Participant>(
+  {
+    id: participantId,
+    displayName: text(NAME_LENGTH_MAX),
+    mic: boolean,
+    cam: boolean,
+    connection: oneOf(["online", "reconnecting"], "online"),
+  },
+  {},
+);
+
+const description = object<SessionDescription>({ type: exactly("offer", "answer"), sdp: text(SDP_LENGTH_MAX) }, {});
+
+const candidate = object<IceCandidate>(
+  { candidate: text(1024) },
+  { sdpMid: text(64), sdpMLineIndex: unsigned(16), usernameFragment: text(256) },
+);
+
+const iceServer = object<IceServer>(
+  { urls: list(ICE_SERVERS_MAX, text(URL_LENGTH_MAX)) },
+  { username: text(1024), credential: text(1024) },
+);
+
+const ERROR_CODES = [
+  "badMessage",
+  "unsupportedVersion",
+  "outOfOrder",
+  "alreadyJoined",
+  "badRoomName",
+  "badDisplayName",
+  "roomFull",
+  "tooManyRooms",
+  "noSuchPeer",
+  "superseded",
+  "tooManyMessages",
+  "timedOut",
+  "tooSlow",
+  "serverStopping",
+] as const;
+
+type Fields<Type extends DecodedMessage["type"]> = Omit<Extract<DecodedMessage, { type: Type }>, "type">;
+
+/** One check for each type of message; the compiler compares them with the generated types, field by field. */
+const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
+  welcome: object<Fields<"welcome">>(
+    {
+      protocolVersion: u32,
+      server: text(256),
+      limits: object<Fields<"welcome">["limits"]>(
+        {
+          messageBytes: u32,
+          messagesPerSecond: u32,
+          messageBurst: u32,
+          displayNameGraphemes: u32,
+          roomNameBytes: u32,
+          participantsPerRoom: u32,
+          joinTimeoutMs: u32,
+          pingIntervalMs: u32,
+          missedPongs: u32,
+          leaseMs: u32,
+        },
+        {},
+      ),
+      iceServers: list(ICE_SERVERS_MAX, iceServer),
+      features: object<Fields<"welcome">["features"]>({}, { mesh: boolean }),
+    },
+    {},
+  ),
+  snapshot: object<Fields<"snapshot">>(
+    {
+      version: u32,
+      room: text(NAME_LENGTH_MAX),
+      you: participantId,
+      participants: list(PARTICIPANTS_MAX, participant),
+    },
+    {},
+  ),
+  participantJoined: object<Fields<"participantJoined">>({ version: u32, participant }, {}),
+  participantUpdated: object<Fields<"participantUpdated">>({ version: u32, participant }, {}),
+  participantLeft: object<Fields<"participantLeft">>(
+    { version: u32, participant: participantId, reason: oneOf(["left", "lost"], "left") },
+    {},
+  ),
+  greet: object<Fields<"greet">>({ peer: participantId, link: u32, polite: boolean }, {}),
+  sessionDescription: object<Fields<"sessionDescription">>({ from: participantId, link: u32, description }, {}),
+  iceCandidate: object<Fields<"iceCandidate">>({ from: participantId, link: u32, candidate }, {}),
+  error: object<Fields<"error">>(
+    { code: oneOf(ERROR_CODES, "badServerMessage"), text: text(1024), fatal: boolean },
+    {},
+  ),
+  ping: object<Fields<"ping">>({}, {}),
+  pong: object<Fields<"pong">>({}, {}),
+};
