@@ -1,0 +1,182 @@
+/**
+ * The two ends of a link agree on what to send: offers, answers and candidates, in order and without glare.
+ *
+ * - `perfect` is the pattern of W3C WebRTC 1.0 §10.7. Either end offers when it needs to. When two offers cross, the
+ *   impolite end ignores the other's, and the polite end rolls its own back (implicitly) and answers.
+ * - `simple` is caller and callee: the impolite end alone offers. The polite one never has to, because the first offer
+ *   already has a place for its microphone and its camera (see senders.ts).
+ *
+ * Every step runs to its end before the next begins. That makes two flags of the W3C's example unnecessary, `makingOffer` and
+ * `isSettingRemoteAnswerPending`: no step ever sees a description that is half set.
+ */
+
+import type { IceCandidate, SessionDescription } from "../protocol/messages";
+import type { Log } from "./log";
+import { isSameButForOrigin } from "./sdp";
+import type { Negotiation } from "./types";
+
+/** What one end of a link says to the other. */
+export type Signal =
+  | { readonly type: "sessionDescription"; readonly description: SessionDescription }
+  | { readonly type: "iceCandidate"; readonly candidate: IceCandidate };
+
+export type NegotiatorOptions = {
+  readonly connection: RTCPeerConnection;
+  readonly negotiation: Negotiation;
+  readonly polite: boolean;
+  readonly send: (signal: Signal) => void;
+  /** An offer was applied and is about to be answered: the time to fill the places that it has. */
+  readonly onOffered: () => void;
+  /** Both ends agree. */
+  readonly onStable: () => void;
+  /** The browser refused something that cannot be mended by talking on. */
+  readonly onBroken: (why: string) => void;
+  readonly log: Log;
+};
+
+export type Negotiator = {
+  readonly receive: (signal: Signal) => void;
+  /** Messages may have been lost: says again what was not answered. */
+  readonly resync: () => void;
+  /** Whether this end may make an offer at all. */
+  readonly mayOffer: boolean;
+  /** Resolves when all steps that are known now have been taken. */
+  readonly settled: () => Promise<void>;
+};
+
+/** Steps that may wait. More come only from a peer that floods: the link is given up. */
+const STEPS_MAX = 256;
+/** Candidates kept until there is a description for them; beyond, the oldest are forgotten. */
+const EARLY_CANDIDATES_MAX = 64;
+/** Own candidates kept to be said again; a host has far fewer, and an ICE restart would mend a loss. */
+const SAID_CANDIDATES_MAX = 64;
+
+export function negotiator(options: NegotiatorOptions): Negotiator {
+  const { connection, negotiation, polite, onOffered, onStable, onBroken, log } = options;
+  const mayOffer = negotiation === "perfect" || !polite;
+  const early: IceCandidate[] = [];
+  /** The last description that was sent and the candidates that followed it. */
+  let said: Signal[] = [];
+  /** The last offer that was answered, and with what. */
+  let answered: { readonly offer: string; readonly answer: Signal } | undefined;
+  /** The last answer that was applied, and to what. */
+  let applied: { readonly offer: string; readonly answer: string } | undefined;
+  let lastStep = Promise.resolve();
+  let stepsWaiting = 0;
+
+  connection.addEventListener("negotiationneeded", () => mayOffer && step("offer", offer));
+  connection.addEventListener("icecandidate", ({ candidate }) => {
+    if (!candidate) return;
+    const signal: Signal = { type: "iceCandidate", candidate: withoutNulls(candidate) };
+    if (said.length <= SAID_CANDIDATES_MAX) said.push(signal);
+    options.send(signal);
+  });
+
+  function step(name: string, run: () => void | Promise<void>): void {
+    if (stepsWaiting === STEPS_MAX) return onBroken("too many steps wait");
+    stepsWaiting += 1;
+    lastStep = lastStep
+      .then(() => (isClosed() ? undefined : run()))
+      .catch((error: unknown) => isClosed() || onBroken(`${name}: ${error instanceof Error ? error.name : "failed"}`))
+      .then(() => {
+        stepsWaiting -= 1;
+      });
+  }
+
+  function isClosed(): boolean {
+    return connection.signalingState === "closed";
+  }
+
+  async function offer(): Promise<void> {
+    // If something else is under way, the browser says `negotiationneeded` again once it is over.
+    if (connection.signalingState !== "stable") return;
+    await connection.setLocalDescription();
+    say();
+  }
+
+  /** Sends the local description that was just made. */
+  function say(): Signal | undefined {
+    const { localDescription } = connection;
+    if (localDescription?.type !== "offer" && localDescription?.type !== "answer") return undefined;
+    const { type, sdp } = localDescription;
+    const signal: Signal = { type: "sessionDescription", description: { type, sdp } };
+    said = [signal];
+    log(type === "offer" ? "offerSent" : "answerSent", {}, "debug");
+    options.send(signal);
+    return signal;
+  }
+
+  async function takeOffer(description: SessionDescription): Promise<void> {
+    if (description.sdp === answered?.offer) {
+      // The answer may have been lost. The very same one, so that the other end can tell if it was not.
+      log("answerRepeated", {}, "debug");
+      return (said[0] === answered.answer ? said : [answered.answer]).forEach(options.send);
+    }
+    if (connection.signalingState !== "stable" && !polite) return log("crossingOfferIgnored", {}, "debug");
+    await connection.setRemoteDescription(description);
+    await addEarlyCandidates();
+    onOffered();
+    await connection.setLocalDescription();
+    const answer = say();
+    answered = answer && { offer: description.sdp, answer };
+    onStable();
+  }
+
+  async function takeAnswer({ type, sdp }: SessionDescription): Promise<void> {
+    if (connection.signalingState !== "have-local-offer") return log("unexpectedAnswerIgnored", {}, "debug");
+    const ours = connection.localDescription?.sdp ?? "";
+    // An answer heard before belongs to an offer made before, unless this offer says just the same.
+    if (sdp === applied?.answer && !isSameButForOrigin(ours, applied.offer)) {
+      return log("repeatedAnswerIgnored", {}, "debug");
+    }
+    await connection.setRemoteDescription({ type, sdp });
+    applied = { offer: ours, answer: sdp };
+    await addEarlyCandidates();
+    onStable();
+  }
+
+  async function addEarlyCandidates(): Promise<void> {
+    for (const candidate of early.splice(0)) await addCandidate(candidate);
+  }
+
+  async function addCandidate(candidate: IceCandidate): Promise<void> {
+    if (!connection.remoteDescription) {
+      if (early.length === EARLY_CANDIDATES_MAX) early.shift();
+      early.push(candidate);
+      return;
+    }
+    try {
+      await connection.addIceCandidate(candidate);
+    } catch {
+      // It belongs to an offer that was ignored or rolled back, or is of a kind that this browser does not know.
+      log("candidateIgnored", {}, "debug");
+    }
+  }
+
+  function repeatWhatWasSaid(): void {
+    if (connection.signalingState !== "have-local-offer") return;
+    log("offerRepeated", {}, "debug");
+    said.forEach(options.send);
+  }
+
+  return {
+    mayOffer,
+    receive(signal) {
+      if (signal.type === "iceCandidate") return step("candidate", () => addCandidate(signal.candidate));
+      const { description } = signal;
+      step(description.type, () => (description.type === "offer" ? takeOffer(description) : takeAnswer(description)));
+    },
+    resync: () => step("resync", repeatWhatWasSaid),
+    settled: () => lastStep,
+  };
+}
+
+/** Browsers write `null` for what the protocol leaves out. */
+function withoutNulls({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: RTCIceCandidate): IceCandidate {
+  return {
+    candidate,
+    ...(sdpMid !== null && { sdpMid }),
+    ...(sdpMLineIndex !== null && { sdpMLineIndex }),
+    ...(usernameFragment != null && { usernameFragment }),
+  };
+}

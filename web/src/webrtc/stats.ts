@@ -1,0 +1,90 @@
+/** What a link does, out of `RTCPeerConnection.getStats()` and the time before. */
+
+import type { PeerStats } from "./types";
+
+/** The part of a report that differs from link to link but is not a name. */
+export type LinkStats = Omit<PeerStats, "peer" | "connectionState" | "iceConnectionState" | "signalingState">;
+
+/** Sums that only grow, at one moment. */
+export type Totals = {
+  readonly atMs: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly packetsReceived: number;
+  readonly packetsLost: number;
+};
+
+type Entry = Readonly<Record<string, unknown>> & { readonly id: string; readonly type: string };
+
+/** What of a report is read: an `RTCStatsReport` is one. */
+export type Report = { forEach(visit: (entry: Entry) => void): void };
+
+/** Returns the stats of a link, and the totals to give as `before` the next time. */
+export function readStats(report: Report, before?: Totals): { readonly stats: LinkStats; readonly totals: Totals } {
+  const entries = new Map<string, Entry>();
+  report.forEach((entry) => entries.set(entry.id, entry));
+  const ofType = (type: string): Entry[] => [...entries.values()].filter((it) => it.type === type);
+  const inbound = ofType("inbound-rtp");
+  const outbound = ofType("outbound-rtp");
+  const pair = selectedPair(entries);
+  const local = entries.get(String(pair?.localCandidateId));
+  const remote = entries.get(String(pair?.remoteCandidateId));
+  const roundTrip = number(pair?.currentRoundTripTime);
+
+  const totals: Totals = {
+    atMs: Math.max(0, ...[...inbound, ...outbound].map((it) => number(it.timestamp) ?? 0)),
+    bytesSent: sum(outbound, "bytesSent"),
+    bytesReceived: sum(inbound, "bytesReceived"),
+    packetsReceived: sum(inbound, "packetsReceived"),
+    packetsLost: sum(inbound, "packetsLost"),
+  };
+  return {
+    totals,
+    stats: present({
+      localCandidateType: string(local?.candidateType),
+      remoteCandidateType: string(remote?.candidateType),
+      protocol: string(local?.protocol),
+      roundTripMs: roundTrip === undefined ? undefined : Math.round(roundTrip * 1_000),
+      sendBitrate: bitrate(before, totals, "bytesSent"),
+      receiveBitrate: bitrate(before, totals, "bytesReceived"),
+      receiveLoss: loss(before, totals),
+      framesDecoded: inbound.some((it) => it.kind === "video") ? sum(inbound, "framesDecoded") : undefined,
+      audioLevel: number(inbound.find((it) => it.kind === "audio")?.audioLevel),
+    }),
+  };
+}
+
+/** The pair in use: by the transport where there is one, by Firefox's own `selected` where there is none. */
+function selectedPair(entries: Map<string, Entry>): Entry | undefined {
+  for (const entry of entries.values()) {
+    if (entry.type === "transport") return entries.get(String(entry.selectedCandidatePairId));
+    if (entry.type === "candidate-pair" && entry.selected === true) return entry;
+  }
+  return undefined;
+}
+
+/** In bit/s; unknown until there are two moments, and after a new connection began to count from nothing. */
+function bitrate(before: Totals | undefined, now: Totals, of: "bytesSent" | "bytesReceived"): number | undefined {
+  if (!before || now.atMs <= before.atMs || now[of] < before[of]) return undefined;
+  return Math.round(((now[of] - before[of]) * 8_000) / (now.atMs - before.atMs));
+}
+
+function loss(before: Totals | undefined, now: Totals): number | undefined {
+  if (!before) return undefined;
+  // Lost packets may turn up after all, hence never below nothing.
+  const lost = Math.max(0, now.packetsLost - before.packetsLost);
+  const all = lost + now.packetsReceived - before.packetsReceived;
+  return all > 0 ? lost / all : undefined;
+}
+
+const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+const string = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+const sum = (entries: readonly Entry[], field: string): number =>
+  entries.reduce((total, it) => total + (number(it[field]) ?? 0), 0);
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Leaves out what is not known. */
+function present<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}
