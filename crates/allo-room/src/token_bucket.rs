@@ -48,7 +48,7 @@ mod tests {
         let now = Instant::now();
         let mut bucket = TokenBucket::new(1, 3);
         assert!(bucket.take(now));
-        let later = now + Duration::from_secs(3600);
+        let later = now + Duration::from_hours(1);
         assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 3);
     }
 }
