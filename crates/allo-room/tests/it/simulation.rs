@@ -371,7 +371,9 @@ impl Simulation {
         client.heard_at = now;
         if let Some(message) = message {
             let answer = client.hear(message);
-            answer.into_iter().for_each(|message| self.say(who, message));
+            if let Some(message) = answer {
+                self.say(who, message);
+            }
         } else if code == Some(CloseCode::Superseded) {
             // Another tab is this person now; there is no client here to come back.
             client.wire = None;
@@ -394,7 +396,9 @@ impl Simulation {
         let Some(client) = &mut self.people[who].client else { return };
         if client.wire.is_some() && now - client.heard_at > silence {
             let wire = client.wire.take().and_then(|id| self.wires.get_mut(&id));
-            wire.into_iter().for_each(|wire| wire.up.push_back((now + wire.delay, Packet::Close(None))));
+            if let Some(wire) = wire {
+                wire.up.push_back((now + wire.delay, Packet::Close(None)));
+            }
             client.reconnect_at = Some(now + SECOND / 4);
         }
         if client.reconnect_at.is_some_and(|at| at <= now) {
@@ -434,7 +438,9 @@ impl Simulation {
         let peers: Vec<_> = away.filter(|p| is_running(&p.display_name)).map(|p| p.id.clone()).collect();
         if let Some(client) = self.people[who].client.as_mut().filter(|_| !peers.is_empty()) {
             client.vouched_at = Some(now);
-            peers.into_iter().for_each(|peer| self.say(who, ClientMessage::Vouch { peer }));
+            for peer in peers {
+                self.say(who, ClientMessage::Vouch { peer });
+            }
         }
     }
 
