@@ -29,6 +29,11 @@ pub enum ClientMessage {
         participant_key: ParticipantKey,
         /// Which run of the client program this is.
         instance: InstanceId,
+        /// Counts the joins made with this key, over all instances: each has a higher number than the one before.
+        ///
+        /// A join that was under way for long may arrive after a later one; the number tells which is which.
+        #[serde(default)]
+        attempt: u32,
         /// Whether a microphone is being sent and is not muted.
         mic: bool,
         /// Whether a camera is being sent.

@@ -80,7 +80,11 @@ fn parse_hex128(text: &str) -> Result<[u8; 16], BadId> {
 }
 
 fn write_hex128(bytes: [u8; 16]) -> String {
-    bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(b"0123456789abcdef"[usize::from(d)])).collect()
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .map(|d| char::from(b"0123456789abcdef"[usize::from(d)]))
+        .collect()
 }
 
 macro_rules! hex128 {

@@ -12,6 +12,8 @@ pub(crate) struct Member {
     pub(crate) id: ParticipantId,
     pub(crate) key: ParticipantKey,
     pub(crate) instance: InstanceId,
+    /// The number of the join that brought them here; an older one that arrives late has a lower number.
+    pub(crate) attempt: u32,
     pub(crate) name: DisplayName,
     pub(crate) mic: bool,
     pub(crate) cam: bool,

@@ -16,6 +16,7 @@ pub(crate) struct Arrival {
     pub(crate) connection: ConnectionId,
     pub(crate) key: ParticipantKey,
     pub(crate) instance: InstanceId,
+    pub(crate) attempt: u32,
     pub(crate) name: DisplayName,
     pub(crate) mic: bool,
     pub(crate) cam: bool,
@@ -70,10 +71,10 @@ impl Room {
 
     /// Lets a newcomer in.
     pub(crate) fn enter(&mut self, id: &ParticipantId, arrival: Arrival, out: &mut Outputs) {
-        let Arrival { connection, key, instance, name, mic, cam } = arrival;
+        let Arrival { connection, key, instance, attempt, name, mic, cam } = arrival;
         let name = name.unique(self.members.iter().map(|member| &member.name));
         let presence = Presence::Online(connection);
-        self.members.push(Member { id: id.clone(), key, instance, name, mic, cam, presence });
+        self.members.push(Member { id: id.clone(), key, instance, attempt, name, mic, cam, presence });
         self.tell_joined(id, out);
         self.tell_snapshot(id, out);
         self.renew_links(id);
@@ -87,6 +88,7 @@ impl Room {
         let is_same_instance = member.instance == arrival.instance;
         let before = member.describe();
         member.instance = arrival.instance;
+        member.attempt = arrival.attempt;
         member.name = name;
         member.mic = arrival.mic;
         member.cam = arrival.cam;

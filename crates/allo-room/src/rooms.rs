@@ -242,6 +242,7 @@ impl Rooms {
             self.parse_join(from, message).and_then(|(room, arrival)| self.admit(from, room, arrival));
         match joined {
             Ok(seat) => self.set_stage(from, Stage::Joined(seat)),
+            Err((ErrorCode::Superseded, _)) => self.supersede(from),
             Err((code, text)) => self.out.error(from, code, text, false),
         }
     }
@@ -252,14 +253,15 @@ impl Rooms {
         connection: ConnectionId,
         message: ClientMessage,
     ) -> Result<(RoomName, Arrival), Refusal> {
-        let ClientMessage::Join { room, display_name, participant_key: key, instance, mic, cam } = message
+        let ClientMessage::Join { room, display_name, participant_key: key, instance, attempt, mic, cam } =
+            message
         else {
             return Err((ErrorCode::OutOfOrder, "This is not a join.".to_owned()));
         };
         let room = RoomName::parse(&room, self.config.room_name_bytes)
             .map_err(|e| (ErrorCode::BadRoomName, e.to_string()))?;
         let name = self.display_name(&display_name)?;
-        Ok((room, Arrival { connection, key, instance, name, mic, cam }))
+        Ok((room, Arrival { connection, key, instance, attempt, name, mic, cam }))
     }
 
     fn display_name(&self, text: &str) -> Result<DisplayName, Refusal> {
@@ -270,6 +272,9 @@ impl Rooms {
     /// Lets someone into a room: someone who is known there by their key, or a newcomer.
     fn admit(&mut self, from: ConnectionId, name: RoomName, arrival: Arrival) -> Result<Seat, Refusal> {
         if let Some(member) = self.by_name.get(&name).and_then(|room| room.find_by_key(&arrival.key)) {
+            if arrival.attempt < member.attempt {
+                return Err((ErrorCode::Superseded, "A later join came first.".to_owned()));
+            }
             let (participant, presence) = (member.id.clone(), member.presence);
             self.attach(&name, &participant, presence, arrival);
             return Ok(Seat { room: name, participant });
@@ -308,18 +313,21 @@ impl Rooms {
     /// Gives a known participant a new connection; the old one, if it is there, is closed.
     fn attach(&mut self, room: &RoomName, id: &ParticipantId, presence: Presence, arrival: Arrival) {
         match presence {
-            Presence::Online(old) => {
-                // Forgotten first, so that its end is not taken for the participant's.
-                self.forget(old);
-                self.out.error(old, ErrorCode::Superseded, "This call was opened elsewhere.", true);
-                self.out.0.push_back(Output::Close { connection: old, code: CloseCode::Superseded });
-            }
+            Presence::Online(old) => self.supersede(old),
             Presence::Away(_) => self.timers.clear(&Timer::Lease(room.clone(), id.clone())),
         }
         debug!(participant = %id, "participant attached");
         if let Some(room) = self.by_name.get_mut(room) {
             room.attach(id, arrival, &mut self.out);
         }
+    }
+
+    /// Closes a connection whose participant goes on with another one.
+    fn supersede(&mut self, connection: ConnectionId) {
+        // Forgotten first, so that its end is not taken for the participant's.
+        self.forget(connection);
+        self.out.error(connection, ErrorCode::Superseded, "This call was opened elsewhere.", true);
+        self.out.0.push_back(Output::Close { connection, code: CloseCode::Superseded });
     }
 
     /// Answers a `join` on a connection that has joined.

@@ -20,6 +20,12 @@ export type ClientMessage =
   /** Enters a room, or comes back to it. Answered with `snapshot`. Saying it again changes nothing. */
   | {
     readonly type: "join";
+    /**
+     * Counts the joins made with this key, over all instances: each has a higher number than the one before.
+     *
+     * A join that was under way for long may arrive after a later one; the number tells which is which.
+     */
+    readonly attempt?: number;
     /** Whether a camera is being sent. */
     readonly cam: boolean;
     /** The name to show to the others. The server normalises it. */
@@ -71,10 +77,10 @@ export type ClientMessage =
     /** The peer at the other end. */
     readonly to: ParticipantId;
   }
-  /** Says that media still arrives from a participant who is `reconnecting`, so that they are not taken for lost. */
+  /** Says that the link to a participant who is `reconnecting` is alive, so that they are not taken for lost. */
   | {
     readonly type: "vouch";
-    /** The participant whose media arrives. */
+    /** The participant at the other end of that link. */
     readonly peer: ParticipantId;
   }
   /** Asks for the whole state again, after a gap in the versions. */

@@ -215,6 +215,29 @@ fn the_same_person_from_a_second_tab_supersedes_the_first() {
 }
 
 #[test]
+fn a_join_that_arrives_after_a_later_one_is_turned_away() {
+    let mut world = World::new();
+    let numbered = |number| {
+        let mut join = join("family", 1, 0);
+        if let ClientMessage::Join { attempt, .. } = &mut join {
+            *attempt = number;
+        }
+        join
+    };
+    let [old, new] = [1, 2].map(|_| {
+        let connection = world.connect();
+        world.say(connection, hello());
+        connection
+    });
+    world.say(new, numbered(2));
+    world.heard(new);
+    world.say(old, numbered(1));
+    assert_eq!(errors(&world.heard(old)), [(ErrorCode::Superseded, true)]);
+    assert_eq!(world.close_code(old), Some(CloseCode::Superseded));
+    assert!(world.heard(new).is_empty(), "the later one is not disturbed");
+}
+
+#[test]
 fn a_reconnection_keeps_the_links_and_greets_again() {
     let mut world = World::new();
     let (ada, ada_id) = world.join("family", 1);

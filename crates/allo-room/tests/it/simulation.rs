@@ -259,7 +259,9 @@ impl Simulation {
 
     fn cut(&mut self, who: usize, duration: Duration) {
         let until = self.now + duration;
-        self.people[who].stalled_until = Some(until);
+        let person = &mut self.people[who];
+        person.stalled_until = Some(until);
+        person.ended_at = person.ended_at.map(|at| at.max(until));
         for wire in self.wires.values_mut().filter(|wire| wire.owner.0 == who) {
             wire.stalled_until = Some(until);
         }
@@ -410,8 +412,9 @@ impl Simulation {
             let instance = u8::try_from(client.run % 251).unwrap();
             let n = u8::try_from(who).unwrap();
             let mut join = join(ROOM, n, instance);
-            if let ClientMessage::Join { mic, .. } = &mut join {
+            if let ClientMessage::Join { mic, attempt, .. } = &mut join {
                 *mic = client.mic;
+                *attempt = u32::try_from(self.last_connection).unwrap();
             }
             let packets = [Packet::Open, Packet::Message(hello()), Packet::Message(join)];
             let up = packets.into_iter().map(|packet| (now + delay, packet)).collect();

@@ -160,6 +160,7 @@ pub(crate) fn join(room: &str, n: u8, instance: u8) -> ClientMessage {
         display_name: format!("Person {n}"),
         participant_key: key(n),
         instance: InstanceId::from_bytes([instance; 16]),
+        attempt: 0,
         mic: true,
         cam: false,
     }
