@@ -1,0 +1,273 @@
+//! Reads the configuration: defaults, then `allo.toml`, then the environment, then flags; the last one wins.
+
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
+use thiserror::Error;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Config, TlsMode,
+    settings::{Kind, SETTINGS, Setting},
+};
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The command line, with the program's name first.
+    pub arguments: Vec<OsString>,
+    /// The environment. What does not begin with `ALLO_` and is not `PORT` is ignored.
+    pub environment: Vec<(String, String)>,
+    /// The folder in which `allo.toml` is looked for.
+    pub folder: PathBuf,
+}
+
+/// There is no configuration to run with.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The command line is wrong, or asked for help or the version.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// Some settings are wrong. All of them are told.
+    #[error("{}", list(.0))]
+    Settings(Vec<Problem>),
+}
+
+/// A setting that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands: a line of a file, a variable or a flag.
+    pub origin: String,
+    /// What is wrong, and what would be right.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.text)
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+    format!("the configuration has {}:{}", count(problems.len()), lines.concat())
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "a mistake".to_owned() } else { format!("{problems} mistakes") }
+}
+
+/// A value that was given for a setting.
+struct Given {
+    setting: &'static Setting,
+    texts: Vec<String>,
+    origin: String,
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Layers {
+    given: Vec<Given>,
+    problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads the configuration.
+    pub fn load(sources: Sources) -> Result<Self, LoadError> {
+        let matches = command().try_get_matches_from(sources.arguments)?;
+        let named =
+            |name: &str| sources.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let mut layers = Layers::default();
+        let file = matches.get_one::<String>("config").or_else(|| named("ALLO_CONFIG")).map(PathBuf::from);
+        layers.add_file(file.as_deref(), &sources.folder);
+        layers.add_environment(&sources.environment);
+        layers.add_flags(&matches);
+        layers.apply().map_err(LoadError::Settings)
+    }
+}
+
+impl Layers {
+    fn problem(&mut self, origin: impl Into<String>, text: impl Into<String>) {
+        self.problems.push(Problem { origin: origin.into(), text: text.into() });
+    }
+
+    /// Reads the file that was asked for, or `allo.toml` if there is one.
+    fn add_file(&mut self, asked: Option<&Path>, folder: &Path) {
+        let path = asked.map_or_else(|| folder.join("allo.toml"), |path| folder.join(path));
+        let name = asked.map_or_else(|| "allo.toml".to_owned(), |path| path.display().to_string());
+        match fs::read_to_string(&path) {
+            Ok(text) => self.add_toml(&name, &text),
+            Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => {}
+            Err(error) => self.problem(name, format!("cannot be read: {error}")),
+        }
+    }
+
+    fn add_toml(&mut self, name: &str, text: &str) {
+        let line = |at: usize| format!("{name}:{}", text[..at.min(text.len())].matches('\n').count() + 1);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            self.problem(line(error.span().map_or(0, |span| span.start)), error.message());
+        }
+        let mut entries: Vec<_> = table.get_ref().iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in entries {
+            let origin = line(key.span().start);
+            let key = key.get_ref().as_ref();
+            let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+                self.unknown(origin, key, SETTINGS.iter().map(|setting| setting.key.to_owned()));
+                continue;
+            };
+            match toml_texts(value.get_ref()) {
+                Some(texts) => self.given.push(Given { setting, texts, origin: format!("{origin}: {key}") }),
+                None => self.problem(origin, format!("{key} should be a text, a number, or a list of texts")),
+            }
+        }
+    }
+
+    fn add_environment(&mut self, environment: &[(String, String)]) {
+        let mut environment: Vec<_> = environment.iter().collect();
+        // PORT is the platform's word, ALLO_PORT the operator's own: the latter is applied later, and wins.
+        environment.sort_by_key(|(name, _)| (name != "PORT", name));
+        for (name, value) in environment {
+            if name == "PORT" {
+                self.given.extend(
+                    SETTINGS
+                        .iter()
+                        .find(|s| s.key == "port")
+                        .map(|setting| from_variable(setting, name, value)),
+                );
+            } else if !name.starts_with("ALLO_") || NOT_SETTINGS.contains(&name.as_str()) {
+            } else if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *name) {
+                self.given.push(from_variable(setting, name, value));
+            } else {
+                self.unknown(name.clone(), name, SETTINGS.iter().map(Setting::variable));
+            }
+        }
+    }
+
+    fn add_flags(&mut self, matches: &ArgMatches) {
+        for setting in SETTINGS {
+            if matches.value_source(setting.key) == Some(ValueSource::CommandLine) {
+                let texts = matches.get_many::<String>(setting.key).into_iter().flatten().cloned().collect();
+                self.given.push(Given { setting, texts, origin: format!("--{}", setting.key) });
+            }
+        }
+    }
+
+    fn unknown(&mut self, origin: String, name: &str, known: impl Iterator<Item = String>) {
+        let nearest = known
+            .map(|known| (strsim::jaro_winkler(name, &known), known))
+            .filter(|(similarity, _)| *similarity > 0.8)
+            .max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let hint = nearest.map(|(_, known)| format!("; did you mean {known}?")).unwrap_or_default();
+        self.problem(origin, format!("there is no setting {name}{hint}"));
+    }
+
+    /// Applies every layer in turn. A wrong value is told even where another one would have won.
+    fn apply(mut self) -> Result<Config, Vec<Problem>> {
+        let mut config = Config::default();
+        for given in std::mem::take(&mut self.given) {
+            if let Err(text) = (given.setting.set)(&mut config, &given.texts) {
+                let value =
+                    if given.setting.key == "ice-server" { String::new() } else { shown(&given.texts) };
+                self.problem(given.origin, format!("{text}{value}"));
+            }
+        }
+        self.check_together(&config);
+        if self.problems.is_empty() { Ok(config) } else { Err(self.problems) }
+    }
+
+    /// Checks what one setting asks of another.
+    fn check_together(&mut self, config: &Config) {
+        match (config.tls, &config.tls_cert, &config.tls_key) {
+            (_, Some(_), None) => self.problem("tls-cert", "needs tls-key too"),
+            (_, None, Some(_)) => self.problem("tls-key", "needs tls-cert too"),
+            (TlsMode::Files, None, None) => self.problem("tls", "files needs tls-cert and tls-key"),
+            (TlsMode::Off, Some(_), Some(_)) => {
+                self.problem("tls", "off leaves tls-cert and tls-key unused: remove them");
+            }
+            _ => {}
+        }
+        if config.listen.is_empty() {
+            self.problem("listen", "should name at least one address");
+        }
+    }
+}
+
+/// Variables that begin like settings: the configuration file, and the web client to build in.
+const NOT_SETTINGS: [&str; 2] = ["ALLO_CONFIG", "ALLO_WEB_DIST"];
+
+fn from_variable(setting: &'static Setting, name: &str, value: &str) -> Given {
+    let texts = match setting.kind {
+        Kind::List => {
+            value.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+        }
+        Kind::Text | Kind::Number => vec![value.to_owned()],
+    };
+    Given { setting, texts, origin: name.to_owned() }
+}
+
+fn shown(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+    format!(", not {}", texts.join(", "))
+}
+
+fn toml_texts(value: &DeValue<'_>) -> Option<Vec<String>> {
+    match value {
+        DeValue::Array(values) => {
+            let texts: Option<Vec<_>> = values.iter().map(|value| toml_text(value.get_ref())).collect();
+            texts
+        }
+        value => toml_text(value).map(|text| vec![text]),
+    }
+}
+
+fn toml_text(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+const ABOUT: &str =
+    "Allo serves video calls: the page, the meeting point, and its own certificate, on one port.";
+
+const EXAMPLES: &str = "\
+Examples:
+  allo                                  everyone on this network can join; the addresses are printed
+  allo --port 443 --tls-cert fullchain.pem --tls-key privkey.pem
+                                        on the internet, with a certificate of your own
+  allo --tls off --listen 127.0.0.1     behind Nginx or Caddy on the same machine
+
+Each setting can also stand in allo.toml (see allo.example.toml), as `port = 443`, or in the environment, as
+ALLO_PORT=443. Flags win over the environment, and the environment over the file.";
+
+/// Makes the command line from the table.
+fn command() -> Command {
+    let file =
+        Arg::new("config").long("config").value_name("FILE").help("Read this file instead of ./allo.toml.");
+    Command::new("allo")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(EXAMPLES)
+        .arg(file)
+        .args(SETTINGS.iter().map(argument))
+}
+
+fn argument(setting: &'static Setting) -> Arg {
+    let defaults = (setting.show)(&Config::default()).join(", ");
+    let default = if defaults.is_empty() { String::new() } else { format!(" [default: {defaults}]") };
+    let action = if setting.kind == Kind::List { ArgAction::Append } else { ArgAction::Set };
+    Arg::new(setting.key)
+        .long(setting.key)
+        .value_name(setting.value_name)
+        .help(format!("{}{default}", setting.help))
+        .help_heading(setting.heading)
+        .action(action)
+}

@@ -1,0 +1,142 @@
+//! What the operator decides. Everything has a default; `settings.rs` is the table of all of it.
+
+mod example;
+mod load;
+mod settings;
+mod value;
+
+use std::{
+    env,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use allo_room::RoomsConfig;
+use ipnet::IpNet;
+
+pub use example::example;
+pub use load::{LoadError, Sources};
+pub use value::{LogFilter, Origin};
+
+/// The configuration of a server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The addresses to listen on.
+    pub listen: Vec<IpAddr>,
+    /// The port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Where certificates are kept; `None` for the usual place.
+    pub data: Option<PathBuf>,
+    /// Where the certificate comes from.
+    pub tls: TlsMode,
+    /// The certificate chain, in PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// More names for the local certificate.
+    pub host_names: Vec<String>,
+    /// Whose `X-Forwarded-*` and `Forwarded` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Pages of other hosts that may open a WebSocket.
+    pub allowed_origins: Vec<Origin>,
+    /// How two browsers agree on a connection.
+    pub negotiation: Negotiation,
+    /// What is logged.
+    pub log: LogFilter,
+    /// What one visitor, and all together, may use.
+    pub bounds: Bounds,
+    /// The rooms.
+    pub rooms: RoomsConfig,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// From files when there are some, else from the local authority.
+    Auto,
+    /// From files.
+    Files,
+    /// There is none: a proxy in front speaks HTTPS.
+    Off,
+}
+
+/// The algorithm by which two browsers agree on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Negotiation {
+    /// Either side offers whenever it needs to (W3C WebRTC §10.7).
+    Perfect,
+    /// One side offers, the other answers.
+    Simple,
+}
+
+/// What one visitor, and all together, may use of the server.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Open WebSocket connections of one address, and half of its TCP connections. Beyond: 429, or closed at once.
+    pub connections_per_address: usize,
+    /// The same of one network: /24 for IPv4, /64 for IPv6.
+    pub connections_per_network: usize,
+    /// The same of all. Beyond: 503, or closed at once.
+    pub connections: usize,
+    /// The time for a TLS handshake, and again for the head of a request. Beyond: closed.
+    pub request_timeout: Duration,
+    /// Messages that wait for a client that does not read. Beyond: the client is dropped.
+    pub outbox_messages: usize,
+    /// The same in bytes.
+    pub outbox_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            port: 8443,
+            data: None,
+            tls: TlsMode::Auto,
+            tls_cert: None,
+            tls_key: None,
+            host_names: Vec::new(),
+            trusted_proxies: vec![
+                IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+                IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
+            ],
+            allowed_origins: Vec::new(),
+            negotiation: Negotiation::Perfect,
+            log: LogFilter::default(),
+            bounds: Bounds {
+                connections_per_address: 64,
+                connections_per_network: 512,
+                connections: 10_000,
+                request_timeout: Duration::from_secs(10),
+                outbox_messages: 256,
+                outbox_bytes: 1024 * 1024,
+            },
+            rooms: RoomsConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Returns the certificate files, when the certificate comes from files.
+    pub(crate) fn tls_files(&self) -> Option<(PathBuf, PathBuf)> {
+        match self.tls {
+            TlsMode::Off => None,
+            TlsMode::Auto | TlsMode::Files => self.tls_cert.clone().zip(self.tls_key.clone()),
+        }
+    }
+
+    /// Returns the folder for what must outlive the program: what was asked for, or where the system keeps such things.
+    pub(crate) fn data_folder(&self) -> Option<PathBuf> {
+        let from = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let below = |name: &str, path: &str| from(name).map(|folder| PathBuf::from(folder).join(path));
+        // systemd may name several, with colons between; its StateDirectory= comes first.
+        let state = || from("STATE_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());
+        self.data
+            .clone()
+            .or_else(state)
+            .or_else(|| below("XDG_DATA_HOME", "allo"))
+            .or_else(|| below("LOCALAPPDATA", "allo"))
+            .or_else(|| below("HOME", ".local/share/allo"))
+    }
+}

@@ -1,0 +1,305 @@
+//! The table of settings: flags, environment, `allo.toml`, help and example all come from it.
+
+use super::{Config, value::Value};
+
+/// One thing that can be set.
+pub(super) struct Setting {
+    /// Its name in `allo.toml`; `--` before it makes the flag, and `ALLO_` in capitals the variable.
+    pub(super) key: &'static str,
+    /// The group it is explained in.
+    pub(super) heading: &'static str,
+    /// What stands for its value in `--help`.
+    pub(super) value_name: &'static str,
+    /// What it does, in a sentence or two.
+    pub(super) help: &'static str,
+    /// How its value is written in TOML.
+    pub(super) kind: Kind,
+    /// Sets it from text, or says what would have been right.
+    pub(super) set: fn(&mut Config, &[String]) -> Result<(), String>,
+    /// Returns it as text.
+    pub(super) show: fn(&Config) -> Vec<String>,
+}
+
+/// How a value is written in TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    /// Texts. The flag may be given several times; the variable has commas between them.
+    List,
+}
+
+impl Setting {
+    /// Returns the name of the environment variable.
+    pub(super) fn variable(&self) -> String {
+        format!("ALLO_{}", self.key.to_ascii_uppercase().replace('-', "_"))
+    }
+}
+
+macro_rules! one {
+    ($key:literal, $value_name:literal, $heading:ident, $kind:ident, $($field:ident).+, $help:literal) => {
+        Setting {
+            key: $key,
+            heading: $heading,
+            value_name: $value_name,
+            help: $help,
+            kind: Kind::$kind,
+            set: |config, texts| {
+                let [text] = texts else { return Err("should be one value, not a list".to_owned()) };
+                config.$($field).+ = Value::parse(text)?;
+                Ok(())
+            },
+            show: |config| vec![config.$($field).+.show()],
+        }
+    };
+}
+
+macro_rules! many {
+    ($key:literal, $value_name:literal, $heading:ident, $($field:ident).+, $help:literal) => {
+        Setting {
+            key: $key,
+            heading: $heading,
+            value_name: $value_name,
+            help: $help,
+            kind: Kind::List,
+            set: |config, texts| {
+                config.$($field).+ = texts.iter().map(|text| Value::parse(text)).collect::<Result<_, _>>()?;
+                Ok(())
+            },
+            show: |config| config.$($field).+.iter().map(Value::show).collect(),
+        }
+    };
+}
+
+const NETWORK: &str = "Network";
+const HTTPS: &str = "HTTPS";
+const PROXY: &str = "Behind a proxy";
+const CALLS: &str = "Calls";
+const LOG: &str = "Log";
+const VISITORS: &str = "Bounds for visitors";
+const ROOMS: &str = "Bounds for rooms";
+
+/// Every setting, in the order in which it is explained.
+pub(super) const SETTINGS: &[Setting] = &[
+    many!(
+        "listen",
+        "ADDRESS",
+        NETWORK,
+        listen,
+        "Address to listen on; by default every one of this machine."
+    ),
+    one!(
+        "port",
+        "PORT",
+        NETWORK,
+        Number,
+        port,
+        "Port for everything. PORT in the environment is honoured too."
+    ),
+    one!(
+        "data",
+        "FOLDER",
+        NETWORK,
+        Text,
+        data,
+        "Folder for certificates. Empty: $STATE_DIRECTORY, or else $XDG_DATA_HOME/allo, or else ~/.local/share/allo."
+    ),
+    one!(
+        "tls",
+        "MODE",
+        HTTPS,
+        Text,
+        tls,
+        "auto: files if they are given, or else a certificate of this server's own authority. files: from files. off: a proxy in front speaks HTTPS."
+    ),
+    one!(
+        "tls-cert",
+        "FILE",
+        HTTPS,
+        Text,
+        tls_cert,
+        "Certificate chain, PEM. It is read again when it changes."
+    ),
+    one!(
+        "tls-key",
+        "FILE",
+        HTTPS,
+        Text,
+        tls_key,
+        "Private key of the certificate, PEM. Not readable for everyone."
+    ),
+    many!(
+        "host-name",
+        "NAME",
+        HTTPS,
+        host_names,
+        "Another name or address of this server, for the certificate of its own authority."
+    ),
+    many!(
+        "trusted-proxy",
+        "RANGE",
+        PROXY,
+        trusted_proxies,
+        "Addresses of proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded headers are believed."
+    ),
+    many!(
+        "allowed-origin",
+        "ORIGIN",
+        PROXY,
+        allowed_origins,
+        "Another site whose pages may join calls on this server, such as https://intranet.example.org."
+    ),
+    many!(
+        "ice-server",
+        "SERVER",
+        CALLS,
+        rooms.ice_servers,
+        "Server that helps browsers to find each other: \"stun:HOST:PORT\" or \"turn:HOST:PORT USER PASSWORD\". Other users of this machine can read the command line: keep a password in allo.toml."
+    ),
+    one!(
+        "negotiation",
+        "ALGORITHM",
+        CALLS,
+        Text,
+        negotiation,
+        "How two browsers agree on a connection: perfect (either side offers at any time) or simple (one side offers)."
+    ),
+    one!(
+        "log",
+        "LEVEL",
+        LOG,
+        Text,
+        log,
+        "error, warn, info, debug or trace; or by part, such as info,allo_room=debug. Addresses are logged at debug only."
+    ),
+    one!(
+        "connections-per-address",
+        "NUMBER",
+        VISITORS,
+        Number,
+        bounds.connections_per_address,
+        "WebSockets from one address; of TCP connections, twice as many. Beyond: refused with 429, or closed."
+    ),
+    one!(
+        "connections-per-network",
+        "NUMBER",
+        VISITORS,
+        Number,
+        bounds.connections_per_network,
+        "The same from one network, /24 or /64."
+    ),
+    one!(
+        "connections",
+        "NUMBER",
+        VISITORS,
+        Number,
+        bounds.connections,
+        "The same from everywhere. Beyond: refused with 503, or closed."
+    ),
+    one!(
+        "request-timeout",
+        "TIME",
+        VISITORS,
+        Text,
+        bounds.request_timeout,
+        "Time for a TLS handshake, and for the head of a request. Beyond: closed."
+    ),
+    one!(
+        "message-bytes",
+        "BYTES",
+        VISITORS,
+        Number,
+        rooms.message_bytes,
+        "Longest message of a client. Beyond: closed with 1009."
+    ),
+    one!(
+        "messages-per-second",
+        "NUMBER",
+        VISITORS,
+        Number,
+        rooms.messages_per_second,
+        "Messages a second from one client, for long."
+    ),
+    one!(
+        "message-burst",
+        "NUMBER",
+        VISITORS,
+        Number,
+        rooms.message_burst,
+        "Messages from one client at once. Beyond: closed with 4429."
+    ),
+    one!(
+        "outbox-messages",
+        "NUMBER",
+        VISITORS,
+        Number,
+        bounds.outbox_messages,
+        "Messages waiting for a client that does not read. Beyond: closed with 4413."
+    ),
+    one!(
+        "outbox-bytes",
+        "BYTES",
+        VISITORS,
+        Number,
+        bounds.outbox_bytes,
+        "Bytes waiting for a client that does not read. Beyond: closed with 4413."
+    ),
+    one!(
+        "join-timeout",
+        "TIME",
+        VISITORS,
+        Text,
+        rooms.join_timeout,
+        "Time to join a room in. Beyond: closed with 4408."
+    ),
+    one!("ping-interval", "TIME", VISITORS, Text, rooms.ping_interval, "Time between two pings."),
+    one!(
+        "missed-pongs",
+        "NUMBER",
+        VISITORS,
+        Number,
+        rooms.missed_pongs,
+        "Pings left unanswered. Beyond: closed with 4408."
+    ),
+    one!(
+        "lease",
+        "TIME",
+        ROOMS,
+        Text,
+        rooms.lease,
+        "How long a participant whose connection is lost is kept."
+    ),
+    one!(
+        "participants-per-room",
+        "NUMBER",
+        ROOMS,
+        Number,
+        rooms.participants_per_room,
+        "Participants in one room. Beyond: refused."
+    ),
+    one!("rooms", "NUMBER", ROOMS, Number, rooms.rooms, "Rooms at a time. Beyond: refused."),
+    one!(
+        "rooms-per-address",
+        "NUMBER",
+        ROOMS,
+        Number,
+        rooms.rooms_per_address,
+        "Rooms at a time that were opened from one address. Beyond: refused."
+    ),
+    one!(
+        "room-name-bytes",
+        "BYTES",
+        ROOMS,
+        Number,
+        rooms.room_name_bytes,
+        "Longest name of a room. Beyond: refused."
+    ),
+    one!(
+        "display-name-graphemes",
+        "NUMBER",
+        ROOMS,
+        Number,
+        rooms.display_name_graphemes,
+        "Longest name of a person, in characters as people count them. Beyond: cut."
+    ),
+];

@@ -1,0 +1,320 @@
+//! Values as text: how each kind is read, and written in `--help` and `allo.example.toml`.
+
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr as _, time::Duration};
+
+use allo_protocol::IceServer;
+use hyper::Uri;
+use ipnet::IpNet;
+use tracing_subscriber::filter::Targets;
+
+use super::{Negotiation, TlsMode};
+
+/// A value that can be written in a configuration.
+pub(super) trait Value: Sized {
+    /// Reads a value, or says what would have been right.
+    fn parse(text: &str) -> Result<Self, String>;
+
+    /// Writes it as [`Self::parse`] reads it.
+    fn show(&self) -> String;
+}
+
+fn expected(what: &str) -> String {
+    format!("should be {what}")
+}
+
+impl Value for u16 {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| expected("a number from 0 to 65535"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A bound of nothing would shut everyone out: it is taken for a mistake.
+macro_rules! bound {
+    ($number:ty) => {
+        impl Value for $number {
+            fn parse(text: &str) -> Result<Self, String> {
+                text.parse().ok().filter(|n| *n > 0).ok_or_else(|| expected("a whole number, at least 1"))
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
+            }
+        }
+    };
+}
+
+bound!(u32);
+bound!(usize);
+
+impl Value for Duration {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || expected(r#"a time such as "10s", "500ms" or "2min""#);
+        let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, unit) = text.split_at(unit_at);
+        let number: u32 = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
+        let unit = match unit.trim_start() {
+            "ms" => Duration::from_millis(1),
+            "s" => Duration::from_secs(1),
+            "min" => Duration::from_mins(1),
+            _ => return Err(wrong()),
+        };
+        unit.checked_mul(number).filter(|time| *time <= LONGEST).ok_or_else(|| expected("at most 1440min"))
+    }
+
+    fn show(&self) -> String {
+        let milliseconds = self.as_millis();
+        if milliseconds.is_multiple_of(60_000) {
+            format!("{}min", milliseconds / 60_000)
+        } else if milliseconds.is_multiple_of(1000) {
+            format!("{}s", milliseconds / 1000)
+        } else {
+            format!("{milliseconds}ms")
+        }
+    }
+}
+
+/// Far beyond any use, and far below where adding times overflows.
+const LONGEST: Duration = Duration::from_hours(24);
+
+impl Value for Option<PathBuf> {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok((!text.is_empty()).then(|| text.into()))
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+}
+
+impl Value for IpAddr {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| expected("an IP address, such as 192.0.2.1 or ::"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for IpNet {
+    fn parse(text: &str) -> Result<Self, String> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| expected("an IP address or a range of them, such as 10.0.0.0/8"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A name for the certificate: a host name or an IP address.
+impl Value for String {
+    fn parse(text: &str) -> Result<Self, String> {
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(is_label)) {
+            Ok(text.to_ascii_lowercase())
+        } else {
+            Err(expected("a host name, such as allo.example.org"))
+        }
+    }
+
+    fn show(&self) -> String {
+        self.clone()
+    }
+}
+
+/// The origin of a page (RFC 6454): scheme, host and port, compared as browsers write them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Makes the origin of the pages of a host. `authority` may name the port.
+    pub fn new(scheme: &str, authority: &str) -> Self {
+        let usual_port = if scheme == "https" { ":443" } else { ":80" };
+        let authority = authority.strip_suffix(usual_port).unwrap_or(authority);
+        Self(format!("{scheme}://{}", authority.to_ascii_lowercase()))
+    }
+
+    /// Reads the value of an `Origin` header; `None` for `null` and for what is no origin.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uri = Uri::from_str(text).ok()?;
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        let is_bare = text.len() == scheme.len() + "://".len() + authority.len();
+        (is_bare && !authority.contains('@')).then(|| Self::new(scheme, authority))
+    }
+}
+
+impl Value for Origin {
+    fn parse(text: &str) -> Result<Self, String> {
+        Origin::parse(text).ok_or_else(|| expected("an origin, such as https://meet.example.org"))
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// What is logged: a level, and other levels for parts of the program.
+#[derive(Clone)]
+pub struct LogFilter(Targets);
+
+impl LogFilter {
+    /// Returns it as the logger takes it.
+    pub fn targets(&self) -> Targets {
+        self.0.clone()
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self(Targets::new().with_default(tracing::Level::INFO))
+    }
+}
+
+impl fmt::Debug for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.show())
+    }
+}
+
+impl Value for LogFilter {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || expected("error, warn, info, debug, trace, or such as info,allo_room=debug");
+        text.parse().map(Self).map_err(|_| wrong())
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Value for TlsMode {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "files" => Ok(Self::Files),
+            "off" => Ok(Self::Off),
+            _ => Err(expected("auto, files or off")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Auto => "auto",
+            Self::Files => "files",
+            Self::Off => "off",
+        }
+        .to_owned()
+    }
+}
+
+impl Negotiation {
+    /// Returns the name that the page knows it by.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Perfect => "perfect",
+            Self::Simple => "simple",
+        }
+    }
+}
+
+impl Value for Negotiation {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "perfect" => Ok(Self::Perfect),
+            "simple" => Ok(Self::Simple),
+            _ => Err(expected("perfect or simple")),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Value for IceServer {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace().map(str::to_owned);
+        let is_known = |url: &String| {
+            ["stun:", "stuns:", "turn:", "turns:"]
+                .iter()
+                .any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
+        };
+        let url = words.next().filter(is_known);
+        let url = url.ok_or_else(|| expected("stun:HOST:PORT, or turn:HOST:PORT USER PASSWORD"))?;
+        let server = Self { urls: vec![url], username: words.next(), credential: words.next() };
+        let is_turn = server.urls[0].starts_with("turn");
+        if words.next().is_some()
+            || server.credential.is_some() != is_turn
+            || server.username.is_some() != is_turn
+        {
+            return Err(expected(
+                "stun:HOST:PORT alone, or turn:HOST:PORT with USER and PASSWORD, by spaces",
+            ));
+        }
+        Ok(server)
+    }
+
+    fn show(&self) -> String {
+        let words = self.urls.iter().chain(&self.username).chain(&self.credential);
+        words.map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_it_was_written() {
+        for text in ["500ms", "10s", "2min", "1250ms"] {
+            assert_eq!(Duration::parse(text).unwrap().show(), text);
+        }
+        assert_eq!(Duration::parse("1500 ms").unwrap(), Duration::from_millis(1500));
+        for text in ["", "10", "s", "0s", "-1s", "1h", "1.5s", "99999999999s", "1441min", "é"] {
+            assert!(Duration::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn origins_are_equal_when_a_browser_would_say_so() {
+        let ours = Origin::new("https", "Allo.Example.org:443");
+        assert_eq!(Origin::parse("https://allo.example.org"), Some(ours.clone()));
+        for other in [
+            "http://allo.example.org",
+            "https://allo.example.org:8443",
+            "https://allo.example.org.evil.example",
+        ] {
+            assert_ne!(Origin::parse(other), Some(ours.clone()), "{other}");
+        }
+        for text in
+            ["null", "", "*", "allo.example.org", "https://allo.example.org/", "https://u@allo.example.org"]
+        {
+            assert_eq!(Origin::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_ice_server_has_credentials_exactly_when_it_relays() {
+        for text in ["stun:stun.example.org:3478", "turn:turn.example.org:3478 ada secret"] {
+            assert_eq!(IceServer::parse(text).unwrap().show(), text);
+        }
+        for text in ["", "turn:", "https://example.org", "turn:a", "turn:a b", "stun:a b c", "turn:a b c d"] {
+            assert!(IceServer::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_range() {
+        assert_eq!(IpNet::parse("10.0.0.1").unwrap().show(), "10.0.0.1/32");
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "fe80::/129", "localhost"] {
+            assert!(IpNet::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

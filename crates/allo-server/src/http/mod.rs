@@ -1,0 +1,147 @@
+//! HTTP: six paths and the page. Every request is first asked where it comes from and how.
+
+mod headers;
+mod page;
+mod visitor;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{self, HeaderMap, HeaderValue},
+};
+use serde_json::json;
+use tracing::debug;
+
+use self::visitor::Transport;
+pub(crate) use self::visitor::Visitor;
+use crate::{server::Shared, signaling};
+
+/// What a browser gets.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Answers one request that came from `peer`.
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    is_tls: bool,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let visitor = Visitor::of(&request, peer.ip(), is_tls, &shared.config);
+    debug!(method = %request.method(), "request");
+    let has_body = has_body(request.headers());
+    let mut answer = match &visitor {
+        Ok(_) if has_body && is_reading(request.method()) => {
+            text(StatusCode::BAD_REQUEST, "There is no use for a body.")
+        }
+        Ok(visitor) => admit(&shared, visitor, request),
+        Err(refusal) => text(StatusCode::BAD_REQUEST, refusal),
+    };
+    if has_body {
+        // No body is ever read. What follows one could be a request that a proxy in front did not see: it is not read either.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let has_trusted_certificate = visitor.is_ok_and(|visitor| match visitor.transport {
+        Transport::ProxiedTls => true,
+        Transport::Tls => shared.has_certificate_files(),
+        Transport::Local | Transport::Plain | Transport::Untold => false,
+    });
+    headers::secure(answer.headers_mut(), has_trusted_certificate);
+    Ok(answer)
+}
+
+/// Lets a request through when its way here is private enough.
+fn admit(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) -> Answer {
+    match visitor.transport {
+        Transport::Tls | Transport::ProxiedTls | Transport::Local => route(shared, visitor, request),
+        Transport::Plain if is_document(&request) => match visitor.https_url(&request) {
+            Some(location) => redirect(location),
+            None => text(StatusCode::BAD_REQUEST, "This address cannot be redirected to."),
+        },
+        Transport::Plain => text(StatusCode::FORBIDDEN, "Server requires HTTPS."),
+        Transport::Untold => text(
+            StatusCode::FORBIDDEN,
+            "Server requires HTTPS.\nThe proxy in front of it does not send X-Forwarded-Proto.",
+        ),
+    }
+}
+
+fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) -> Answer {
+    if !is_reading(request.method()) {
+        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This server answers GET and HEAD only.");
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    match request.uri().path() {
+        "/ws" => signaling::upgrade(shared, visitor, request),
+        "/health" => health(shared),
+        "/config.json" => json(&json!({ "negotiation": shared.config.negotiation.name() })),
+        "/robots.txt" => text(StatusCode::OK, "User-agent: *\nDisallow: /"),
+        "/ca.crt" => authority(shared),
+        _ => page::answer(&request, shared.config.rooms.room_name_bytes),
+    }
+}
+
+/// Tells whether the server is well, for those who watch over it.
+fn health(shared: &Shared) -> Answer {
+    let counts = *shared.counts.borrow();
+    json(&json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "rooms": counts.rooms,
+        "participants": counts.participants,
+        "connections": counts.connections,
+    }))
+}
+
+/// Gives the local authority's certificate, so that a phone can be told to trust it.
+fn authority(shared: &Shared) -> Answer {
+    let Some(certificate) = shared.tls.as_ref().and_then(|tls| tls.authority()) else { return not_found() };
+    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(certificate)));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-x509-ca-cert"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let has_length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    has_length || headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Returns whether a browser asks for something to show, and can follow a redirection.
+fn is_document(request: &Request<Incoming>) -> bool {
+    is_reading(request.method()) && !request.headers().contains_key(header::UPGRADE)
+}
+
+fn redirect(location: HeaderValue) -> Answer {
+    let mut answer = text(StatusCode::MOVED_PERMANENTLY, "Server requires HTTPS.");
+    answer.headers_mut().insert(header::LOCATION, location);
+    answer
+}
+
+fn json(value: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(value.to_string())));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+pub(crate) fn not_found() -> Answer {
+    text(StatusCode::NOT_FOUND, "There is nothing here.")
+}
+
+/// Answers with a sentence.
+pub(crate) fn text(status: StatusCode, sentence: &str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(format!("{sentence}\n"))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

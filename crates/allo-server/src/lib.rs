@@ -1,0 +1,30 @@
+//! The shell of Allo: every socket, clock, file and certificate. What happens in rooms is decided in `allo-room`.
+//!
+//! [`Config::load`](config::Config::load) reads what the operator decides; [`Server::start`] does the rest.
+
+mod admission;
+mod banner;
+pub mod config;
+mod http;
+mod listener;
+mod outbox;
+mod rooms_task;
+mod server;
+mod signaling;
+mod tls;
+
+pub use banner::banner;
+pub use server::{Server, StartError};
+pub use tls::TlsError;
+
+/// Returns an error and all that caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

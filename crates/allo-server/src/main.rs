@@ -1,0 +1,110 @@
+//! The `allo` program.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _, Write as _},
+    process::{self, ExitCode},
+};
+
+use allo_server::{
+    Server, banner,
+    config::{Config, LoadError, Sources},
+};
+use anyhow::{Context as _, Result};
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+fn main() -> ExitCode {
+    let config = match load() {
+        Ok(config) => config,
+        // Help and the version go to standard output, mistakes in flags to standard error, each with its status.
+        Err(LoadError::CommandLine(error)) => error.exit(),
+        Err(error) => return fail(&error.into()),
+    };
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Says what went wrong and all that caused it, once.
+#[expect(clippy::print_stderr, reason = "this is where errors reach a person")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("allo: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn load() -> Result<Config, LoadError> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    Config::load(Sources {
+        arguments: env::args_os().collect(),
+        environment: env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+        folder: env::current_dir().unwrap_or_default(),
+    })
+}
+
+#[tokio::main]
+async fn run(config: Config) -> Result<()> {
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(config.log.targets()).with(lines).init();
+    raise_open_files();
+    let mut stops = Stops::listen().context("cannot listen for signals")?;
+    let server = Server::start(config).await?;
+    // A reader that is gone, such as `head`, is no reason to stop.
+    let _written = io::stdout().write_all(banner(&server, io::stdout().is_terminal()).as_bytes());
+    stops.next().await;
+    tokio::select! {
+        () = server.stop() => Ok(()),
+        // Asked a second time: at once.
+        () = stops.next() => process::exit(130),
+    }
+}
+
+/// What asks the program to end: Ctrl-C, and SIGTERM where there is such a thing.
+#[cfg(unix)]
+struct Stops {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stops {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Stops(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Stops {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+/// Each connection is an open file, of which systems give few until asked for more.
+#[cfg(unix)]
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of open files stays as it was");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() {}

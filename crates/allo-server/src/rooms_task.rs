@@ -1,0 +1,119 @@
+//! The one task that owns the rooms: it tells them what happens on WebSockets, and does what they say.
+
+use std::{collections::HashMap, net::IpAddr, time::Instant};
+
+use allo_protocol::{ClientMessage, CloseCode, ServerMessage};
+use allo_room::{ConnectionId, Counts, Fault, Output, Rooms};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep_until,
+};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::outbox::{Full, Outbox};
+
+/// Events that wait for the rooms. Beyond, WebSockets are read more slowly.
+const EVENTS_MAX: usize = 1024;
+
+/// What happened on a WebSocket.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// It was opened.
+    Open {
+        /// The client's address.
+        from: IpAddr,
+        /// Where to leave messages for it.
+        outbox: Outbox,
+    },
+    /// A message came.
+    Message(ClientMessage),
+    /// Something came that is no message, or too much.
+    Fault(Fault),
+    /// It is gone; with the code that the client said, if it said one.
+    Close(Option<u16>),
+}
+
+/// Where WebSockets tell the rooms what happens.
+pub(crate) type Events = mpsc::Sender<(ConnectionId, Event)>;
+
+/// Runs the rooms until `stop`, or until nobody can tell them anything any more.
+pub(crate) struct RoomsTask {
+    rooms: Rooms,
+    outboxes: HashMap<ConnectionId, Outbox>,
+    events: mpsc::Receiver<(ConnectionId, Event)>,
+    counts: watch::Sender<Counts>,
+}
+
+impl RoomsTask {
+    /// Makes the task, the way to it, and a view of how much is there.
+    pub(crate) fn new(rooms: Rooms) -> (Self, Events, watch::Receiver<Counts>) {
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let (counts, view) = watch::channel(Counts::default());
+        (Self { rooms, outboxes: HashMap::new(), events, counts }, sender, view)
+    }
+
+    /// Runs until `stop`; then everyone is told, and every WebSocket closed.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let due = self.rooms.poll_timeout();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
+                    self.rooms.handle_timeout(Instant::now());
+                }
+                event = self.events.recv() => match event {
+                    Some((connection, event)) => self.handle(connection, event),
+                    None => break,
+                }
+            }
+            self.drain();
+        }
+        self.rooms.handle_stop(Instant::now());
+        self.drain();
+    }
+
+    fn handle(&mut self, connection: ConnectionId, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Open { from, outbox } => {
+                self.outboxes.insert(connection, outbox);
+                self.rooms.handle_open(now, connection, from);
+            }
+            Event::Message(message) => self.rooms.handle_message(now, connection, message),
+            Event::Fault(fault) => self.rooms.handle_fault(now, connection, fault),
+            Event::Close(code) => {
+                self.outboxes.remove(&connection);
+                self.rooms.handle_close(now, connection, code);
+            }
+        }
+    }
+
+    /// Does all that the rooms say.
+    fn drain(&mut self) {
+        while let Some(output) = self.rooms.poll_output() {
+            match output {
+                Output::Message { to, message } => self.send(to, &message),
+                Output::Close { connection, code } => self.close(connection, code),
+            }
+        }
+        self.counts.send_replace(self.rooms.counts());
+    }
+
+    fn send(&mut self, to: ConnectionId, message: &ServerMessage) {
+        let Some(outbox) = self.outboxes.get(&to) else { return };
+        let text = serde_json::to_string(message).expect("a message has text keys only");
+        if outbox.push(Utf8Bytes::from(text)) == Err(Full) {
+            self.rooms.handle_fault(Instant::now(), to, Fault::TooSlow);
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId, code: CloseCode) {
+        let Some(outbox) = self.outboxes.remove(&connection) else { return };
+        match code {
+            CloseCode::TooSlow => outbox.cut(),
+            code => outbox.close(code.as_u16()),
+        }
+    }
+}

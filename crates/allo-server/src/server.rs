@@ -1,0 +1,171 @@
+//! The server as a whole: started, running, stopped.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use allo_room::{Counts, Rooms};
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admission::{Admission, AdmissionBounds},
+    config::Config,
+    listener,
+    rooms_task::{Events, RoomsTask},
+    tls::{Tls, TlsError},
+};
+
+/// What each connection needs of the server.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// TCP connections, by the address they come from.
+    pub(crate) sockets: Admission,
+    /// WebSockets, by the address of the client.
+    pub(crate) websockets: Admission,
+    pub(crate) events: Events,
+    pub(crate) counts: watch::Receiver<Counts>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Shared {
+    /// Returns whether the certificate is one that browsers may be expected to trust by themselves.
+    pub(crate) fn has_certificate_files(&self) -> bool {
+        self.config.tls_files().is_some()
+    }
+}
+
+/// The server cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The port is taken.
+    #[error("port {0} is in use by another program: choose another one with --port")]
+    PortInUse(u16),
+    /// The port is one of those for which a program needs permission.
+    #[error("this user may not listen on port {0}: choose one from 1024 on with --port")]
+    PortForbidden(u16),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: check --listen")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system has no randomness.
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// The time for everything to end by itself. Beyond, it is cut off.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1700);
+
+impl Server {
+    /// Starts a server. It runs in the background, on the current runtime.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let listeners = listen_all(&config)?;
+        let tls = Tls::open(&config)?.map(Arc::new);
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
+        let (rooms, events, counts) = RoomsTask::new(Rooms::new(config.rooms.clone(), seed));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(rooms.run(stop.clone()));
+        if let Some(tls) = &tls {
+            tasks.spawn(tls.clone().renew(stop.clone()));
+        }
+        let sockets = Admission::new(bounds(&config, 2));
+        let websockets = Admission::new(bounds(&config, 1));
+        let shared = Arc::new(Shared { config, tls, sockets, websockets, events, counts, tasks, stop });
+        for listener in listeners {
+            shared.tasks.spawn(listener::accept(listener, shared.clone()));
+        }
+        Ok(Self { shared, addresses })
+    }
+
+    /// Returns the addresses that the server listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Returns the configuration that the server runs with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Returns the SHA-256 fingerprint of the certificate, if the server has one.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.shared.tls.as_ref().map(|tls| tls.fingerprint())
+    }
+
+    /// Returns whether the certificate is of this server's own authority.
+    pub(crate) fn is_own_authority(&self) -> bool {
+        self.shared.tls.as_ref().is_some_and(|tls| tls.authority().is_some())
+    }
+
+    /// Stops: nobody is let in any more, everyone is told, every connection is closed.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        // What has not ended by then is cut off with the runtime.
+        let _ended = timeout(STOP_TIMEOUT, self.shared.tasks.wait()).await;
+    }
+}
+
+/// Returns the bounds for connections. A page needs a few TCP connections beside its WebSocket: `share` is 2 for those.
+fn bounds(config: &Config, share: usize) -> AdmissionBounds {
+    AdmissionBounds {
+        per_address: config.bounds.connections_per_address.saturating_mul(share),
+        per_network: config.bounds.connections_per_network.saturating_mul(share),
+        total: config.bounds.connections.saturating_mul(share),
+    }
+}
+
+fn listen_all(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    let mut port = config.port;
+    for address in &config.listen {
+        match listener::listen((*address, port).into()) {
+            Ok(listener) => {
+                port = listener.local_addr().map_or(port, |address| address.port());
+                listeners.push(listener);
+            }
+            // A system without IPv6 is served by IPv4 alone.
+            Err(error) if is_without_ipv6(*address, &error) && config.listen.len() > 1 => {}
+            Err(error) => return Err(listen_error((*address, port).into(), error)),
+        }
+    }
+    Ok(listeners)
+}
+
+fn is_without_ipv6(address: IpAddr, error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::Unsupported, io::ErrorKind::AddrNotAvailable];
+    // EAFNOSUPPORT has no kind of its own.
+    let is_unsupported = kinds.contains(&error.kind()) || error.raw_os_error() == Some(97);
+    address.is_ipv6() && address.is_unspecified() && is_unsupported
+}
+
+fn listen_error(address: SocketAddr, source: io::Error) -> StartError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse(address.port()),
+        io::ErrorKind::PermissionDenied => StartError::PortForbidden(address.port()),
+        _ => StartError::Listen { address, source },
+    }
+}

@@ -1,0 +1,212 @@
+//! The server's certificate: its own authority's, or from files. It is replaced under running connections.
+
+mod authority;
+mod file;
+mod files;
+mod names;
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::CertificateDer,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use thiserror::Error;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::{authority::LocalAuthority, files::CertificateFiles};
+use crate::config::{Config, TlsMode};
+
+pub(crate) use names::local_addresses;
+
+/// How often the names of this machine are compared with those of the certificate.
+///
+/// Lower: the certificate is right sooner after a change of network. Higher: less work.
+const NAMES_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How often certificate files are looked at. They are read when they changed and have stayed so for one more look,
+/// because there are two of them.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// There is no certificate to serve with.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {path}", path = .path.display())]
+    Read {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}: choose another folder with --data", path = .path.display())]
+    Write {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nothing says where to keep certificates.
+    #[error("there is no folder for certificates: name one with --data")]
+    NoFolder,
+    /// A private key can be read by other users of this machine.
+    #[error("other users of this machine can read {path}: run `chmod 600 {path}`", path = .0.display())]
+    Exposed(PathBuf),
+    /// A file has no certificate, or no key.
+    #[error("{path} has no {what} in PEM format", path = .path.display())]
+    Empty {
+        /// Which one.
+        path: PathBuf,
+        /// What should be in it.
+        what: &'static str,
+    },
+    /// A file is not PEM.
+    #[error("{path} is not in PEM format", path = .path.display())]
+    Pem {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A certificate and its key do not belong together, or are of an unknown kind.
+    #[error("the certificate {path} cannot be used", path = .path.display())]
+    Unusable {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: rustls::Error,
+    },
+    /// The local authority cannot sign.
+    #[error("cannot make a certificate")]
+    Make(#[from] rcgen::Error),
+    /// The cryptography has no version of TLS that can be used.
+    #[error("cannot set TLS up")]
+    Setup(#[from] rustls::Error),
+}
+
+/// Where the certificate comes from.
+#[derive(Debug)]
+enum Source {
+    Local(LocalAuthority),
+    Files(CertificateFiles),
+}
+
+/// The server's certificate.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    source: Source,
+    host_names: Vec<String>,
+    current: Arc<Current>,
+    server_config: Arc<ServerConfig>,
+}
+
+impl Tls {
+    /// Opens the certificate that `config` asks for; `None` when a proxy speaks HTTPS.
+    pub(crate) fn open(config: &Config) -> Result<Option<Self>, TlsError> {
+        if config.tls == TlsMode::Off {
+            return Ok(None);
+        }
+        let (source, key) = if let Some((certificate, key)) = config.tls_files() {
+            let (files, key) = CertificateFiles::open(certificate, key)?;
+            (Source::Files(files), key)
+        } else {
+            let folder = config.data_folder().ok_or(TlsError::NoFolder)?;
+            let authority = LocalAuthority::open(&folder)?;
+            let leaf = authority.leaf(&names::names(&config.host_names))?;
+            (Source::Local(authority), leaf)
+        };
+        let current = Arc::new(Current(ArcSwap::from_pointee(key)));
+        let server_config = Arc::new(server_config(current.clone())?);
+        Ok(Some(Self { source, host_names: config.host_names.clone(), current, server_config }))
+    }
+
+    /// Returns what a TLS handshake needs.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        self.server_config.clone()
+    }
+
+    /// Returns the authority's certificate, when this server is its own authority.
+    pub(crate) fn authority(&self) -> Option<&CertificateDer<'static>> {
+        match &self.source {
+            Source::Local(authority) => Some(authority.certificate()),
+            Source::Files(_) => None,
+        }
+    }
+
+    /// Returns the SHA-256 fingerprint of the certificate, as browsers show it.
+    pub(crate) fn fingerprint(&self) -> String {
+        let key = self.current.0.load();
+        let digest = ::aws_lc_rs::digest::digest(&::aws_lc_rs::digest::SHA256, &key.cert[0]);
+        digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+    }
+
+    /// Replaces the certificate whenever there is a better one, until `stop`.
+    pub(crate) async fn renew(self: Arc<Self>, stop: CancellationToken) {
+        let period = match self.source {
+            Source::Local(_) => NAMES_INTERVAL,
+            Source::Files(_) => FILES_INTERVAL,
+        };
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let tls = self.clone();
+            // Files are read and keys are made: not on a thread that serves sockets.
+            let renewed = tokio::task::spawn_blocking(move || tls.renewed()).await;
+            match renewed {
+                Ok(Ok(Some(key))) => {
+                    self.current.0.store(Arc::new(key));
+                    info!("the certificate was replaced");
+                }
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => warn!(error = %crate::chain(&error), "the certificate stays as it was"),
+                Err(error) => warn!(%error, "the certificate could not be renewed"),
+            }
+        }
+    }
+
+    /// Returns a certificate to replace the current one with, when there is cause to.
+    fn renewed(&self) -> Result<Option<CertifiedKey>, TlsError> {
+        match &self.source {
+            Source::Local(authority) => {
+                let key = authority.leaf(&names::names(&self.host_names))?;
+                Ok((key.cert != self.current.0.load().cert).then_some(key))
+            }
+            Source::Files(files) => files.changed(),
+        }
+    }
+}
+
+/// The certificate in use: each new handshake takes it, each running connection keeps its own.
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+/// TLS 1.2 and 1.3, both with authenticated encryption only: rustls knows nothing older.
+fn server_config(current: Arc<Current>) -> Result<ServerConfig, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(current);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Makes what rustls signs with from a chain and its key.
+fn certified_key(
+    chain: Vec<CertificateDer<'static>>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
+) -> Result<CertifiedKey, rustls::Error> {
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
+}
