@@ -1,19 +1,36 @@
 //! The project's own automation. `cargo xtask` without arguments lists what it does.
 
+mod browsers;
+mod ci;
 mod protocol;
 mod run;
+mod test;
+mod tidy;
+mod web;
 
 use anyhow::{Result, bail};
 
 const HELP: &str = "\
 Usage: cargo xtask <COMMAND>
 
-  protocol    Writes the JSON Schema and the TypeScript of the protocol to web/src/protocol";
+  test            Installs what the tests need and runs them all: Rust, web, browsers
+  test --quick    The everyday run: no browsers, fewer random schedules
+  ci              All that must be green before a commit: the lints, then `test`
+  lint            The lints alone: formatting, clippy, documentation, tidy, licences, web checks, generated files
+  web             Builds the web client and tells its size
+  protocol        Writes the JSON Schema and the TypeScript of the protocol to web/src/protocol
+  tidy            Checks what no compiler checks: walls between crates, words, tests that do not run";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["test"] => test::all(),
+        ["test", "--quick"] => test::quick(),
+        ["ci"] => ci::lint().and_then(|()| test::all()),
+        ["lint"] => ci::lint(),
+        ["web"] => web::build(),
         ["protocol"] => protocol::write(),
+        ["tidy"] => tidy::check(),
         [] | ["help" | "--help" | "-h"] => {
             run::say(HELP);
             Ok(())

@@ -1,0 +1,132 @@
+//! Checks that no compiler makes: walls between crates, tests that do not run, words that do not belong.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::run::{command, output, root, say};
+
+/// A crate and what it never depends on, tests aside.
+const WALLS: [(&str, &[&str]); 4] = [
+    ("allo-protocol", &["allo-", "tokio", "rand", "tracing"]),
+    (
+        "allo-room",
+        &[
+            "tokio",
+            "str0m",
+            "axum",
+            "rustls",
+            "socket",
+            "getrandom",
+            "allo-server",
+            "allo-client",
+            "allo-sfu",
+        ],
+    ),
+    ("allo-client", &["allo-room", "allo-server", "allo-sfu", "allo-turn"]),
+    ("allo-server", &["allo-client", "allo-load"]),
+];
+
+/// Crates without sockets, threads, clocks or files. Each has a `clippy.toml` that says so.
+const SANS_IO: [&str; 1] = ["allo-room"];
+
+/// A text that must not stand in files whose path ends like this, and why.
+struct Ban {
+    endings: &'static [&'static str],
+    text: &'static str,
+    why: &'static str,
+}
+
+const BANS: [Ban; 11] = [
+    Ban { endings: &[".rs"], text: concat!("#[", "ignore"), why: "a test runs or is deleted" },
+    Ban { endings: &[".rs"], text: concat!("todo", "!("), why: "what is not done is not committed" },
+    Ban {
+        endings: &["tests/", ".rs"],
+        text: concat!("thread::", "sleep"),
+        why: "a test waits for the event, not for the clock",
+    },
+    Ban {
+        endings: &[".ts"],
+        text: concat!("waitFor", "Timeout"),
+        why: "a test waits for the event, not for the clock",
+    },
+    Ban { endings: &[".ts"], text: concat!("test.", "skip"), why: "a test runs or is deleted" },
+    Ban { endings: &[".ts"], text: concat!("test.", "fixme"), why: "a test runs or is deleted" },
+    Ban { endings: &[".ts"], text: concat!("test.", "only"), why: "all tests run" },
+    Ban { endings: &[".ts", ".svelte"], text: concat!("inner", "HTML"), why: "text is shown as text" },
+    Ban { endings: &[".svelte"], text: concat!("{@", "html"), why: "text is shown as text" },
+    Ban { endings: &[".rs", ".ts", ".svelte"], text: concat!("FIX", "ME"), why: "mend it or file it" },
+    Ban { endings: &[".rs", ".ts", ".svelte"], text: concat!("TO", "DO"), why: "mend it or file it" },
+];
+
+/// Runs every check, and tells all that is wrong at once.
+pub(crate) fn check() -> Result<()> {
+    let mut wrong = Vec::new();
+    walls(&mut wrong)?;
+    words(&mut wrong)?;
+    if wrong.is_empty() {
+        say("Tidy.");
+        return Ok(());
+    }
+    bail!("not tidy:\n  {}", wrong.join("\n  "))
+}
+
+fn walls(wrong: &mut Vec<String>) -> Result<()> {
+    for (name, banned) in WALLS {
+        let path = format!("crates/{name}/Cargo.toml");
+        let manifest =
+            fs::read_to_string(root().join(&path)).with_context(|| format!("cannot read {path}"))?;
+        for dependency in dependencies(&manifest) {
+            if banned.iter().any(|banned| dependency.contains(banned)) {
+                wrong.push(format!("{path}: {name} must not depend on {dependency}"));
+            }
+        }
+    }
+    for name in SANS_IO {
+        let path = format!("crates/{name}/clippy.toml");
+        let is_walled =
+            fs::read_to_string(root().join(&path)).is_ok_and(|text| text.contains("Instant::now"));
+        if !is_walled {
+            wrong.push(format!("{path}: it must forbid clocks, sockets, threads and files"));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the names in the `[dependencies]` table of a manifest.
+fn dependencies(manifest: &str) -> Vec<&str> {
+    let table = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let table = table.split("\n[").next().unwrap_or_default();
+    let names = table.lines().filter(|line| !line.starts_with('#') && line.contains('='));
+    names.filter_map(|line| line.split(['.', '=', ' ']).next()).filter(|name| !name.is_empty()).collect()
+}
+
+fn words(wrong: &mut Vec<String>) -> Result<()> {
+    let listing = command(".", "git ls-files --cached --others --exclude-standard");
+    let files = output(listing).context("`git ls-files` failed")?;
+    for path in files.lines().filter(|path| !path.starts_with("xtask/src/tidy.rs")) {
+        let is_banned_here = |ban: &&Ban| match ban.endings {
+            [folder, ending] if folder.ends_with('/') => path.contains(folder) && path.ends_with(ending),
+            endings => endings.iter().any(|ending| path.ends_with(ending)),
+        };
+        let bans: Vec<&Ban> = BANS.iter().filter(is_banned_here).collect();
+        let Ok(text) = fs::read_to_string(root().join(path)) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            for ban in bans.iter().filter(|ban| line.contains(ban.text)) {
+                wrong.push(format!("{path}:{}: `{}`: {}", number + 1, ban.text, ban.why));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_dependencies_are_found() {
+        let manifest = "[package]\nname = \"x\"\n\n[dependencies]\n# a = 1\nserde.workspace = true\ntokio = \"1\"\n\n[dev-dependencies]\nrand = \"1\"\n";
+        assert_eq!(dependencies(manifest), ["serde", "tokio"]);
+    }
+}
