@@ -1,4 +1,48 @@
-import { mount } from "svelte";
-import App from "./view/App.svelte";
+/** Wires things together, nothing else. */
 
-mount(App, { target: document.body });
+import type { Surroundings } from "./app/model";
+import { init } from "./app/navigation";
+import type { Message } from "./app/message";
+import { update } from "./app/update";
+import { loadConfiguration } from "./runtime/configuration";
+import { loadDictionary } from "./runtime/dictionaries";
+import { listen, subscriber } from "./runtime/listen";
+import { media } from "./runtime/media";
+import { performer } from "./runtime/perform";
+import { program } from "./runtime/program";
+import { screen } from "./runtime/screen.svelte";
+import { session } from "./runtime/session";
+import { loadSettings } from "./runtime/storage";
+import { canChooseSpeaker } from "./webrtc/devices";
+import "./view/style.css";
+
+const surroundings: Surroundings = {
+  origin: location.origin,
+  browserLanguages: navigator.languages,
+  isApple: /Mac|iPhone|iPad/u.test(navigator.userAgent),
+  canFullScreen: document.fullscreenEnabled,
+  canChooseSpeaker: canChooseSpeaker(),
+};
+
+const first = init(surroundings, loadSettings(), location.pathname);
+const [{ negotiation }] = await Promise.all([
+  loadConfiguration(),
+  loadDictionary(first[0].language).catch(() => undefined),
+]);
+
+const dispatch = (message: Message): void => loop.dispatch(message);
+const streams = media(dispatch);
+const client = session({ dispatch, media: streams, negotiation });
+const page = screen(document.body, dispatch, streams);
+const subscribe = subscriber(dispatch, streams, client);
+const loop = program({
+  first,
+  update,
+  render: (model) => {
+    page.render(model);
+    subscribe(model);
+  },
+  perform: performer({ dispatch, session: client, media: streams, drawn: page.drawn }),
+});
+loop.start();
+listen(dispatch, loop.model);

@@ -1,0 +1,30 @@
+/** Everything that `update` can order, as data. runtime/perform carries it out. */
+
+import type { DeviceChoice } from "../webrtc/types";
+import type { Message } from "./message";
+import type { Model } from "./model";
+import type { Language, Settings } from "./settings";
+
+export type Effect =
+  /** Makes the call's client, with which devices can be tried before joining. An older one is closed. */
+  | { readonly type: "openClient" }
+  /** Leaves the room, if any, and gives the devices back. */
+  | { readonly type: "closeClient" }
+  | { readonly type: "join"; readonly room: string; readonly displayName: string }
+  | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
+  | { readonly type: "setCam"; readonly choice: DeviceChoice }
+  | { readonly type: "setSpeaker"; readonly deviceId: string | null }
+  | { readonly type: "listDevices" }
+  | { readonly type: "startSound" }
+  | { readonly type: "showPath"; readonly path: string; readonly replace: boolean }
+  | { readonly type: "save"; readonly settings: Settings }
+  | { readonly type: "drawRandomBytes"; readonly count: number }
+  | { readonly type: "loadLanguage"; readonly language: Language }
+  | { readonly type: "toggleFullScreen" }
+  | { readonly type: "copy"; readonly what: "link" | "report"; readonly text: string }
+  | { readonly type: "focus"; readonly id: string }
+  /** Says `message` after a while. A later one with the same `timer` replaces it. */
+  | { readonly type: "wait"; readonly timer: "announcement"; readonly ms: number; readonly message: Message };
+
+/** What follows from a message. */
+export type Update = readonly [Model, readonly Effect[]];

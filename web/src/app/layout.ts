@@ -1,0 +1,119 @@
+/** Where each tile goes on the stage. Pure geometry, in CSS pixels. */
+
+import type { ParticipantId } from "../protocol/messages";
+
+export type Size = { readonly width: number; readonly height: number };
+export type Rect = Size & { readonly x: number; readonly y: number };
+
+/** A place on the stage as two shares of the free space, 0 to 1: it survives any change of size. */
+export type Spot = { readonly x: number; readonly y: number };
+
+/** `alone`, `main` and `inset` are the layouts for one and two; `grid` is for three and more. */
+export type TileRole = "alone" | "main" | "inset" | "grid";
+
+export type Placement = { readonly id: ParticipantId; readonly role: TileRole; readonly rect: Rect };
+
+/** The space between tiles. */
+const GAP = 10;
+
+/** A tile may be anything from a little taller than wide, for telephones held upright, to cinema-like. */
+const NARROWEST = 3 / 4;
+const WIDEST = 16 / 9;
+
+/** The inset's margin to the edges of the stage. */
+const INSET_MARGIN = 14;
+
+/** Returns a place for everybody, in the order of `ids`; the inset, if any, is `self`. */
+export function arrange(stage: Size, ids: readonly ParticipantId[], self: ParticipantId, inset: Spot): Placement[] {
+  const whole: Rect = { x: 0, y: 0, ...stage };
+  if (ids.length === 1) return ids.map((id) => ({ id, role: "alone", rect: whole }));
+  if (ids.length === 2 && ids.includes(self)) {
+    return ids.map((id) =>
+      id === self ? { id, role: "inset", rect: insetRect(stage, inset) } : { id, role: "main", rect: whole },
+    );
+  }
+  const rects = grid(stage, ids.length);
+  return ids.flatMap((id, index) => {
+    const rect = rects[index];
+    return rect === undefined ? [] : [{ id, role: "grid" as const, rect }];
+  });
+}
+
+/** Returns `count` equal tiles, as large as the stage allows; a last row that is not full is centred. */
+export function grid(stage: Size, count: number): Rect[] {
+  if (count < 1) return [];
+  const columns = bestColumns(stage, count);
+  const rows = Math.ceil(count / columns);
+  const tile = tileSize(stage, columns, rows);
+  const top = (stage.height - rows * tile.height - (rows - 1) * GAP) / 2;
+  return Array.from({ length: count }, (_, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = row < rows - 1 ? columns : count - (rows - 1) * columns;
+    const left = (stage.width - inRow * tile.width - (inRow - 1) * GAP) / 2;
+    return { x: left + (index % columns) * (tile.width + GAP), y: top + row * (tile.height + GAP), ...tile };
+  });
+}
+
+/** Returns the size of each tile when the stage is cut into `columns` by `rows`. */
+export function tileSize(stage: Size, columns: number, rows: number): Size {
+  const width = Math.max(0, (stage.width - (columns - 1) * GAP) / columns);
+  const height = Math.max(0, (stage.height - (rows - 1) * GAP) / rows);
+  return { width: Math.min(width, height * WIDEST), height: Math.min(height, width / NARROWEST) };
+}
+
+function bestColumns(stage: Size, count: number): number {
+  let best = 1;
+  let bestArea = -1;
+  for (let columns = 1; columns <= count; columns += 1) {
+    const size = tileSize(stage, columns, Math.ceil(count / columns));
+    const area = size.width * size.height;
+    // A hair's breadth is no reason to leave more empty places.
+    if (area > bestArea * 1.0001) {
+      best = columns;
+      bestArea = area;
+    }
+  }
+  return best;
+}
+
+/** Returns the inset: about a fifth of the stage, upright where the stage is upright. */
+export function insetRect(stage: Size, spot: Spot): Rect {
+  const upright = stage.height > stage.width;
+  const width = upright ? clamp(stage.width * 0.28, 84, 180) : clamp(stage.width * 0.2, 120, 300);
+  const height = upright ? (width * 4) / 3 : (width * 9) / 16;
+  const free = insetFreedom(stage, { width, height });
+  return { x: INSET_MARGIN + spot.x * free.width, y: INSET_MARGIN + spot.y * free.height, width, height };
+}
+
+/** Returns the spot of an inset whose top left corner is at `x`, `y`, kept on the stage. */
+export function spotAt(stage: Size, x: number, y: number): Spot {
+  const free = insetFreedom(stage, insetRect(stage, { x: 0, y: 0 }));
+  const share = (offset: number, room: number): number => (room > 0 ? clamp((offset - INSET_MARGIN) / room, 0, 1) : 0);
+  return { x: share(x, free.width), y: share(y, free.height) };
+}
+
+/** Returns the corner nearest to `spot`. */
+export function nearestCorner(spot: Spot): Spot {
+  return { x: spot.x < 0.5 ? 0 : 1, y: spot.y < 0.5 ? 0 : 1 };
+}
+
+function insetFreedom(stage: Size, inset: Size): Size {
+  return {
+    width: Math.max(0, stage.width - inset.width - 2 * INSET_MARGIN),
+    height: Math.max(0, stage.height - inset.height - 2 * INSET_MARGIN),
+  };
+}
+
+/**
+ * Returns whether a video may be cut to fill its tile: yes when at least 60 % of it stays visible, so that a telephone
+ * held upright is shown whole on a wide screen. Odd sizes (1×1, nothing yet) fill.
+ */
+export function fills(tile: Size, video: Size): boolean {
+  if (video.width < 2 || video.height < 2 || tile.width <= 0 || tile.height <= 0) return true;
+  const ratio = tile.width / tile.height / (video.width / video.height);
+  return Math.min(ratio, 1 / ratio) >= 0.6;
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}

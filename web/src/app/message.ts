@@ -1,0 +1,88 @@
+/** Everything that can happen, as past facts. */
+
+import type { Participant, ParticipantId } from "../protocol/messages";
+import type {
+  ClientError,
+  ClientErrorCode,
+  DeviceOutcome,
+  LinkState,
+  LogEntry,
+  PeerStats,
+  SignalingState,
+} from "../webrtc/types";
+import type { Size } from "./layout";
+import type { Device, Dialog } from "./model";
+import type { DeviceKind, Language, Theme } from "./settings";
+
+export type Message =
+  // Landing
+  | { readonly type: "editedRoomName"; readonly text: string }
+  | { readonly type: "submittedRoomName" }
+  | { readonly type: "clickedUnguessableRoom" }
+  | { readonly type: "drewRandomBytes"; readonly bytes: readonly number[] }
+  | { readonly type: "clickedRecentRoom"; readonly room: string }
+  | { readonly type: "forgotRoom"; readonly room: string }
+  // Moving between pages
+  | { readonly type: "pathChanged"; readonly path: string }
+  | { readonly type: "clickedHome" }
+  | { readonly type: "clickedJoin" }
+  | { readonly type: "clickedLeave" }
+  | { readonly type: "clickedRejoin" }
+  // Devices
+  | { readonly type: "editedDisplayName"; readonly text: string }
+  | { readonly type: "toggledMic" }
+  | { readonly type: "toggledCam" }
+  | { readonly type: "clickedAllowDevices" }
+  | { readonly type: "choseDevice"; readonly kind: DeviceKind; readonly deviceId: string | null }
+  | { readonly type: "deviceSettled"; readonly device: "mic" | "cam"; readonly outcome: DeviceOutcome }
+  | { readonly type: "deviceListChanged" }
+  | { readonly type: "devicesListed"; readonly devices: readonly Device[] }
+  | { readonly type: "dismissedProblem"; readonly device: "mic" | "cam" }
+  // From the call
+  | { readonly type: "joinRefused"; readonly code: ClientErrorCode }
+  | { readonly type: "signalingChanged"; readonly state: SignalingState }
+  | {
+      readonly type: "participantsChanged";
+      readonly self: ParticipantId;
+      readonly participants: readonly Participant[];
+      readonly room: string;
+    }
+  | { readonly type: "linkChanged"; readonly peer: ParticipantId; readonly state: LinkState }
+  /** `isReplaced`: the device was lost, and another one has taken its place. */
+  | {
+      readonly type: "clientFailed";
+      readonly error: ClientError;
+      readonly at: number;
+      readonly isReplaced: boolean;
+    }
+  | { readonly type: "clientLogged"; readonly entry: LogEntry }
+  | { readonly type: "statsCollected"; readonly stats: readonly PeerStats[] }
+  | { readonly type: "levelsMeasured"; readonly own: number; readonly peers: readonly Level[] }
+  | { readonly type: "videoResized"; readonly id: ParticipantId; readonly size: Size }
+  | { readonly type: "soundBlocked" }
+  // In the call
+  | { readonly type: "stageResized"; readonly size: Size }
+  | { readonly type: "insetDragged"; readonly x: number; readonly y: number }
+  | { readonly type: "insetDropped" }
+  | { readonly type: "insetMoved"; readonly towards: "left" | "right" | "up" | "down" | "next" }
+  | { readonly type: "toggledFullScreen" }
+  | { readonly type: "fullScreenChanged"; readonly fullScreen: boolean }
+  | { readonly type: "clickedCopyLink" }
+  | { readonly type: "clickedCopyReport" }
+  | { readonly type: "copied"; readonly what: "link" | "report" }
+  | { readonly type: "copyFailed"; readonly text: string }
+  | { readonly type: "clickedHear" }
+  | { readonly type: "announcementExpired" }
+  // Everywhere
+  | { readonly type: "openedDialog"; readonly dialog: Dialog }
+  | { readonly type: "closedDialog" }
+  | { readonly type: "choseLanguage"; readonly language: Language | null }
+  | { readonly type: "languageLoaded"; readonly language: Language }
+  | { readonly type: "choseTheme"; readonly theme: Theme }
+  | { readonly type: "toggledLetterShortcuts" }
+  | { readonly type: "pageHidden" }
+  | { readonly type: "pageShown" };
+
+export type Level = { readonly id: ParticipantId; readonly level: number };
+
+export type Dispatch = (message: Message) => void;

@@ -1,0 +1,116 @@
+/** Everything that the page shows, as plain data. Streams, sockets and elements live in runtime/; here are their ids. */
+
+import type { Participant, ParticipantId } from "../protocol/messages";
+import type { ClientErrorCode, LinkState, LogEntry, PeerStats, SignalingState } from "../webrtc/types";
+import type { Size, Spot } from "./layout";
+import type { RoomNameProblem } from "./roomName";
+import type { DeviceKind, Language, Settings } from "./settings";
+
+export type Model = {
+  /** What the browser and the address bar said when the page was opened. */
+  readonly surroundings: Surroundings;
+  readonly settings: Settings;
+  /** The language on the page now: the chosen one, once it has been loaded. */
+  readonly language: Language;
+  readonly devices: readonly Device[];
+  readonly pageHidden: boolean;
+  readonly fullScreen: boolean;
+  readonly dialog: Dialog | null;
+  readonly announcement: Announcement | null;
+  readonly diagnostics: Diagnostics;
+  readonly page: Page;
+};
+
+export type Surroundings = {
+  /** Such as `https://allo.example.org`. */
+  readonly origin: string;
+  readonly browserLanguages: readonly string[];
+  readonly isApple: boolean;
+  readonly canFullScreen: boolean;
+  readonly canChooseSpeaker: boolean;
+};
+
+/** One camera, microphone or speaker that the browser lists. Labels are empty until one of them was allowed. */
+export type Device = { readonly kind: DeviceKind; readonly deviceId: string; readonly label: string };
+
+export type Page = LandingPage | PreJoinPage | RoomPage | LeftPage;
+
+export type LandingPage = {
+  readonly page: "landing";
+  readonly draft: string;
+  readonly problem: RoomNameProblem | null;
+};
+
+/** Where people see to their name and devices. Also shown while the server is asked to let them in. */
+export type PreJoinPage = {
+  readonly page: "preJoin";
+  readonly room: string;
+  readonly own: OwnDevices;
+  /** The loudness at the microphone, 0 to 1. */
+  readonly level: number;
+  readonly joining: boolean;
+  /** Where the way to the server stands, once joining has begun. */
+  readonly signaling: SignalingState | null;
+  readonly refusal: ClientErrorCode | null;
+};
+
+export type RoomPage = {
+  readonly page: "room";
+  readonly room: string;
+  readonly self: ParticipantId;
+  readonly own: OwnDevices;
+  readonly signaling: SignalingState;
+  /** In order of arrival, oneself included. */
+  readonly people: readonly Person[];
+  readonly stage: Size;
+  readonly inset: Spot;
+  /** The inset follows the pointer: it moves without delay, and finds its corner when let go. */
+  readonly isInsetHeld: boolean;
+  /** The browser plays no sound before the person has touched the page. */
+  readonly isSoundBlocked: boolean;
+};
+
+export type LeftPage = {
+  readonly page: "left";
+  readonly room: string;
+  readonly reason: "left" | ClientErrorCode;
+  /** What was on, so that rejoining brings it back. */
+  readonly wanted: { readonly mic: boolean; readonly cam: boolean };
+};
+
+export type OwnDevice =
+  | { readonly state: "off"; readonly problem: ClientErrorCode | null }
+  | { readonly state: "opening" }
+  | { readonly state: "on" };
+
+export type OwnDevices = { readonly mic: OwnDevice; readonly cam: OwnDevice };
+
+/** Somebody in the room, as the server, the link and the stream tell of them. */
+export type Person = Participant & {
+  /** The media link to them; `null` for oneself and before it is begun. */
+  readonly link: LinkState | null;
+  /** Whether the link has ever been connected: until then it is connecting, afterwards it is reconnecting. */
+  readonly wasConnected: boolean;
+  /** The size of their picture; nothing until the first frame. */
+  readonly video: Size | null;
+  /** For how many more measurements they count as speaking; 0 when silent. */
+  readonly voice: number;
+};
+
+export type Dialog = "devices" | "shortcuts" | "diagnostics";
+
+/** What has just happened, shown for some seconds and read by screen readers. */
+export type Announcement =
+  | { readonly kind: "copied" }
+  | { readonly kind: "copyFailed"; readonly text: string }
+  | { readonly kind: "reportCopied" }
+  | { readonly kind: "replaced"; readonly device: "mic" | "cam" }
+  | { readonly kind: "joined" | "left"; readonly name: string };
+
+export type Diagnostics = {
+  readonly log: readonly LogEntry[];
+  readonly errors: readonly LoggedError[];
+  readonly stats: readonly PeerStats[];
+};
+
+export type LoggedError = { readonly at: number; readonly code: ClientErrorCode; readonly text: string };

@@ -1,0 +1,14 @@
+/**
+ * The browser's types that webrtc/types.ts names, as seen from app/: names with nothing in them, because app/ is
+ * compiled without the DOM library and must not be able to look inside.
+ */
+
+interface MediaStream {
+  readonly id: string;
+}
+interface RTCIceServer {
+  readonly urls: string | string[];
+}
+type RTCPeerConnectionState = string;
+type RTCIceConnectionState = string;
+type RTCSignalingState = string;

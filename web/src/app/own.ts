@@ -1,0 +1,97 @@
+/** The own microphone and camera. */
+
+import type { ClientErrorCode, DeviceChoice, DeviceOutcome } from "../webrtc/types";
+import type { Effect, Update } from "./effect";
+import type { Model, OwnDevice, OwnDevices } from "./model";
+import type { DeviceKind } from "./settings";
+
+const OFF: OwnDevice = { state: "off", problem: null };
+const OPENING: OwnDevice = { state: "opening" };
+
+/** Nothing is opened before a click asks for it. */
+export const OWN_OFF: OwnDevices = { mic: OFF, cam: OFF };
+
+/** Turns a device on when it is off, and off otherwise. */
+export function toggle(model: Model, device: "mic" | "cam"): Update {
+  const own = ownOf(model);
+  if (own === null) return [model, []];
+  const isOff = own[device].state === "off";
+  const order = isOff ? turnOn(model, device) : turnOff(model, device);
+  return [withOwn(model, device, isOff ? OPENING : OFF), [order]];
+}
+
+/** Returns the devices as they are once everything in `wanted` is being opened, and the orders to open it. */
+export function deviceOrders(
+  model: Model,
+  wanted: { readonly mic: boolean; readonly cam: boolean },
+): [OwnDevices, Effect[]] {
+  const kinds = (["mic", "cam"] as const).filter((kind) => wanted[kind]);
+  const own = { mic: wanted.mic ? OPENING : OFF, cam: wanted.cam ? OPENING : OFF };
+  return [own, kinds.map((kind) => turnOn(model, kind))];
+}
+
+/** Turns on what is off of the two, at the person's click. */
+export function allowDevices(model: Model): Update {
+  const own = ownOf(model);
+  if (own === null) return [model, []];
+  const kinds = (["mic", "cam"] as const).filter((kind) => own[kind].state === "off");
+  const opening = kinds.reduce((changed, kind) => withOwn(changed, kind, OPENING), model);
+  return [opening, kinds.map((kind) => turnOn(model, kind))];
+}
+
+/** Notes what an order came to. What was changed again in the meantime is left to the later order's outcome. */
+export function settle(model: Model, device: "mic" | "cam", outcome: DeviceOutcome): Update {
+  const now = ownOf(model)?.[device];
+  if (now === undefined) return [model, []];
+  if (!outcome.ok) return [withOwn(model, device, { state: "off", problem: outcome.error.code }), []];
+  // The first permission is what makes the browser tell the devices' names.
+  const list: Effect[] = outcome.on ? [{ type: "listDevices" }] : [];
+  return [outcome.on && now.state === "opening" ? withOwn(model, device, { state: "on" }) : model, list];
+}
+
+/** Notes that a device was taken away: unplugged, or no longer permitted. */
+export function lose(model: Model, device: "mic" | "cam", problem: ClientErrorCode): Model {
+  return withOwn(model, device, { state: "off", problem });
+}
+
+export function dismissProblem(model: Model, device: "mic" | "cam"): Model {
+  return ownOf(model)?.[device].state === "off" ? withOwn(model, device, OFF) : model;
+}
+
+/** Remembers a choice, and changes over at once if the device is in use. */
+export function choose(model: Model, kind: DeviceKind, deviceId: string | null): Update {
+  const settings = { ...model.settings, chosen: { ...model.settings.chosen, [kind]: deviceId } };
+  const chosen: Model = { ...model, settings };
+  const save: Effect = { type: "save", settings };
+  if (kind === "speaker") return [chosen, [save, { type: "setSpeaker", deviceId }]];
+  const isInUse = ownOf(model)?.[kind].state !== "off" && ownOf(model) !== null;
+  return [chosen, isInUse ? [save, turnOn(chosen, kind)] : [save]];
+}
+
+function turnOn(model: Model, device: "mic" | "cam"): Effect {
+  const choice = choiceOf(model, device);
+  return device === "mic" ? { type: "setMic", choice, release: false } : { type: "setCam", choice };
+}
+
+function turnOff({ page }: Model, device: "mic" | "cam"): Effect {
+  // In a call the muted microphone stays open, to be back at once; before the call nothing is kept open.
+  const release = page.page !== "room";
+  return device === "mic" ? { type: "setMic", choice: false, release } : { type: "setCam", choice: false };
+}
+
+/** A device that is not plugged in today is not asked for: the browser's own choice is better than none. */
+function choiceOf({ settings, devices }: Model, kind: DeviceKind): DeviceChoice {
+  const deviceId = settings.chosen[kind];
+  const isThere = devices.some((device) => device.kind === kind && device.deviceId === deviceId);
+  return deviceId !== null && isThere ? { deviceId } : true;
+}
+
+function ownOf({ page }: Model): OwnDevices | null {
+  return page.page === "preJoin" || page.page === "room" ? page.own : null;
+}
+
+function withOwn(model: Model, device: "mic" | "cam", now: OwnDevice): Model {
+  const { page } = model;
+  if (page.page !== "preJoin" && page.page !== "room") return model;
+  return { ...model, page: { ...page, own: { ...page.own, [device]: now } } };
+}

@@ -1,0 +1,81 @@
+/** What this browser remembers. It never leaves the browser, except the name, which joining a room tells. */
+
+export type Language = "en" | "fr";
+export const LANGUAGES: readonly Language[] = ["en", "fr"];
+
+export type Theme = "auto" | "light" | "dark";
+export const THEMES: readonly Theme[] = ["auto", "light", "dark"];
+
+export type DeviceKind = "mic" | "cam" | "speaker";
+
+export type Settings = {
+  readonly displayName: string;
+  /** `null`: follow the browser's languages. */
+  readonly language: Language | null;
+  readonly theme: Theme;
+  /** The devices that were chosen by hand, by id. */
+  readonly chosen: Readonly<Record<DeviceKind, string | null>>;
+  /** Latest first. */
+  readonly recentRooms: readonly string[];
+  readonly letterShortcuts: boolean;
+};
+
+export const DEFAULT_SETTINGS: Settings = {
+  displayName: "",
+  language: null,
+  theme: "auto",
+  chosen: { mic: null, cam: null, speaker: null },
+  recentRooms: [],
+  letterShortcuts: true,
+};
+
+/** Enough for anyone's habits; the room longest unused is forgotten beyond it. */
+const MAX_RECENT_ROOMS = 8;
+
+/** As the server's default: a longer name would be cut there. */
+export const MAX_NAME_LENGTH = 64;
+
+/** Reads settings from what was stored, whatever that is: each part that is not as expected takes its default. */
+export function parseSettings(stored: unknown): Settings {
+  if (!isObject(stored)) return DEFAULT_SETTINGS;
+  const chosen = isObject(stored["chosen"]) ? stored["chosen"] : {};
+  const rooms = Array.isArray(stored["recentRooms"]) ? stored["recentRooms"] : [];
+  return {
+    displayName: text(stored["displayName"])?.slice(0, MAX_NAME_LENGTH) ?? "",
+    language: LANGUAGES.find((language) => language === stored["language"]) ?? null,
+    theme: THEMES.find((theme) => theme === stored["theme"]) ?? "auto",
+    chosen: { mic: text(chosen["mic"]), cam: text(chosen["cam"]), speaker: text(chosen["speaker"]) },
+    recentRooms: rooms.filter((room) => typeof room === "string").slice(0, MAX_RECENT_ROOMS),
+    letterShortcuts: stored["letterShortcuts"] !== false,
+  };
+}
+
+/** Returns `settings` with `room` as the latest. */
+export function rememberRoom(settings: Settings, room: string): Settings {
+  const others = settings.recentRooms.filter((other) => other !== room);
+  return { ...settings, recentRooms: [room, ...others].slice(0, MAX_RECENT_ROOMS) };
+}
+
+/** Returns `settings` without `room`. */
+export function forgetRoom(settings: Settings, room: string): Settings {
+  return { ...settings, recentRooms: settings.recentRooms.filter((other) => other !== room) };
+}
+
+/** Returns the language to speak: the one chosen by hand, else the first of the browser's that there is. */
+export function languageFor(chosen: Language | null, preferred: readonly string[]): Language {
+  if (chosen !== null) return chosen;
+  for (const tag of preferred) {
+    const primary = tag.toLowerCase().split("-")[0];
+    const known = LANGUAGES.find((language) => language === primary);
+    if (known !== undefined) return known;
+  }
+  return "en";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}

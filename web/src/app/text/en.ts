@@ -1,0 +1,199 @@
+/** English, and the shape that every other language has: a key too few or too many does not compile. */
+
+import type { RoomNameProblem } from "../roomName";
+import type { Theme } from "../settings";
+import type { ShortcutAction } from "../shortcuts";
+import type { ClientErrorCode } from "../../webrtc/types";
+
+const plural = new Intl.PluralRules("en");
+
+export const en = {
+  /** The language's own name. */
+  languageName: "English",
+
+  landing: {
+    title: "Talk face to face",
+    lead: "A call on your own server. No account, nothing to install: name a room and share its link.",
+    nameLabel: "Name a room",
+    namePlaceholder: "family",
+    open: "Open room",
+    or: "or",
+    unguessable: "Make an unguessable room",
+    unguessableHint: "Its name is chosen by chance: only people with the link find it.",
+    recent: "Rooms you have been in",
+    recentHint: "Only this browser remembers them.",
+    forget: (room: string) => `Forget ${room}`,
+  },
+  roomNameProblems: {
+    empty: "Give the room a name.",
+    characters: "A room name is made of letters, digits, hyphens and underscores.",
+    tooLong: "This room name is too long.",
+    reserved: "The server uses this name itself. Choose another one.",
+  } satisfies Record<RoomNameProblem, string>,
+
+  preJoin: {
+    room: (room: string) => `You are about to join “${room}”`,
+    nameLabel: "Your name",
+    namePlaceholder: "Ada",
+    join: "Join",
+    joining: "Joining…",
+    devicesOff: "Your camera and microphone are off.",
+    allow: "Turn on camera and microphone",
+    without: "You can also join with neither.",
+    level: "Microphone level",
+    preview: "Your picture",
+    home: "Back to the start page",
+  },
+
+  devices: {
+    title: "Camera and sound",
+    cam: "Camera",
+    mic: "Microphone",
+    speaker: "Speaker",
+    byDefault: "Chosen by the browser",
+    none: "None found",
+    unnamed: (kind: string, number: number) => `${kind} ${number}`,
+  },
+
+  call: {
+    you: "You",
+    participants: (count: number) => (plural.select(count) === "one" ? `${count} person here` : `${count} people here`),
+    people: "People",
+    controls: "Controls",
+    alone: "You are the only one here",
+    aloneHint: "Share the link, and whoever opens it can join.",
+    muted: "muted",
+    speaking: "speaking",
+    status: {
+      connecting: "Connecting…",
+      reconnecting: "Reconnecting…",
+      interrupted: "Connection interrupted",
+      failed: "No connection yet; still trying",
+    },
+    moveInset: "Move your picture: arrow keys or click",
+    hear: "Tap to hear the others",
+    hearHint: "Your browser waits for a touch before it plays sound.",
+  },
+  signaling: {
+    connecting: "Connecting to the server…",
+    reconnecting: "The server is out of reach. The call goes on; trying again…",
+    unreachable: "The server does not answer. Trying again…",
+  },
+
+  actions: {
+    muteMic: "Mute microphone",
+    unmuteMic: "Unmute microphone",
+    stopCam: "Turn camera off",
+    startCam: "Turn camera on",
+    fullScreen: "Full screen",
+    leaveFullScreen: "Leave full screen",
+    copyLink: "Copy link",
+    more: "More",
+    leave: "Leave",
+    close: "Close",
+    dismiss: "Dismiss",
+    copy: "Copy report",
+  },
+  menu: {
+    devices: "Camera and sound",
+    diagnostics: "Diagnostics",
+    shortcuts: "Keyboard shortcuts",
+    language: "Language",
+    theme: "Appearance",
+    languageAuto: "As the browser",
+  },
+  themes: { auto: "As the system", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
+
+  shortcuts: {
+    title: "Keyboard shortcuts",
+    actions: {
+      toggleMic: "Microphone on or off",
+      toggleCam: "Camera on or off",
+      fullScreen: "Full screen",
+      copyLink: "Copy link",
+      diagnostics: "Diagnostics",
+      shortcuts: "These shortcuts",
+    } satisfies Record<ShortcutAction, string>,
+    letters: "Single-letter shortcuts",
+    or: "or",
+  },
+
+  diagnostics: {
+    title: "Diagnostics",
+    hint: "Nothing of this is sent anywhere. The report holds no names, addresses or keys.",
+    links: "Links",
+    noLinks: "No links to others yet.",
+    errors: "Errors",
+    noErrors: "No errors.",
+    events: "Events",
+    noEvents: "No events yet.",
+    columns: {
+      peer: "Person",
+      state: "State",
+      ice: "ICE",
+      candidates: "Candidates",
+      protocol: "Protocol",
+      send: "Sending",
+      receive: "Receiving",
+      loss: "Loss",
+      roundTrip: "Round trip",
+      frames: "Frames",
+    },
+    bitrate: (kilobits: string) => `${kilobits} kbit/s`,
+    milliseconds: (ms: string) => `${ms} ms`,
+    unknown: "–",
+  },
+
+  left: {
+    left: "You have left the call",
+    ended: "The call has ended for you",
+    rejoin: "Rejoin",
+    home: "Start page",
+    room: (room: string) => `Room: ${room}`,
+  },
+
+  announcements: {
+    copied: "Link copied",
+    copyFailed: "The browser did not let the link be copied. Here it is:",
+    reportCopied: "Report copied",
+    replaced: {
+      mic: "Your microphone was taken away; another one is in use.",
+      cam: "Your camera was taken away; another one is in use.",
+    },
+    joined: (name: string) => `${name} joined`,
+    left: (name: string) => `${name} left`,
+  },
+
+  about: { mic: "Microphone", cam: "Camera" },
+
+  /** What happened, and how to mend it. */
+  errors: {
+    deviceDenied:
+      "The browser does not allow it. Click the icon beside the address, allow it there, and turn it on again.",
+    deviceNotFound: "None was found. Plug one in, or choose another one under “Camera and sound”.",
+    deviceBusy: "Another program is using it. Close that program and turn it on again.",
+    deviceLost: "It was unplugged or taken away. Plug it in again, or choose another one.",
+    deviceUnsupported: "This browser cannot use it. A current Chrome, Edge, Firefox or Safari can.",
+    insecureContext: "Browsers allow cameras and microphones on https pages only. Open this page by its https address.",
+    signalingUnreachable: "The server does not answer. Check your network and try again.",
+    badServerMessage: "The server said something that this page does not understand. Reload the page.",
+    negotiationFailed: "The connection to somebody could not be set up. It is being tried again.",
+    iceFailed: "There is no network path to somebody yet. It is being tried again.",
+    badMessage: "The server did not understand this page. Reload it to get the server's version.",
+    unsupportedVersion: "This page and the server are of different versions. Reload the page.",
+    outOfOrder: "The server lost track of this page. Join again.",
+    alreadyJoined: "This page is already in another call. Reload it and join again.",
+    badRoomName: "The server does not accept this name for a room. Choose another one.",
+    badDisplayName: "Please give a name that the others can read.",
+    roomFull: "This room is full. Join again when somebody has left.",
+    tooManyRooms: "The server holds as many rooms as it can. Try again later.",
+    noSuchPeer: "That person is no longer here.",
+    superseded: "This call was opened elsewhere, in another tab or window. Rejoin to have it here.",
+    tooManyMessages: "This page said too much too fast, and the server hung up. Join again.",
+    timedOut: "The server did not hear from this page for too long. Join again.",
+    tooSlow: "This page could not keep up with the server. Join again.",
+    serverStopping: "The server is being restarted. Join again in a moment.",
+  } satisfies Record<ClientErrorCode, string>,
+};
+
+export type Dictionary = typeof en;

@@ -1,0 +1,192 @@
+import type { Dictionary } from "./en";
+
+const plural = new Intl.PluralRules("fr");
+
+export const fr: Dictionary = {
+  languageName: "Français",
+
+  landing: {
+    title: "Se parler face à face",
+    lead: "Un appel sur votre propre serveur. Sans compte, sans installation : nommez un salon et partagez son lien.",
+    nameLabel: "Nommer un salon",
+    namePlaceholder: "famille",
+    open: "Ouvrir le salon",
+    or: "ou",
+    unguessable: "Créer un salon indevinable",
+    unguessableHint: "Son nom est tiré au hasard : seules les personnes qui ont le lien le trouvent.",
+    recent: "Vos salons récents",
+    recentHint: "Seul ce navigateur s’en souvient.",
+    forget: (room) => `Oublier ${room}`,
+  },
+  roomNameProblems: {
+    empty: "Donnez un nom au salon.",
+    characters: "Un nom de salon se compose de lettres, de chiffres, de traits d’union et de tirets bas.",
+    tooLong: "Ce nom de salon est trop long.",
+    reserved: "Le serveur utilise déjà ce nom. Choisissez-en un autre.",
+  },
+
+  preJoin: {
+    room: (room) => `Vous allez entrer dans « ${room} »`,
+    nameLabel: "Votre nom",
+    namePlaceholder: "Ada",
+    join: "Entrer",
+    joining: "Connexion…",
+    devicesOff: "Votre caméra et votre micro sont éteints.",
+    allow: "Allumer la caméra et le micro",
+    without: "Vous pouvez aussi entrer sans eux.",
+    level: "Niveau du micro",
+    preview: "Votre image",
+    home: "Retour à l’accueil",
+  },
+
+  devices: {
+    title: "Caméra et son",
+    cam: "Caméra",
+    mic: "Micro",
+    speaker: "Haut-parleur",
+    byDefault: "Au choix du navigateur",
+    none: "Aucun trouvé",
+    unnamed: (kind, number) => `${kind} ${number}`,
+  },
+
+  call: {
+    you: "Vous",
+    participants: (count) =>
+      plural.select(count) === "one" ? `${count} personne présente` : `${count} personnes présentes`,
+    people: "Participants",
+    controls: "Commandes",
+    alone: "Il n’y a que vous ici pour l’instant",
+    aloneHint: "Partagez le lien : qui l’ouvre peut entrer.",
+    muted: "micro coupé",
+    speaking: "parle",
+    status: {
+      connecting: "Connexion…",
+      reconnecting: "Reconnexion…",
+      interrupted: "Connexion interrompue",
+      failed: "Pas encore de connexion ; nouvel essai en cours",
+    },
+    moveInset: "Déplacer votre image : flèches ou clic",
+    hear: "Touchez pour entendre les autres",
+    hearHint: "Votre navigateur attend un geste avant de jouer le son.",
+  },
+  signaling: {
+    connecting: "Connexion au serveur…",
+    reconnecting: "Le serveur est hors d’atteinte. L’appel continue ; nouvel essai en cours…",
+    unreachable: "Le serveur ne répond pas. Nouvel essai en cours…",
+  },
+
+  actions: {
+    muteMic: "Couper le micro",
+    unmuteMic: "Rétablir le micro",
+    stopCam: "Éteindre la caméra",
+    startCam: "Allumer la caméra",
+    fullScreen: "Plein écran",
+    leaveFullScreen: "Quitter le plein écran",
+    copyLink: "Copier le lien",
+    more: "Plus",
+    leave: "Quitter",
+    close: "Fermer",
+    dismiss: "Ignorer",
+    copy: "Copier le rapport",
+  },
+  menu: {
+    devices: "Caméra et son",
+    diagnostics: "Diagnostic",
+    shortcuts: "Raccourcis clavier",
+    language: "Langue",
+    theme: "Apparence",
+    languageAuto: "Comme le navigateur",
+  },
+  themes: { auto: "Comme le système", light: "Claire", dark: "Sombre" },
+
+  shortcuts: {
+    title: "Raccourcis clavier",
+    actions: {
+      toggleMic: "Micro allumé ou coupé",
+      toggleCam: "Caméra allumée ou éteinte",
+      fullScreen: "Plein écran",
+      copyLink: "Copier le lien",
+      diagnostics: "Diagnostic",
+      shortcuts: "Ces raccourcis",
+    },
+    letters: "Raccourcis d’une seule lettre",
+    or: "ou",
+  },
+
+  diagnostics: {
+    title: "Diagnostic",
+    hint: "Rien de ceci n’est envoyé. Le rapport ne contient ni nom, ni adresse, ni clé.",
+    links: "Liaisons",
+    noLinks: "Pas encore de liaison avec d’autres.",
+    errors: "Erreurs",
+    noErrors: "Aucune erreur.",
+    events: "Événements",
+    noEvents: "Pas encore d’événement.",
+    columns: {
+      peer: "Personne",
+      state: "État",
+      ice: "ICE",
+      candidates: "Candidats",
+      protocol: "Protocole",
+      send: "Envoi",
+      receive: "Réception",
+      loss: "Pertes",
+      roundTrip: "Aller-retour",
+      frames: "Images",
+    },
+    bitrate: (kilobits) => `${kilobits} kbit/s`,
+    milliseconds: (ms) => `${ms} ms`,
+    unknown: "–",
+  },
+
+  left: {
+    left: "Vous avez quitté l’appel",
+    ended: "L’appel est terminé pour vous",
+    rejoin: "Revenir",
+    home: "Accueil",
+    room: (room) => `Salon : ${room}`,
+  },
+
+  announcements: {
+    copied: "Lien copié",
+    copyFailed: "Le navigateur n’a pas permis de copier le lien. Le voici :",
+    reportCopied: "Rapport copié",
+    replaced: {
+      mic: "Votre micro a été retiré ; un autre est utilisé.",
+      cam: "Votre caméra a été retirée ; une autre est utilisée.",
+    },
+    joined: (name) => `${name} est là`,
+    left: (name) => `${name} a quitté l’appel`,
+  },
+
+  about: { mic: "Micro", cam: "Caméra" },
+
+  errors: {
+    deviceDenied:
+      "Le navigateur ne le permet pas. Cliquez sur l’icône à côté de l’adresse, donnez l’autorisation, puis rallumez.",
+    deviceNotFound: "Aucun appareil trouvé. Branchez-en un, ou choisissez-en un autre sous « Caméra et son ».",
+    deviceBusy: "Un autre programme l’utilise. Fermez ce programme et rallumez.",
+    deviceLost: "L’appareil a été débranché ou retiré. Rebranchez-le, ou choisissez-en un autre.",
+    deviceUnsupported: "Ce navigateur ne sait pas l’utiliser. Chrome, Edge, Firefox ou Safari, à jour, le peuvent.",
+    insecureContext:
+      "Les navigateurs ne permettent caméra et micro que sur les pages https. Ouvrez cette page par son adresse https.",
+    signalingUnreachable: "Le serveur ne répond pas. Vérifiez votre réseau et réessayez.",
+    badServerMessage: "Le serveur a dit quelque chose que cette page ne comprend pas. Rechargez la page.",
+    negotiationFailed: "La connexion avec quelqu’un n’a pas pu s’établir. Nouvel essai en cours.",
+    iceFailed: "Pas encore de chemin réseau vers quelqu’un. Nouvel essai en cours.",
+    badMessage: "Le serveur n’a pas compris cette page. Rechargez-la pour avoir la version du serveur.",
+    unsupportedVersion: "Cette page et le serveur n’ont pas la même version. Rechargez la page.",
+    outOfOrder: "Le serveur a perdu le fil de cette page. Entrez de nouveau.",
+    alreadyJoined: "Cette page est déjà dans un autre appel. Rechargez-la et entrez de nouveau.",
+    badRoomName: "Le serveur n’accepte pas ce nom de salon. Choisissez-en un autre.",
+    badDisplayName: "Donnez un nom que les autres peuvent lire.",
+    roomFull: "Ce salon est plein. Entrez de nouveau quand quelqu’un sera parti.",
+    tooManyRooms: "Le serveur ne peut pas ouvrir plus de salons. Réessayez plus tard.",
+    noSuchPeer: "Cette personne n’est plus là.",
+    superseded: "Cet appel a été ouvert ailleurs, dans un autre onglet ou une autre fenêtre. Revenez pour l’avoir ici.",
+    tooManyMessages: "Cette page en a dit trop et trop vite, et le serveur a raccroché. Entrez de nouveau.",
+    timedOut: "Le serveur n’a plus entendu cette page depuis trop longtemps. Entrez de nouveau.",
+    tooSlow: "Cette page n’a pas pu suivre le serveur. Entrez de nouveau.",
+    serverStopping: "Le serveur redémarre. Entrez de nouveau dans un instant.",
+  },
+};

@@ -1,0 +1,169 @@
+/** What follows from each message: the next model, and what is to be done. */
+
+import { announce } from "./announcement";
+import {
+  arrive,
+  changeSignaling,
+  dragInset,
+  dropInset,
+  measure,
+  moveInset,
+  noteFailure,
+  refuse,
+  resizeStage,
+  startJoining,
+} from "./call";
+import { report, withLog } from "./diagnostics";
+import type { Update } from "./effect";
+import type { Message } from "./message";
+import type { LandingPage, Model, RoomPage } from "./model";
+import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
+import { allowDevices, choose, dismissProblem, settle, toggle } from "./own";
+import { withLink, withVideo } from "./people";
+import { proquints, ROOM_BYTES } from "./proquint";
+import { roomName, roomPath } from "./roomName";
+import { forgetRoom, languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
+
+export function update(model: Model, message: Message): Update {
+  switch (message.type) {
+    case "editedRoomName":
+      return onLanding(model, (page) => ({ ...page, draft: message.text, problem: null }));
+    case "submittedRoomName":
+      return submitRoomName(model);
+    case "clickedUnguessableRoom":
+      return [model, [{ type: "drawRandomBytes", count: ROOM_BYTES }]];
+    case "drewRandomBytes":
+      return goToRoom(model, proquints(message.bytes));
+    case "clickedRecentRoom":
+      return goToRoom(model, message.room);
+    case "forgotRoom":
+      return save(model, forgetRoom(model.settings, message.room));
+
+    case "pathChanged":
+      return openPath(model, message.path);
+    case "clickedHome":
+      return goHome(model);
+    case "clickedJoin":
+      return startJoining(model);
+    case "clickedLeave":
+      return leave(model, "left");
+    case "clickedRejoin":
+      return rejoin(model);
+
+    case "editedDisplayName":
+      return save(model, { ...model.settings, displayName: message.text.slice(0, MAX_NAME_LENGTH) });
+    case "toggledMic":
+      return toggle(model, "mic");
+    case "toggledCam":
+      return toggle(model, "cam");
+    case "clickedAllowDevices":
+      return allowDevices(model);
+    case "choseDevice":
+      return choose(model, message.kind, message.deviceId);
+    case "deviceSettled":
+      return settle(model, message.device, message.outcome);
+    case "deviceListChanged":
+      return [model, [{ type: "listDevices" }]];
+    case "devicesListed":
+      return [{ ...model, devices: message.devices }, []];
+    case "dismissedProblem":
+      return [dismissProblem(model, message.device), []];
+
+    case "joinRefused":
+      return refuse(model, message.code);
+    case "signalingChanged":
+      return changeSignaling(model, message.state);
+    case "participantsChanged":
+      return arrive(model, message);
+    case "linkChanged":
+      return inRoom(model, (page) => withLink(page, message.peer, message.state));
+    case "clientFailed":
+      return noteFailure(model, message);
+    case "clientLogged":
+      return [{ ...model, diagnostics: withLog(model.diagnostics, message.entry) }, []];
+    case "statsCollected":
+      return [{ ...model, diagnostics: { ...model.diagnostics, stats: message.stats } }, []];
+    case "levelsMeasured":
+      return [measure(model, message.own, message.peers), []];
+    case "videoResized":
+      return inRoom(model, (page) => withVideo(page, message.id, message.size));
+    case "soundBlocked":
+      return inRoom(model, (page) => ({ ...page, isSoundBlocked: true }));
+
+    case "stageResized":
+      return inRoom(model, (page) => resizeStage(page, message.size));
+    case "insetDragged":
+      return inRoom(model, (page) => dragInset(page, message.x, message.y));
+    case "insetDropped":
+      return inRoom(model, dropInset);
+    case "insetMoved":
+      return inRoom(model, (page) => moveInset(page, message.towards));
+    case "toggledFullScreen":
+      return [model, model.surroundings.canFullScreen ? [{ type: "toggleFullScreen" }] : []];
+    case "fullScreenChanged":
+      return [{ ...model, fullScreen: message.fullScreen }, []];
+    case "clickedCopyLink":
+      return copyLink(model);
+    case "clickedCopyReport":
+      return [model, [{ type: "copy", what: "report", text: report(model) }]];
+    case "copied":
+      return announce(model, { kind: message.what === "link" ? "copied" : "reportCopied" });
+    case "copyFailed":
+      return announce(model, { kind: "copyFailed", text: message.text });
+    case "clickedHear": {
+      const [next] = inRoom(model, (page) => ({ ...page, isSoundBlocked: false }));
+      return [next, [{ type: "startSound" }]];
+    }
+    case "announcementExpired":
+      return [{ ...model, announcement: null }, []];
+
+    case "openedDialog":
+      return [{ ...model, dialog: message.dialog }, []];
+    case "closedDialog":
+      return [{ ...model, dialog: null }, []];
+    case "choseLanguage":
+      return chooseLanguage(model, { ...model.settings, language: message.language });
+    case "languageLoaded":
+      return [{ ...model, language: message.language }, []];
+    case "choseTheme":
+      return save(model, { ...model.settings, theme: message.theme });
+    case "toggledLetterShortcuts":
+      return save(model, { ...model.settings, letterShortcuts: !model.settings.letterShortcuts });
+    case "pageHidden":
+      return [{ ...model, pageHidden: true }, []];
+    case "pageShown":
+      return [{ ...model, pageHidden: false }, [{ type: "listDevices" }]];
+  }
+}
+
+function submitRoomName(model: Model): Update {
+  if (model.page.page !== "landing") return [model, []];
+  const name = roomName(model.page.draft);
+  if (name.ok) return goToRoom(model, name.room);
+  return [{ ...model, page: { ...model.page, problem: name.problem } }, [{ type: "focus", id: "room-name" }]];
+}
+
+function copyLink(model: Model): Update {
+  if (model.page.page === "landing") return [model, []];
+  const text = model.surroundings.origin + roomPath(model.page.room);
+  return [model, [{ type: "copy", what: "link", text }]];
+}
+
+function chooseLanguage(model: Model, settings: Settings): Update {
+  const language = languageFor(settings.language, model.surroundings.browserLanguages);
+  const [saved, effects] = save(model, settings);
+  return [saved, [...effects, { type: "loadLanguage", language }]];
+}
+
+function save(model: Model, settings: Settings): Update {
+  return [{ ...model, settings }, [{ type: "save", settings }]];
+}
+
+function onLanding(model: Model, change: (page: LandingPage) => LandingPage): Update {
+  return [model.page.page === "landing" ? { ...model, page: change(model.page) } : model, []];
+}
+
+/** What comes too late, when the room has been left already, changes nothing. */
+function inRoom(model: Model, change: (page: RoomPage) => RoomPage): Update {
+  return [model.page.page === "room" ? { ...model, page: change(model.page) } : model, []];
+}

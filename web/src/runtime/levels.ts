@@ -1,0 +1,80 @@
+/** How loud each stream is, measured on the stream itself. */
+
+import type { Level } from "../app/message";
+import { SELF, type StreamOwner } from "../view/streams";
+import type { Media } from "./media";
+
+/** Speech is quiet in numbers: its root mean square is rarely above a quarter of full scale. */
+const GAIN = 4;
+
+export type Levels = {
+  /** Measures everybody in one pass. */
+  readonly measure: () => { readonly own: number; readonly peers: readonly Level[] };
+  /** Lets go of everything. */
+  readonly close: () => void;
+};
+
+type Probe = {
+  readonly track: MediaStreamTrack;
+  readonly source: MediaStreamAudioSourceNode;
+  readonly analyser: AnalyserNode;
+};
+
+export function levels(media: Media): Levels {
+  const context = new AudioContext();
+  const probes = new Map<StreamOwner, Probe>();
+  const samples = new Float32Array(512);
+
+  const probeOf = (owner: StreamOwner): Probe | undefined => {
+    const track = media.stream(owner)?.getAudioTracks()[0];
+    const known = probes.get(owner);
+    if (known?.track === track) return known;
+    known?.source.disconnect();
+    probes.delete(owner);
+    if (track === undefined) return undefined;
+    const probe = connect(context, track, samples.length);
+    probes.set(owner, probe);
+    return probe;
+  };
+
+  const levelOf = (owner: StreamOwner): number => {
+    const probe = probeOf(owner);
+    if (probe === undefined) return 0;
+    probe.analyser.getFloatTimeDomainData(samples);
+    return Math.min(1, rootMeanSquare(samples) * GAIN);
+  };
+
+  return {
+    measure: () => {
+      // A context made before the first touch of the page sleeps until it is woken.
+      if (context.state === "suspended") void context.resume();
+      const owners = media.owners();
+      for (const owner of probes.keys()) if (!owners.includes(owner)) forget(probes, owner);
+      const peers = owners.filter((owner) => owner !== SELF).map((id) => ({ id, level: levelOf(id) }));
+      return { own: levelOf(SELF), peers };
+    },
+    close: () => {
+      for (const owner of probes.keys()) forget(probes, owner);
+      void context.close();
+    },
+  };
+}
+
+function connect(context: AudioContext, track: MediaStreamTrack, size: number): Probe {
+  const source = context.createMediaStreamSource(new MediaStream([track]));
+  const analyser = context.createAnalyser();
+  analyser.fftSize = size;
+  source.connect(analyser);
+  return { track, source, analyser };
+}
+
+function forget(probes: Map<StreamOwner, Probe>, owner: StreamOwner): void {
+  probes.get(owner)?.source.disconnect();
+  probes.delete(owner);
+}
+
+function rootMeanSquare(samples: Float32Array): number {
+  let sum = 0;
+  for (const sample of samples) sum += sample * sample;
+  return Math.sqrt(sum / samples.length);
+}

@@ -1,0 +1,70 @@
+/** What the page hears from its browser. */
+
+import type { Dispatch } from "../app/message";
+import type { Model } from "../app/model";
+import { meaningOf } from "../app/shortcuts";
+import { subscriptions, type Subscription } from "../app/subscriptions";
+import { watchDevices } from "../webrtc/devices";
+import { levels } from "./levels";
+import type { Media } from "./media";
+import type { Session } from "./session";
+
+/** Listens for as long as the page lives. */
+export function listen(dispatch: Dispatch, model: () => Model): void {
+  window.addEventListener("popstate", () => dispatch({ type: "pathChanged", path: location.pathname }));
+  document.addEventListener("visibilitychange", () => dispatch({ type: document.hidden ? "pageHidden" : "pageShown" }));
+  document.addEventListener("fullscreenchange", () =>
+    dispatch({ type: "fullScreenChanged", fullScreen: document.fullscreenElement !== null }),
+  );
+  window.addEventListener("keydown", (event) => {
+    if (event.repeat || event.altKey) return;
+    const press = { key: event.key, mod: event.ctrlKey || event.metaKey };
+    const message = meaningOf(press, isTyping(event.target), model());
+    if (message === null) return;
+    event.preventDefault();
+    dispatch(message);
+  });
+  watchDevices(() => dispatch({ type: "deviceListChanged" }));
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("input:not([type=checkbox]), select, textarea") !== null;
+}
+
+/** Higher: the speaking mark comes late; lower: it costs more than it shows. */
+const LEVELS_MS = 100;
+const STATS_MS = 1000;
+
+/** Returns how to follow the model's subscriptions: each is begun and ended as it comes and goes. */
+export function subscriber(dispatch: Dispatch, media: Media, session: Session): (model: Model) => void {
+  const running = new Map<Subscription, () => void>();
+  const begin: Record<Subscription, () => () => void> = {
+    levels: () => {
+      const meter = levels(media);
+      const stop = every(LEVELS_MS, () => dispatch({ type: "levelsMeasured", ...meter.measure() }));
+      return () => {
+        stop();
+        meter.close();
+      };
+    },
+    stats: () => {
+      session.collectStats();
+      return every(STATS_MS, session.collectStats);
+    },
+  };
+
+  return (model) => {
+    const wanted = subscriptions(model);
+    for (const [name, end] of running) {
+      if (wanted.includes(name)) continue;
+      end();
+      running.delete(name);
+    }
+    for (const name of wanted) if (!running.has(name)) running.set(name, begin[name]());
+  };
+}
+
+function every(ms: number, run: () => void): () => void {
+  const timer = setInterval(run, ms);
+  return () => clearInterval(timer);
+}

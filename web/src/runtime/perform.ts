@@ -1,0 +1,98 @@
+/** Carries out effects. */
+
+import type { Effect } from "../app/effect";
+import type { Dispatch } from "../app/message";
+import type { Device } from "../app/model";
+import type { DeviceKind } from "../app/settings";
+import { listDevices, type DeviceList } from "../webrtc/devices";
+import { loadDictionary } from "./dictionaries";
+import type { Media } from "./media";
+import type { Session } from "./session";
+import { saveSettings } from "./storage";
+
+export type PerformOptions = {
+  readonly dispatch: Dispatch;
+  readonly session: Session;
+  readonly media: Media;
+  /** Resolves when the page shows the latest model. */
+  readonly drawn: () => Promise<void>;
+};
+
+export function performer({ dispatch, session, media, drawn }: PerformOptions): (effect: Effect) => void {
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  return (effect) => {
+    switch (effect.type) {
+      case "openClient":
+        return session.open();
+      case "closeClient":
+        return session.close();
+      case "join":
+        return session.join(effect.room, effect.displayName);
+      case "setMic":
+        return session.setDevice("mic", (client) => client.setMic(effect.choice, { release: effect.release }));
+      case "setCam":
+        return session.setDevice("cam", (client) => client.setCam(effect.choice));
+      case "setSpeaker":
+        return media.setSpeaker(effect.deviceId);
+      case "listDevices":
+        return void listDevices().then((list) => dispatch({ type: "devicesListed", devices: devicesOf(list) }));
+      case "startSound":
+        return media.startSound();
+      case "showPath":
+        return showPath(effect.path, effect.replace);
+      case "save":
+        return saveSettings(effect.settings);
+      case "drawRandomBytes":
+        return dispatch({ type: "drewRandomBytes", bytes: randomBytes(effect.count) });
+      case "loadLanguage":
+        return void loadDictionary(effect.language).then(
+          () => dispatch({ type: "languageLoaded", language: effect.language }),
+          () => undefined,
+        );
+      case "toggleFullScreen":
+        return void toggleFullScreen();
+      case "copy":
+        return void copy(effect.what, effect.text, dispatch);
+      case "focus":
+        return void drawn().then(() => document.getElementById(effect.id)?.focus());
+      case "wait":
+        clearTimeout(timers.get(effect.timer));
+        timers.set(
+          effect.timer,
+          setTimeout(() => dispatch(effect.message), effect.ms),
+        );
+    }
+  };
+}
+
+function devicesOf({ mics, cams, speakers }: DeviceList): Device[] {
+  const of = (kind: DeviceKind, devices: readonly MediaDeviceInfo[]): Device[] =>
+    // Before any permission the browser lists devices without ids: there is nothing to choose yet.
+    devices.filter(({ deviceId }) => deviceId !== "").map(({ deviceId, label }) => ({ kind, deviceId, label }));
+  return [...of("mic", mics), ...of("cam", cams), ...of("speaker", speakers)];
+}
+
+function showPath(path: string, replace: boolean): void {
+  if (replace) history.replaceState(null, "", path);
+  else history.pushState(null, "", path);
+}
+
+function randomBytes(count: number): number[] {
+  return [...crypto.getRandomValues(new Uint8Array(count))];
+}
+
+async function toggleFullScreen(): Promise<void> {
+  // A refusal changes nothing on the page, which follows the browser's own event.
+  if (document.fullscreenElement === null) await document.documentElement.requestFullscreen().catch(() => undefined);
+  else await document.exitFullscreen().catch(() => undefined);
+}
+
+async function copy(what: "link" | "report", text: string, dispatch: Dispatch): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    dispatch({ type: "copied", what });
+  } catch {
+    dispatch({ type: "copyFailed", text });
+  }
+}

@@ -1,0 +1,67 @@
+/** What elements can do by themselves, bound to messages. */
+
+import type { Size } from "../app/layout";
+
+/** Tells the element's size, now and whenever it changes. */
+export function measured(onSize: (size: Size) => void): (element: Element) => () => void {
+  return (element) => {
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) onSize({ width: entry.contentRect.width, height: entry.contentRect.height });
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  };
+}
+
+/** Opens a dialog over the page for as long as it is there. */
+export function modal(dialog: HTMLDialogElement): void {
+  dialog.showModal();
+}
+
+export type DragOptions = {
+  readonly isEnabled: () => boolean;
+  /** Where the element's top left corner would be, relative to its parent. */
+  readonly onDrag: (x: number, y: number) => void;
+  readonly onDrop: () => void;
+};
+
+/** A pointer that trembles while it presses does not drag. */
+const DRAG_THRESHOLD = 4;
+
+/** Lets a pointer drag the element. Its buttons stay buttons. */
+export function draggable({ isEnabled, onDrag, onDrop }: DragOptions): (element: HTMLElement) => () => void {
+  return (element) => {
+    const listening = new AbortController();
+    let grip: { readonly x: number; readonly y: number } | null = null;
+    let isDragging = false;
+
+    const start = (event: PointerEvent): void => {
+      if (!isEnabled() || !event.isPrimary || event.button !== 0) return;
+      if (event.target instanceof Element && event.target.closest("button") !== null) return;
+      const box = element.getBoundingClientRect();
+      grip = { x: event.clientX - box.left, y: event.clientY - box.top };
+      isDragging = false;
+      element.setPointerCapture(event.pointerId);
+    };
+    const move = (event: PointerEvent): void => {
+      const parent = element.parentElement?.getBoundingClientRect();
+      if (grip === null || parent === undefined) return;
+      const box = element.getBoundingClientRect();
+      const distance = Math.hypot(event.clientX - box.left - grip.x, event.clientY - box.top - grip.y);
+      isDragging ||= distance > DRAG_THRESHOLD;
+      if (isDragging) onDrag(event.clientX - parent.left - grip.x, event.clientY - parent.top - grip.y);
+    };
+    const stop = (): void => {
+      if (isDragging) onDrop();
+      grip = null;
+      isDragging = false;
+    };
+
+    const options = { signal: listening.signal };
+    element.addEventListener("pointerdown", start, options);
+    element.addEventListener("pointermove", move, options);
+    element.addEventListener("pointerup", stop, options);
+    element.addEventListener("pointercancel", stop, options);
+    return () => listening.abort();
+  };
+}

@@ -1,0 +1,16 @@
+/** What the view knows of streams: whose they are, and how to have one played. */
+
+import type { ParticipantId } from "../protocol/messages";
+
+/** The own stream, before and after the server has given an id. */
+export const SELF = "self";
+
+export type StreamOwner = ParticipantId | typeof SELF;
+
+/** Binds an element to a stream for as long as the element lives. */
+export type VideoAttachment = (video: HTMLVideoElement) => () => void;
+
+export type Streams = {
+  /** Always returns the same function for the same owner, so that redrawing a tile never touches its video. */
+  readonly video: (owner: StreamOwner) => VideoAttachment;
+};
