@@ -45,10 +45,6 @@ impl Room {
         self.members.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
-    }
-
     pub(crate) fn is_full(&self, config: &RoomsConfig) -> bool {
         self.members.len() >= usize::try_from(config.participants_per_room).unwrap_or(usize::MAX)
     }
@@ -128,9 +124,9 @@ impl Room {
         }
     }
 
-    /// Takes a member out.
-    pub(crate) fn remove(&mut self, id: &ParticipantId, reason: LeaveReason, out: &mut Outputs) {
-        let Some(index) = self.members.iter().position(|member| member.id == *id) else { return };
+    /// Takes a member out; returns whether they were there.
+    pub(crate) fn remove(&mut self, id: &ParticipantId, reason: LeaveReason, out: &mut Outputs) -> bool {
+        let Some(index) = self.members.iter().position(|member| member.id == *id) else { return false };
         self.members.remove(index);
         self.links.retain(|(earlier, later), _| earlier != id && later != id);
         self.version += 1;
@@ -140,6 +136,7 @@ impl Room {
             participant: id.clone(),
             reason,
         });
+        true
     }
 
     /// Changes what a member said about themselves.

@@ -97,6 +97,7 @@ pub struct Rooms {
     by_name: BTreeMap<RoomName, Room>,
     /// Rooms by the address that opened them: at most `config.rooms_per_address` each.
     opened: BTreeMap<IpAddr, usize>,
+    participants: usize,
     timers: Timers<Timer>,
     out: Outputs,
 }
@@ -110,6 +111,7 @@ impl Rooms {
             connections: BTreeMap::new(),
             by_name: BTreeMap::new(),
             opened: BTreeMap::new(),
+            participants: 0,
             timers: Timers::new(),
             out: Outputs::default(),
         }
@@ -119,7 +121,7 @@ impl Rooms {
     pub fn counts(&self) -> Counts {
         Counts {
             rooms: self.by_name.len(),
-            participants: self.by_name.values().map(Room::len).sum(),
+            participants: self.participants,
             connections: self.connections.len(),
         }
     }
@@ -283,6 +285,7 @@ impl Rooms {
         let id = self.new_participant_id(&name);
         let room = self.by_name.get_mut(&name).expect("the room was found or opened");
         room.enter(&id, arrival, &mut self.out);
+        self.participants += 1;
         debug!(participant = %id, "participant joined");
         Ok(Seat { room: name, participant: id })
     }
@@ -467,7 +470,10 @@ impl Rooms {
     fn remove(&mut self, name: &RoomName, participant: &ParticipantId, reason: LeaveReason) {
         self.timers.clear(&Timer::Lease(name.clone(), participant.clone()));
         let Some(room) = self.by_name.get_mut(name) else { return };
-        room.remove(participant, reason, &mut self.out);
+        if !room.remove(participant, reason, &mut self.out) {
+            return;
+        }
+        self.participants -= 1;
         debug!(%participant, ?reason, "participant gone");
         if room.is_empty() {
             let address = room.opened_from;
