@@ -1,6 +1,8 @@
 //! Sockets: each connection is TLS or plain HTTP by its first byte, and has so much time for each step.
 
 use std::{
+    convert::Infallible,
+    future::ready,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -111,7 +113,8 @@ async fn serve_http<S>(stream: S, peer: SocketAddr, is_tls: bool, shared: &Arc<S
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| http::answer(shared.clone(), peer, is_tls, request));
+    let service =
+        service_fn(|request| ready(Ok::<_, Infallible>(http::answer(shared, peer, is_tls, request))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.config.bounds.request_timeout)

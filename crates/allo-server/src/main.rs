@@ -49,7 +49,7 @@ async fn run(config: Config) -> Result<()> {
     tracing_subscriber::registry().with(config.log.targets()).with(lines).init();
     raise_open_files();
     let mut stops = Stops::listen().context("cannot listen for signals")?;
-    let server = Server::start(config).await?;
+    let server = Server::start(config)?;
     // A reader that is gone, such as `head`, is no reason to stop.
     let _written = io::stdout().write_all(banner(&server, io::stdout().is_terminal()).as_bytes());
     stops.next().await;

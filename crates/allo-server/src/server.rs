@@ -78,8 +78,8 @@ pub struct Server {
 const STOP_TIMEOUT: Duration = Duration::from_millis(1700);
 
 impl Server {
-    /// Starts a server. It runs in the background, on the current runtime.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    /// Starts a server. It runs in the background, on the tokio runtime that this is called in.
+    pub fn start(config: Config) -> Result<Self, StartError> {
         let listeners = listen_all(&config)?;
         let tls = Tls::open(&config)?.map(Arc::new);
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();

@@ -245,8 +245,9 @@ Examples:
                                         on the internet, with a certificate of your own
   allo --tls off --listen 127.0.0.1     behind Nginx or Caddy on the same machine
 
-Each setting can also stand in allo.toml (see allo.example.toml), as `port = 443`, or in the environment, as
-ALLO_PORT=443. Flags win over the environment, and the environment over the file.";
+Each setting can also stand in allo.toml (see allo.example.toml), as `port = 443`,
+or in the environment, as ALLO_PORT=443. Flags win over the environment, and the
+environment over the file.";
 
 /// Makes the command line from the table.
 fn command() -> Command {

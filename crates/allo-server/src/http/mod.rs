@@ -4,7 +4,7 @@ mod headers;
 mod page;
 mod visitor;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use http_body_util::Full;
 use hyper::{
@@ -23,12 +23,12 @@ use crate::{server::Shared, signaling};
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Answers one request that came from `peer`.
-pub(crate) async fn answer(
-    shared: Arc<Shared>,
+pub(crate) fn answer(
+    shared: &Arc<Shared>,
     peer: SocketAddr,
     is_tls: bool,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> Answer {
     let visitor = Visitor::of(&request, peer.ip(), is_tls, &shared.config);
     debug!(method = %request.method(), "request");
     let has_body = has_body(request.headers());
@@ -36,7 +36,7 @@ pub(crate) async fn answer(
         Ok(_) if has_body && is_reading(request.method()) => {
             text(StatusCode::BAD_REQUEST, "There is no use for a body.")
         }
-        Ok(visitor) => admit(&shared, visitor, request),
+        Ok(visitor) => admit(shared, visitor, request),
         Err(refusal) => text(StatusCode::BAD_REQUEST, refusal),
     };
     if has_body {
@@ -49,7 +49,7 @@ pub(crate) async fn answer(
         Transport::Local | Transport::Plain | Transport::Untold => false,
     });
     headers::secure(answer.headers_mut(), has_trusted_certificate);
-    Ok(answer)
+    answer
 }
 
 /// Lets a request through when its way here is private enough.

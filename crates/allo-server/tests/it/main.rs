@@ -1,1 +1,14 @@
-//! Tests.
+//! The server as a whole, over real sockets on this machine: what it answers, and what it refuses.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod abuse;
+mod configuration;
+mod https;
+mod logs;
+mod nginx;
+mod page;
+mod process;
+mod proxy;
+mod support;
+mod websocket;

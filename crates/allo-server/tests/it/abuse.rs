@@ -1,0 +1,204 @@
+//! Hostile HTTP and TLS (abuse list, section E). After each, the server serves others as before.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{TestServer, raw_exchange, soon, until};
+
+/// Short enough for tests, long enough for a slow machine to connect in.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn impatient() -> TestServer {
+    TestServer::with(|config| config.bounds.request_timeout = SHORT)
+}
+
+async fn assert_well(server: &TestServer) {
+    assert_eq!(server.get("/health").await.status, 200);
+}
+
+/// Waits until the server closes, without saying anything.
+async fn assert_closed(mut stream: TcpStream) {
+    // A reset is as good as a close.
+    let _end = soon("the server's close", stream.read_to_end(&mut Vec::new())).await;
+}
+
+/// E1
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed_in_time() {
+    let server = impatient();
+    assert_closed(server.plain().await).await;
+    assert_well(&server).await;
+}
+
+/// E1, E13
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_no_more() {
+    let server = TestServer::with(|config| {
+        config.trusted_proxies.clear();
+        config.bounds.connections_per_address = 2;
+    });
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(server.plain().await);
+    }
+    assert_closed(server.plain().await).await;
+    held.clear();
+    until("room for another", async || {
+        let answer = raw_exchange(
+            server.plain().await,
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        );
+        answer.await.starts_with(b"HTTP/1.1 200").then_some(())
+    })
+    .await;
+}
+
+/// E2
+#[tokio::test]
+async fn a_slow_or_broken_handshake_is_closed_in_time() {
+    let server = impatient();
+    let starts: [&[u8]; 5] = [
+        &[0x16],
+        &[0x16, 3, 1],
+        &[0x16, 3, 1, 0xff, 0xff],
+        &[0x16, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff],
+        &[0x16; 4096],
+    ];
+    for start in starts {
+        let mut stream = server.plain().await;
+        stream.write_all(start).await.unwrap();
+        assert_closed(stream).await;
+    }
+    assert_well(&server).await;
+}
+
+/// E3
+#[tokio::test]
+async fn a_slow_head_is_closed_in_time() {
+    let server = impatient();
+    for start in ["G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nX: ", "\r\n"] {
+        let mut stream = server.plain().await;
+        stream.write_all(start.as_bytes()).await.unwrap();
+        assert_closed(stream).await;
+    }
+    // A connection that has been answered, and says nothing more.
+    let mut stream = server.plain().await;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_closed(stream).await;
+    assert_well(&server).await;
+}
+
+/// E4
+#[tokio::test]
+async fn too_long_a_head_is_refused() {
+    let server = TestServer::start();
+    let long_field = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
+    let many_fields = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: y\r\n".repeat(10_000));
+    let long_path = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(1024 * 1024));
+    for request in [long_field, many_fields, long_path] {
+        let answer = raw_exchange(server.plain().await, request.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        // The answer can be lost to a reset when the rest of the request arrives at a closed socket.
+        let is_refused =
+            answer.is_empty() || answer.starts_with("HTTP/1.1 431") || answer.starts_with("HTTP/1.1 414");
+        assert!(is_refused, "{answer}");
+    }
+    let forty = format!(
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n",
+        "X: y\r\n".repeat(40)
+    );
+    assert_eq!(server.ask(&forty).await.status, 200);
+    let seventy = format!(
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n",
+        "X: y\r\n".repeat(70)
+    );
+    assert_eq!(server.ask(&seventy).await.status, 431);
+}
+
+/// E5: whatever a proxy takes for the end of a request, no second one is found in it.
+#[tokio::test]
+async fn no_request_hides_in_another() {
+    let server = TestServer::start();
+    let hidden = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (method, fields) in [
+        ("POST", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"),
+        ("POST", "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n"),
+        ("POST", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
+        ("GET", "Transfer-Encoding: chunked\r\n"),
+        ("GET", "Content-Length: 5\r\n"),
+        ("POST", "Content-Length: 5\r\nContent-Length: 6\r\n"),
+        ("POST", "Content-Length: +5\r\n"),
+        ("POST", "Transfer-Encoding: xchunked\r\n"),
+        ("GET", "X: a\r\n folded: b\r\nConnection: close\r\n"),
+        ("GET", "Content-Length : 5\r\n"),
+    ] {
+        let request = format!("{method} / HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n0\r\n\r\n{hidden}");
+        let answer = raw_exchange(server.plain().await, request.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{fields:?}: {answer}");
+        assert!(!answer.contains("participants"), "{fields:?}: {answer}");
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{fields:?}: {answer}");
+    }
+    assert_well(&server).await;
+}
+
+/// E5: HTTP/2 is not spoken, so its floods are not understood.
+#[tokio::test]
+async fn http_2_is_refused() {
+    let server = TestServer::start();
+    let answer = raw_exchange(server.plain().await, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{:?}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let server = TestServer::start();
+    for head in [
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n",
+        "GET / HTTP/1.1\r\nHost: user@localhost\r\n",
+        "GET / HTTP/1.1\r\nHost: evil.example/x\r\n",
+        "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n",
+    ] {
+        assert_eq!(server.ask(&format!("{head}Connection: close\r\n\r\n")).await.status, 400, "{head}");
+    }
+}
+
+/// E15: a TLS 1.1 hello, and a TLS 1.2 one that offers RC4 only, are answered with a fatal alert.
+#[tokio::test]
+async fn old_cryptography_is_refused() {
+    const PROTOCOL_VERSION: u8 = 70;
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const AES_128_CBC_SHA: [u8; 2] = [0x00, 0x2f];
+    const RC4_128_SHA: [u8; 2] = [0x00, 0x05];
+    let server = TestServer::start();
+    let alert = async |version: u8, cipher: [u8; 2]| {
+        let answer = raw_exchange(server.plain().await, &client_hello(version, cipher)).await;
+        assert_eq!((answer[0], answer[5]), (0x15, 2), "expected a fatal alert, got {answer:?}");
+        answer[6]
+    };
+    assert_eq!(alert(1, AES_128_CBC_SHA).await, PROTOCOL_VERSION);
+    assert_eq!(alert(2, AES_128_CBC_SHA).await, PROTOCOL_VERSION);
+    assert_eq!(alert(3, RC4_128_SHA).await, HANDSHAKE_FAILURE);
+}
+
+/// Returns a `ClientHello` (RFC 5246 §7.4.1.2) of one cipher suite, with the extensions that TLS 1.2 asks for.
+fn client_hello(minor_version: u8, cipher: [u8; 2]) -> Vec<u8> {
+    let groups = [0, 10, 0, 4, 0, 2, 0, 23];
+    let signatures = [0, 13, 0, 4, 0, 2, 4, 3];
+    let mut body = vec![3, minor_version];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2]);
+    body.extend(cipher);
+    body.extend([1, 0, 0, 16]);
+    body.extend(groups);
+    body.extend(signatures);
+    let length = u8::try_from(body.len()).unwrap();
+    let mut record = vec![0x16, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend(body);
+    record
+}
