@@ -4,6 +4,7 @@ import type { ClientMessage, InstanceId, ParticipantId, ParticipantKey } from ".
 import type { DecodedMessage } from "./decode";
 import type { DeviceKind } from "./devices";
 import { clientError } from "./errors";
+import { nextAttempt } from "./identity";
 import { links, type Links } from "./links";
 import type { LocalMedia } from "./localMedia";
 import { logTo } from "./log";
@@ -106,7 +107,7 @@ export function call(options: CallOptions): Call {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
     const { room, participantKey, instance } = options;
     const flags = { mic: local.isOn("mic"), cam: local.isOn("cam") };
-    socket.send({ type: "join", room, displayName, participantKey, instance, ...flags });
+    socket.send({ type: "join", room, displayName, participantKey, instance, attempt: nextAttempt(), ...flags });
   }
 
   function handle(message: Exclude<DecodedMessage, { type: "welcome" | "ping" | "pong" }>): void {

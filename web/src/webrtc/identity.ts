@@ -3,6 +3,7 @@
 import type { InstanceId, ParticipantKey } from "../protocol/messages";
 
 const PREFIX = "allo.participantKey.";
+const ATTEMPTS = "allo.attempts";
 
 /** Returns 128 random bits in hexadecimal. */
 export function random128(): string {
@@ -25,4 +26,22 @@ export function participantKey(room: string): ParticipantKey {
     // No storage here, or it is full or forbidden: a reload will then be someone new.
     return random128();
   }
+}
+
+/** For pages without storage: they have a new key each time they are loaded, and so begin anew. */
+let attemptsOfThisPage = 0;
+
+/**
+ * Returns a number higher than all that this tab used before, reloads included. It marks each `join`, so that one that was
+ * under way for long is not taken for the latest.
+ */
+export function nextAttempt(): number {
+  try {
+    const kept = Number(sessionStorage.getItem(ATTEMPTS));
+    attemptsOfThisPage = Math.max(attemptsOfThisPage, Number.isSafeInteger(kept) ? kept : 0) + 1;
+    sessionStorage.setItem(ATTEMPTS, String(attemptsOfThisPage));
+  } catch {
+    attemptsOfThisPage += 1;
+  }
+  return attemptsOfThisPage;
 }
