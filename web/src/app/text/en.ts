@@ -50,7 +50,7 @@ export const en = {
     cam: "Camera",
     mic: "Microphone",
     speaker: "Speaker",
-    byDefault: "Chosen by the browser",
+    byDefault: "Automatic",
     none: "None found",
     unnamed: (kind: string, number: number) => `${kind} ${number}`,
   },
@@ -100,9 +100,9 @@ export const en = {
     shortcuts: "Keyboard shortcuts",
     language: "Language",
     theme: "Appearance",
-    languageAuto: "As the browser",
+    languageAuto: "Automatic",
   },
-  themes: { auto: "As the system", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
+  themes: { auto: "Automatic", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
 
   shortcuts: {
     title: "Keyboard shortcuts",

@@ -44,7 +44,7 @@ export const fr: Dictionary = {
     cam: "Caméra",
     mic: "Micro",
     speaker: "Haut-parleur",
-    byDefault: "Au choix du navigateur",
+    byDefault: "Automatique",
     none: "Aucun trouvé",
     unnamed: (kind, number) => `${kind} ${number}`,
   },
@@ -95,9 +95,9 @@ export const fr: Dictionary = {
     shortcuts: "Raccourcis clavier",
     language: "Langue",
     theme: "Apparence",
-    languageAuto: "Comme le navigateur",
+    languageAuto: "Automatique",
   },
-  themes: { auto: "Comme le système", light: "Claire", dark: "Sombre" },
+  themes: { auto: "Automatique", light: "Claire", dark: "Sombre" },
 
   shortcuts: {
     title: "Raccourcis clavier",
