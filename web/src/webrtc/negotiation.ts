@@ -12,7 +12,7 @@
 
 import type { IceCandidate, SessionDescription } from "../protocol/messages";
 import type { Log } from "./log";
-import { isSameButForOrigin } from "./sdp";
+import { isSameButForOrigin, withSettledRole } from "./sdp";
 import type { Negotiation } from "./types";
 
 /** What one end of a link says to the other. */
@@ -64,7 +64,7 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
   let lastStep = Promise.resolve();
   let stepsWaiting = 0;
 
-  connection.addEventListener("negotiationneeded", () => mayOffer && step("offer", offer));
+  connection.addEventListener("negotiationneeded", () => mayOffer && step("make offer", makeOffer));
   connection.addEventListener("icecandidate", ({ candidate }) => {
     if (!candidate) return;
     const signal: Signal = { type: "iceCandidate", candidate: withoutNulls(candidate) };
@@ -87,7 +87,7 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     return connection.signalingState === "closed";
   }
 
-  async function offer(): Promise<void> {
+  async function makeOffer(): Promise<void> {
     // If something else is under way, the browser says `negotiationneeded` again once it is over.
     if (connection.signalingState !== "stable") return;
     await connection.setLocalDescription();
@@ -98,7 +98,8 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
   function say(): Signal | undefined {
     const { localDescription } = connection;
     if (localDescription?.type !== "offer" && localDescription?.type !== "answer") return undefined;
-    const { type, sdp } = localDescription;
+    const { type } = localDescription;
+    const sdp = type === "offer" ? withSettledRole(localDescription.sdp, connection) : localDescription.sdp;
     const signal: Signal = { type: "sessionDescription", description: { type, sdp } };
     said = [signal];
     log(type === "offer" ? "offerSent" : "answerSent", {}, "debug");
@@ -113,7 +114,8 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
       return (said[0] === answered.answer ? said : [answered.answer]).forEach(options.send);
     }
     if (connection.signalingState !== "stable" && !polite) return log("crossingOfferIgnored", {}, "debug");
-    await connection.setRemoteDescription(description);
+    await applyOffer(connection, description);
+    log("offerTaken", {}, "debug");
     await addEarlyCandidates();
     onOffered();
     await connection.setLocalDescription();
@@ -130,6 +132,7 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
       return log("repeatedAnswerIgnored", {}, "debug");
     }
     await connection.setRemoteDescription({ type, sdp });
+    log("answerTaken", {}, "debug");
     applied = { offer: ours, answer: sdp };
     await addEarlyCandidates();
     onStable();
@@ -164,7 +167,9 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     receive(signal) {
       if (signal.type === "iceCandidate") return step("candidate", () => addCandidate(signal.candidate));
       const { description } = signal;
-      step(description.type, () => (description.type === "offer" ? takeOffer(description) : takeAnswer(description)));
+      step(`take ${description.type}`, () =>
+        description.type === "offer" ? takeOffer(description) : takeAnswer(description),
+      );
     },
     resync: () => step("resync", repeatWhatWasSaid),
     settled: () => lastStep,
@@ -179,4 +184,22 @@ function withoutNulls({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: RT
     ...(sdpMLineIndex !== null && { sdpMLineIndex }),
     ...(usernameFragment != null && { usernameFragment }),
   };
+}
+
+/**
+ * Applies an offer, rolling an own one back if there is one.
+ *
+ * Firefox (153, November 2026) refuses an offer that restarts ICE after it rolled back one that did not. An offer that does,
+ * made and never sent, lets it through. W3C WebRTC 1.0 §4.4.1.5 knows no such rule.
+ */
+async function applyOffer(connection: RTCPeerConnection, offer: SessionDescription): Promise<void> {
+  const isCrossing = connection.signalingState === "have-local-offer";
+  try {
+    await connection.setRemoteDescription(offer);
+  } catch (error) {
+    if (!isCrossing || !(error instanceof DOMException) || error.name !== "InvalidAccessError") throw error;
+    connection.restartIce();
+    await connection.setLocalDescription();
+    await connection.setRemoteDescription(offer);
+  }
 }

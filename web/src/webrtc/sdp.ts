@@ -1,4 +1,6 @@
-/** The little that has to be known of an SDP's text (RFC 8866). Nothing here changes one. */
+/** The little that has to be known of an SDP's text (RFC 8866). */
+
+type Described = Pick<RTCPeerConnection, "currentLocalDescription" | "currentRemoteDescription">;
 
 /** Lines that differ between two descriptions that ask for the same: their number, and where packets may go. */
 const INCIDENTAL = /^(?:o=|c=|a=candidate:|a=end-of-candidates|a=rtcp:|a=ice-options:)/;
@@ -16,4 +18,25 @@ function essence(sdp: string): string {
     .filter((line) => !INCIDENTAL.test(line))
     .map((line) => line.replace(PORT, "$1 9"))
     .join("\n");
+}
+
+/**
+ * Returns an offer that names the DTLS role which this end has had since the first answer (RFC 8842 §5.5).
+ *
+ * Browsers leave the role open in each offer. If such an offer restarts ICE, a Firefox (153, November 2026) that was passive
+ * answers that it is active; Chromium then refuses the answer, and ICE could not be restarted at all.
+ */
+export function withSettledRole(offer: string, described: Described): string {
+  const role = settledRole(described);
+  return role ? offer.replace(/^a=setup:actpass/gm, `a=setup:${role}`) : offer;
+}
+
+function settledRole({
+  currentLocalDescription: local,
+  currentRemoteDescription: remote,
+}: Described): string | undefined {
+  const roleIn = (sdp: string): string | undefined => /^a=setup:(active|passive)/m.exec(sdp)?.[1];
+  if (local?.type === "answer") return roleIn(local.sdp);
+  if (remote?.type !== "answer") return undefined;
+  return { active: "passive", passive: "active" }[roleIn(remote.sdp) ?? ""];
 }

@@ -40,6 +40,12 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
   const places: Partial<Record<Place, RTCRtpTransceiver>> = {};
   /** Further tracks; those without a transceiver wait until the places are there, which come first. */
   const further = new Map<MediaStreamTrack, RTCRtpTransceiver | undefined>();
+  /**
+   * Transceivers of tracks that are no longer sent, to be used again. They are not stopped: Chromium (156, November 2026)
+   * asks for negotiation without end once ICE was restarted after a stop, because the stopped section keeps its
+   * credentials.
+   */
+  const spare: RTCRtpTransceiver[] = [];
   let maxBitrate: number | undefined;
 
   function make(place: Place): void {
@@ -48,7 +54,7 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
   }
 
   function take(place: Place): void {
-    const others = new Set([...Object.values(places), ...further.values()]);
+    const others = new Set([...Object.values(places), ...further.values(), ...spare]);
     const free = connection
       .getTransceivers()
       .find((it) => it.receiver.track.kind === KINDS[place] && !isStopped(it) && !others.has(it));
@@ -95,7 +101,10 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
       return () => {
         const transceiver = further.get(track);
         further.delete(track);
-        if (transceiver && !isStopped(transceiver)) transceiver.stop();
+        if (!transceiver || isStopped(transceiver)) return;
+        transceiver.direction = "inactive";
+        replace(transceiver, null);
+        spare.push(transceiver);
       };
     },
 

@@ -1,0 +1,158 @@
+/** One end of a link under test: the real peer connection, and what a person could do to it at any moment. */
+
+import { peerConnection, type PeerConnection, type Signal } from "../../src/webrtc/peerConnection";
+import type { LogEntry, Negotiation } from "../../src/webrtc/types";
+import type { Random } from "./random";
+
+export type EndOptions = {
+  readonly polite: boolean;
+  readonly negotiation: Negotiation;
+  readonly random: Random;
+  readonly send: (signal: Signal) => void;
+};
+
+export type Place = "mic" | "cam";
+
+export type End = {
+  readonly connection: PeerConnection;
+  /** Does one thing by chance, and returns its name. */
+  readonly act: () => string;
+  /** Turns microphone and camera on, for the media to be counted. */
+  readonly sendAll: () => void;
+  /** Lets everything that was received be dealt with; then says whether this end agrees with the other. */
+  readonly isStable: () => Promise<boolean>;
+  /** What was decoded so far of the peer's microphone (packets) and camera (frames). */
+  readonly received: () => Promise<Record<Place, number>>;
+  /** Why the connection gave up on itself, if it did. */
+  readonly complaints: readonly string[];
+  readonly log: readonly LogEntry[];
+  readonly close: () => void;
+};
+
+/** Tracks sent besides microphone and camera, such as a screen. */
+const FURTHER_MAX = 2;
+
+let devices: Promise<MediaStream> | undefined;
+
+/** A small picture, since what is tested is not the encoder. */
+const openDevices = (): Promise<MediaStream> =>
+  (devices ??= navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 160, height: 120, frameRate: 10 } }));
+
+export async function makeEnd({ polite, negotiation, random, send }: EndOptions): Promise<End> {
+  const stream = await openDevices();
+  const fresh = (place: Place): MediaStreamTrack =>
+    (place === "mic" ? stream.getAudioTracks() : stream.getVideoTracks())[0]!.clone();
+  const tracks: Record<Place, MediaStreamTrack | null> = { mic: null, cam: null };
+  const further: { readonly track: MediaStreamTrack; readonly remove: () => void }[] = [];
+  const complaints: string[] = [];
+  const log: LogEntry[] = [];
+
+  const { connection, browserConnection } = withBrowserConnection(() =>
+    peerConnection({
+      negotiation,
+      polite,
+      iceServers: [],
+      stream: new MediaStream(),
+      mic: null,
+      cam: null,
+      on: {
+        signal: send,
+        renewWanted: () => complaints.push("renewWanted"),
+        log(entry) {
+          log.push(entry);
+          if (entry.event === "linkBroken") complaints.push(String(entry.details?.why));
+        },
+      },
+    }),
+  );
+
+  function put(place: Place, track: MediaStreamTrack | null): void {
+    tracks[place]?.stop();
+    tracks[place] = track;
+    connection.put(place, track);
+  }
+
+  function addFurther(): void {
+    const track = fresh(random.chance(0.5) ? "mic" : "cam");
+    const remove = connection.add(track);
+    if (remove) further.push({ track, remove });
+  }
+
+  function removeFurther(): void {
+    const [gone] = further.splice(random.whole(further.length), 1);
+    gone?.remove();
+    gone?.track.stop();
+  }
+
+  const operations: Record<string, () => void> = {
+    toggleMic: () => put("mic", tracks.mic ? null : fresh("mic")),
+    toggleCam: () => put("cam", tracks.cam ? null : fresh("cam")),
+    replaceMic: () => put("mic", fresh("mic")),
+    replaceCam: () => put("cam", fresh("cam")),
+    add: () => (further.length < FURTHER_MAX ? addFurther() : removeFurther()),
+    remove: removeFurther,
+    restartIce: connection.restartIce,
+    resync: connection.resync,
+  };
+
+  const transceiver = (place: Place): RTCRtpTransceiver | undefined =>
+    browserConnection.getTransceivers().find((it) => it.mid === (place === "mic" ? "0" : "1"));
+
+  return {
+    connection,
+    complaints,
+    log,
+    act() {
+      const name = random.pick(Object.keys(operations));
+      operations[name]!();
+      return name;
+    },
+    sendAll() {
+      put("mic", fresh("mic"));
+      put("cam", fresh("cam"));
+    },
+    async isStable() {
+      await connection.settled();
+      return connection.signalingState() === "stable";
+    },
+    received: async () => ({
+      mic: await count(transceiver("mic"), "packetsReceived"),
+      cam: await count(transceiver("cam"), "framesDecoded"),
+    }),
+    close() {
+      connection.close();
+      put("mic", null);
+      put("cam", null);
+      while (further.length > 0) removeFurther();
+    },
+  };
+}
+
+async function count(transceiver: RTCRtpTransceiver | undefined, field: string): Promise<number> {
+  let total = 0;
+  (await transceiver?.receiver.getStats())?.forEach((entry: Record<string, unknown>) => {
+    if (entry.type === "inbound-rtp") total += Number(entry[field] ?? 0);
+  });
+  return total;
+}
+
+/** Lends an eye on the browser's own object, which the module under test keeps to itself. */
+function withBrowserConnection<T>(make: () => T): {
+  readonly connection: T;
+  readonly browserConnection: RTCPeerConnection;
+} {
+  const Original = RTCPeerConnection;
+  let browserConnection: RTCPeerConnection | undefined;
+  globalThis.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      browserConnection = this;
+    }
+  };
+  try {
+    const connection = make();
+    return { connection, browserConnection: browserConnection! };
+  } finally {
+    globalThis.RTCPeerConnection = Original;
+  }
+}

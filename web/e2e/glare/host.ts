@@ -1,0 +1,77 @@
+/** The server of the glare test: the page with the real peer connection, and the relay between two browsers. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+import type { Signal } from "../../src/webrtc/peerConnection";
+import { seeded } from "./random";
+import { wire, type Wire } from "./wire";
+
+export type Host = {
+  readonly url: string;
+  /** What the page is to run. */
+  readonly script: string;
+  /** Begins a new link between the ends named `a` and `b`. */
+  readonly newWires: (seed: number) => Readonly<Record<"a" | "b", Wire>>;
+  readonly close: () => Promise<void>;
+};
+
+export async function glareHost(): Promise<Host> {
+  const script = await bundle();
+  const listeners: Partial<Record<string, ServerResponse>> = {};
+  let wires: Record<"a" | "b", Wire> | undefined;
+
+  const server = createServer((request, response) => {
+    const end = /^\/signals\/([ab])$/.exec(request.url ?? "")?.[1] as "a" | "b" | undefined;
+    if (end && request.method === "POST") return void relay(request, response, end);
+    if (end) return listen(response, end);
+    if (request.url !== "/") return response.writeHead(404).end();
+    response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>Glare</title>");
+  });
+
+  async function relay(request: IncomingMessage, response: ServerResponse, from: "a" | "b"): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    wires?.[from].send(JSON.parse(Buffer.concat(chunks).toString()) as Signal);
+    response.writeHead(204).end();
+  }
+
+  function listen(response: ServerResponse, end: "a" | "b"): void {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    // Firefox says that the source is open at the first byte of the body.
+    response.write(":\n\n");
+    listeners[end] = response;
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    script,
+    newWires(seed) {
+      const chance = seeded(seed);
+      const to = (end: "a" | "b"): Wire =>
+        wire(seeded(chance.whole(2 ** 32)), (signal) => listeners[end]?.write(`data: ${JSON.stringify(signal)}\n\n`));
+      return (wires = { a: to("b"), b: to("a") });
+    },
+    close: () => close(server),
+  };
+}
+
+function close(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** Bundles the page's part, with the sources as they are. */
+async function bundle(): Promise<string> {
+  const entry = fileURLToPath(new URL("page.ts", import.meta.url));
+  const output = await build({
+    configFile: false,
+    logLevel: "error",
+    build: { write: false, minify: false, target: "es2022", lib: { entry, formats: ["iife"], name: "glarePage" } },
+  });
+  const [result] = Array.isArray(output) ? output : [output];
+  if (!result || !("output" in result)) throw new Error("the page was not bundled");
+  return result.output[0].code;
+}
