@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
@@ -59,11 +59,19 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts connections until the server stops.
 pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut is_failing = false;
     while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer, &shared),
+            Ok((stream, peer)) => {
+                is_failing = false;
+                admit(stream, peer, &shared);
+            }
             Err(error) => {
-                warn!(%error, "cannot accept a connection");
+                // Said once: it may well go on for as long as an attack does.
+                if !is_failing {
+                    warn!(%error, "cannot accept connections");
+                }
+                is_failing = true;
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -90,16 +98,17 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let patience = shared.config.bounds.request_timeout;
+    let deadline = Instant::now() + shared.config.bounds.request_timeout;
     let mut first = [0];
-    let arrived = shared.stop.run_until_cancelled(timeout(patience, stream.peek(&mut first))).await;
+    let arrived = shared.stop.run_until_cancelled(timeout_at(deadline, stream.peek(&mut first))).await;
     let Some(length) = arrived else { return Ok(()) };
     if length?? == 0 {
         return Ok(());
     }
     match (&shared.tls, first[0]) {
         (Some(tls), TLS_HANDSHAKE) => {
-            let stream = timeout(patience, TlsAcceptor::from(tls.server_config()).accept(stream)).await??;
+            let stream =
+                timeout_at(deadline, TlsAcceptor::from(tls.server_config()).accept(stream)).await??;
             serve_http(stream, peer, true, shared).await
         }
         // There is no certificate to answer with.

@@ -10,7 +10,7 @@ use allo_server::{
     Server, banner,
     config::{Config, LoadError, Sources},
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 fn main() -> ExitCode {
@@ -52,7 +52,10 @@ async fn run(config: Config) -> Result<()> {
     let server = Server::start(config)?;
     // A reader that is gone, such as `head`, is no reason to stop.
     let _written = io::stdout().write_all(banner(&server, io::stdout().is_terminal()).as_bytes());
-    stops.next().await;
+    tokio::select! {
+        () = stops.next() => {}
+        () = server.failed() => bail!("the rooms ended by a fault in the program"),
+    }
     tokio::select! {
         () = server.stop() => Ok(()),
         // Asked a second time: at once.

@@ -55,6 +55,8 @@ impl RoomsTask {
 
     /// Runs until `stop`; then everyone is told, and every WebSocket closed.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
+        // Without the rooms nothing goes on: a fault in them stops the server, for its supervisor to start it anew.
+        let _whole = stop.clone().drop_guard();
         loop {
             let due = self.rooms.poll_timeout();
             tokio::select! {

@@ -11,6 +11,7 @@ use allo_room::{Counts, Rooms};
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::debug;
 
 use crate::{
     admission::{Admission, AdmissionBounds},
@@ -120,6 +121,11 @@ impl Server {
         self.shared.tls.as_ref().is_some_and(|tls| tls.authority().is_some())
     }
 
+    /// Waits until the server cannot go on. Only a fault in it brings that about.
+    pub async fn failed(&self) {
+        self.shared.stop.cancelled().await;
+    }
+
     /// Stops: nobody is let in any more, everyone is told, every connection is closed.
     pub async fn stop(self) {
         self.shared.stop.cancel();
@@ -148,18 +154,22 @@ fn listen_all(config: &Config) -> Result<Vec<TcpListener>, StartError> {
                 listeners.push(listener);
             }
             // A system without IPv6 is served by IPv4 alone.
-            Err(error) if is_without_ipv6(*address, &error) && config.listen.len() > 1 => {}
+            Err(error) if is_any_ipv6(*address) && !listeners.is_empty() && is_unavailable(&error) => {
+                debug!(%error, "IPv6 is not there");
+            }
             Err(error) => return Err(listen_error((*address, port).into(), error)),
         }
     }
     Ok(listeners)
 }
 
-fn is_without_ipv6(address: IpAddr, error: &io::Error) -> bool {
-    let kinds = [io::ErrorKind::Unsupported, io::ErrorKind::AddrNotAvailable];
-    // EAFNOSUPPORT has no kind of its own.
-    let is_unsupported = kinds.contains(&error.kind()) || error.raw_os_error() == Some(97);
-    address.is_ipv6() && address.is_unspecified() && is_unsupported
+fn is_any_ipv6(address: IpAddr) -> bool {
+    address.is_ipv6() && address.is_unspecified()
+}
+
+/// Returns whether it is the address that is missing. Systems say so in many ways.
+fn is_unavailable(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 
 fn listen_error(address: SocketAddr, source: io::Error) -> StartError {

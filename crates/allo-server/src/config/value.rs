@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr as _, time::Duration};
 use allo_protocol::IceServer;
 use hyper::Uri;
 use ipnet::IpNet;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Negotiation, TlsMode};
 
@@ -186,6 +186,12 @@ impl fmt::Debug for LogFilter {
 impl Value for LogFilter {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || expected("error, warn, info, debug, trace, or such as info,allo_room=debug");
+        // By itself, `Targets` takes a misspelt level for the name of a part.
+        let is_level = |level: &str| !level.is_empty() && level.parse::<LevelFilter>().is_ok();
+        let is_directive = |text: &str| is_level(text.rsplit('=').next().unwrap_or(text));
+        if !text.split(',').all(is_directive) {
+            return Err(wrong());
+        }
         text.parse().map(Self).map_err(|_| wrong())
     }
 
@@ -307,6 +313,16 @@ mod tests {
         }
         for text in ["", "turn:", "https://example.org", "turn:a", "turn:a b", "stun:a b c", "turn:a b c d"] {
             assert!(IceServer::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_not_taken_for_a_part() {
+        for text in ["info", "off", "info,allo_room=debug"] {
+            assert_eq!(LogFilter::parse(text).unwrap().show().len(), text.len(), "{text}");
+        }
+        for text in ["", "verbose", "info,debgu", "allo_room=", "allo_room=loud", "allo_room", "info,"] {
+            assert!(LogFilter::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use allo_server::{Server, config::Config};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
@@ -132,6 +133,26 @@ async fn certificate_files_are_replaced_without_a_connection_dropped() {
     .await;
     ada.say(json!({ "type": "ping" })).await;
     ada.hear_type("pong").await;
+}
+
+/// Abuse list K4.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_that_everyone_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    write_certificate(folder.path());
+    let key = folder.path().join("key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let config = Config {
+        listen: vec!["127.0.0.1".parse().unwrap()],
+        port: 0,
+        tls_cert: Some(folder.path().join("cert.pem")),
+        tls_key: Some(key.clone()),
+        ..Config::default()
+    };
+    let error = Server::start(config).unwrap_err().to_string();
+    assert!(error.contains(&format!("chmod 600 {}", key.display())), "{error}");
 }
 
 #[tokio::test]
