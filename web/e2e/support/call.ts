@@ -31,35 +31,32 @@ export async function expectPeople(page: Page, names: readonly string[]): Promis
 export type Received = { readonly frames: number; readonly energy: number };
 
 /**
- * Measures what arrives from each of the others for `ms`: frames decoded, and the loudest moment of the sound. It looks
- * at the elements that people look at, not at what the page says of itself.
+ * Measures what arrives from each of the others for `ms`: frames presented on the elements that people look at, and the
+ * energy of the sound that their receivers played. (An AudioContext would not do: Firefox starts none without a sound
+ * card.)
  */
 export function received(page: Page, ms: number): Promise<readonly Received[]> {
   return page.evaluate(async (duration) => {
+    const { connections = [] } = window as Window & { connections?: RTCPeerConnection[] };
+    const receivers = connections.flatMap((connection) => connection.getReceivers());
+    const energyOf = async (track: MediaStreamTrack | undefined): Promise<number> => {
+      const stats = await receivers.find((receiver) => receiver.track === track)?.getStats();
+      return Math.max(0, ...[...(stats?.values() ?? [])].map((report) => Number(report.totalAudioEnergy ?? 0)));
+    };
+    const measure = async (video: HTMLVideoElement): Promise<Received> => {
+      const [track] = (video.srcObject as MediaStream).getAudioTracks();
+      const before = await energyOf(track);
+      let frames = 0;
+      const count = (): void => {
+        frames += 1;
+        video.requestVideoFrameCallback(count);
+      };
+      video.requestVideoFrameCallback(count);
+      await new Promise((resolve) => setTimeout(resolve, duration));
+      return { frames, energy: (await energyOf(track)) - before };
+    };
     const videos = [...document.querySelectorAll("video")].filter((video) => !video.muted && video.srcObject);
-    const context = new AudioContext();
-    await context.resume();
-    const probes = videos.map((video) => {
-      const track = (video.srcObject as MediaStream).getAudioTracks()[0];
-      const analyser = context.createAnalyser();
-      if (track) context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-      const before = video.getVideoPlaybackQuality().totalVideoFrames;
-      return { video, analyser, before, samples: new Float32Array(analyser.fftSize), energy: 0 };
-    });
-    const end = performance.now() + duration;
-    while (performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 40));
-      for (const probe of probes) {
-        probe.analyser.getFloatTimeDomainData(probe.samples);
-        const energy = probe.samples.reduce((sum, sample) => sum + sample * sample, 0) / probe.samples.length;
-        probe.energy = Math.max(probe.energy, energy);
-      }
-    }
-    await context.close();
-    return probes.map(({ video, before, energy }) => ({
-      frames: video.getVideoPlaybackQuality().totalVideoFrames - before,
-      energy,
-    }));
+    return Promise.all(videos.map(measure));
   }, ms);
 }
 

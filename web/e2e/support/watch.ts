@@ -18,7 +18,20 @@ export async function watch(page: Page): Promise<readonly string[]> {
       console.error(violation, effectiveDirective, blockedURI, sample),
     );
   }, VIOLATION);
+  await page.addInitScript(rememberConnections);
   return faults;
+}
+
+/** Keeps the page's peer connections where a test can ask them what they receive. The page knows nothing of it. */
+function rememberConnections(): void {
+  const connections: RTCPeerConnection[] = [];
+  Object.assign(window, { connections });
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      connections.push(this);
+    }
+  };
 }
 
 const VIOLATION = "policy violated:";
