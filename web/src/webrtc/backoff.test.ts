@@ -1,0 +1,22 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { retryDelay } from "./backoff";
+
+test("waits from a quarter of a second to five seconds, whatever happens", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1_000_000 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (attempt, chance) => {
+        const delay = retryDelay(attempt, () => chance);
+        expect(delay).toBeGreaterThanOrEqual(250);
+        expect(delay).toBeLessThanOrEqual(5_000);
+      },
+    ),
+  );
+});
+
+test("spreads even the first attempt, and the later ones more", () => {
+  const longest = [1, 2, 3, 4, 5, 6].map((attempt) => retryDelay(attempt, () => 1));
+  expect(longest).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+});

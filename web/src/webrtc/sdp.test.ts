@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { isSameButForOrigin, withSettledRole } from "./sdp";
+
+const offer = (origin: string, ufrag: string, port = 9): string =>
+  `v=0\r\no=- 1 ${origin} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio ${port} UDP/TLS/RTP/SAVPF 111\r\n` +
+  `c=IN IP4 0.0.0.0\r\na=ice-ufrag:${ufrag}\r\na=setup:actpass\r\n`;
+
+test("two offers of the same are the same, whatever their number and candidates", () => {
+  const gathered = `${offer("3", "abcd", 50_000)}a=candidate:1 1 udp 1 192.0.2.1 50000 typ host\r\na=end-of-candidates\r\n`;
+  expect(isSameButForOrigin(offer("2", "abcd"), gathered)).toBe(true);
+});
+
+test("an offer that restarts ICE, or rejects something, is another", () => {
+  expect(isSameButForOrigin(offer("2", "abcd"), offer("3", "wxyz"))).toBe(false);
+  expect(isSameButForOrigin(offer("2", "abcd"), offer("3", "abcd", 0))).toBe(false);
+});
+
+const described = (local?: RTCSessionDescriptionInit, remote?: RTCSessionDescriptionInit) =>
+  ({ currentLocalDescription: local ?? null, currentRemoteDescription: remote ?? null }) as Parameters<
+    typeof withSettledRole
+  >[1];
+
+const FIRST = offer("1", "abcd");
+const answer = (role: string): RTCSessionDescriptionInit => ({ type: "answer", sdp: `v=0\r\na=setup:${role}\r\n` });
+
+test("the first offer leaves the DTLS role open", () => {
+  expect(withSettledRole(FIRST, described())).toBe(FIRST);
+});
+
+test("a later offer names the role that the first answer settled", () => {
+  const asOfferer = described({ type: "offer", sdp: FIRST }, answer("active"));
+  expect(withSettledRole(FIRST, asOfferer)).toContain("a=setup:passive\r\n");
+  const asAnswerer = described(answer("active"), { type: "offer", sdp: FIRST });
+  expect(withSettledRole(FIRST, asAnswerer)).toContain("a=setup:active\r\n");
+});
