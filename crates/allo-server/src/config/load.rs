@@ -108,7 +108,8 @@ impl Layers {
     }
 
     fn add_toml(&mut self, name: &str, text: &str) {
-        let line = |at: usize| format!("{name}:{}", text[..at.min(text.len())].matches('\n').count() + 1);
+        let line =
+            |at: usize| format!("{name}:{}", text.bytes().take(at).filter(|b| *b == b'\n').count() + 1);
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             self.problem(line(error.span().map_or(0, |span| span.start)), error.message());
@@ -130,22 +131,16 @@ impl Layers {
     }
 
     fn add_environment(&mut self, environment: &[(String, String)]) {
-        let mut environment: Vec<_> = environment.iter().collect();
+        let is_setting =
+            |name: &str| name == "PORT" || (name.starts_with("ALLO_") && !NOT_SETTINGS.contains(&name));
+        let mut environment: Vec<_> = environment.iter().filter(|(name, _)| is_setting(name)).collect();
         // PORT is the platform's word, ALLO_PORT the operator's own: the latter is applied later, and wins.
         environment.sort_by_key(|(name, _)| (name != "PORT", name));
         for (name, value) in environment {
-            if name == "PORT" {
-                self.given.extend(
-                    SETTINGS
-                        .iter()
-                        .find(|s| s.key == "port")
-                        .map(|setting| from_variable(setting, name, value)),
-                );
-            } else if !name.starts_with("ALLO_") || NOT_SETTINGS.contains(&name.as_str()) {
-            } else if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *name) {
-                self.given.push(from_variable(setting, name, value));
-            } else {
-                self.unknown(name.clone(), name, SETTINGS.iter().map(Setting::variable));
+            let variable = if name == "PORT" { "ALLO_PORT" } else { name };
+            match SETTINGS.iter().find(|setting| setting.variable() == variable) {
+                Some(setting) => self.given.push(from_variable(setting, name, value)),
+                None => self.unknown(name.clone(), name, SETTINGS.iter().map(Setting::variable)),
             }
         }
     }
@@ -173,6 +168,7 @@ impl Layers {
         let mut config = Config::default();
         for given in std::mem::take(&mut self.given) {
             if let Err(text) = (given.setting.set)(&mut config, &given.texts) {
+                // A password may stand in an ICE server: what is wrong there is not repeated.
                 let value =
                     if given.setting.key == "ice-server" { String::new() } else { shown(&given.texts) };
                 self.problem(given.origin, format!("{text}{value}"));
@@ -219,10 +215,7 @@ fn shown(texts: &[String]) -> String {
 
 fn toml_texts(value: &DeValue<'_>) -> Option<Vec<String>> {
     match value {
-        DeValue::Array(values) => {
-            let texts: Option<Vec<_>> = values.iter().map(|value| toml_text(value.get_ref())).collect();
-            texts
-        }
+        DeValue::Array(values) => values.iter().map(|value| toml_text(value.get_ref())).collect(),
         value => toml_text(value).map(|text| vec![text]),
     }
 }
@@ -230,7 +223,7 @@ fn toml_texts(value: &DeValue<'_>) -> Option<Vec<String>> {
 fn toml_text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
-        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Integer(number) if number.radix() == 10 => Some(number.to_string()),
         _ => None,
     }
 }

@@ -94,6 +94,18 @@ fn all_mistakes_are_told_at_once_each_with_its_place() {
 }
 
 #[test]
+fn numbers_and_texts_are_read_as_toml_writes_them() {
+    let config =
+        load(&Given { file: "rooms = 1_000\nport = \"1001\"\ntls = 'off'\n", ..Given::default() }).unwrap();
+    assert_eq!((config.rooms.rooms, config.port, config.tls), (1000, 1001, TlsMode::Off));
+    for file in ["port = 0x10\n", "port = 1.5\n", "port = true\n", "port = [1, 2]\n", "log = 1979-05-27\n"] {
+        assert_eq!(mistakes(&Given { file, ..Given::default() }).len(), 1, "{file}");
+    }
+    let told = mistakes(&Given { file: "log = \"é\"\nprot = \"é", ..Given::default() });
+    assert!(told.iter().any(|line| line.starts_with("allo.toml:2: ")), "{told:?}");
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_told_with_the_line() {
     let told = mistakes(&Given { file: "port = 1\nport = = 2\n", ..Given::default() });
     assert!(told.iter().all(|line| line.starts_with("allo.toml:2: ")), "{told:?}");
