@@ -1,0 +1,3 @@
+//! A headless participant in an Allo call.
+
+pub mod media;
