@@ -1,3 +1,4 @@
 //! A headless participant in an Allo call.
 
 pub mod media;
+pub mod peer;

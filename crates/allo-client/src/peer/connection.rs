@@ -1,0 +1,481 @@
+//! One link to one peer, without input or output.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use allo_protocol::{IceCandidate, SdpType, SessionDescription};
+use serde::Serialize;
+use str0m::config::DtlsCert;
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use thiserror::Error;
+use tracing::{debug, warn};
+
+use super::candidates::RemoteCandidates;
+use super::negotiation::{Negotiation, Negotiator, Proposal, Restart, add_host_candidates};
+use super::reception::{AudioReport, Reception, VideoReport};
+use super::recovery::{Advice, Recovery};
+use super::sending::{Outgoing, Sending, SentReport};
+
+/// Checks that may stay unanswered, a second apart at most, before a path counts as lost. Lower: a lost path is noticed
+/// sooner; higher: a bad network is forgiven longer. Six are about five seconds, as in browsers.
+const UNANSWERED_CHECKS_MAX: usize = 6;
+const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(1);
+
+/// A connected peer that says nothing for so long is taken for lost. Checks alone come every two or three seconds.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// When to look again at an engine that reported a fault. It is about to be replaced.
+const ENGINE_RETRY: Duration = Duration::from_secs(1);
+
+/// What a link is made with.
+#[derive(Debug, Clone)]
+pub struct PeerOptions {
+    /// How to negotiate.
+    pub negotiation: Negotiation,
+    /// Whether this end gives way when offers cross. The impolite end makes the first offer.
+    pub is_polite: bool,
+    /// Whether video is sent at all.
+    pub sends_video: bool,
+    /// Whether the microphone is on.
+    pub mic: bool,
+    /// Whether the camera is on.
+    pub cam: bool,
+    /// The local addresses to be reached at.
+    pub addresses: Vec<SocketAddr>,
+    /// The certificate of this end; one for all links saves making another.
+    pub certificate: DtlsCert,
+}
+
+/// The state of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LinkState {
+    /// Not connected yet.
+    Connecting,
+    /// Media can flow both ways.
+    Connected,
+    /// It was connected and will be again.
+    Reconnecting,
+    /// It cannot be mended, and a new link has been asked for.
+    Failed,
+}
+
+/// What a link has to say.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// The state changed.
+    StateChanged(LinkState),
+    /// Give this to the peer.
+    Description(SessionDescription),
+    /// Give this to the peer.
+    Candidate(IceCandidate),
+    /// Ask the server for a new link.
+    RenewalNeeded,
+}
+
+/// Why a message of the peer could not be used.
+#[derive(Debug, Error)]
+pub enum PeerError {
+    /// It is not SDP.
+    #[error("the description is not SDP")]
+    BadDescription,
+    /// There are more media lines than a link may have.
+    #[error("the description has too many media lines")]
+    TooManyLines,
+    /// The engine refused the offer.
+    #[error("the offer cannot be accepted")]
+    Offer(#[source] RtcError),
+    /// The engine refused the answer.
+    #[error("the answer cannot be accepted")]
+    Answer(#[source] RtcError),
+    /// The engine failed.
+    #[error("the link broke")]
+    Engine(#[source] RtcError),
+}
+
+/// One link to one peer: ICE, DTLS and media, both ways.
+///
+/// Hand it what happens with `handle_*`; afterwards take what it has to send from [`Self::poll_transmit`], what it has to say
+/// from [`Self::poll_event`], and call [`Self::handle_timeout`] at [`Self::poll_timeout`].
+#[derive(Debug)]
+pub struct PeerConnection {
+    rtc: Rtc,
+    negotiator: Negotiator,
+    remote: RemoteCandidates,
+    recovery: Recovery,
+    sending: Sending,
+    reception: Reception,
+    addresses: Vec<SocketAddr>,
+    mic: bool,
+    cam: bool,
+    state: LinkState,
+    ice: IceConnectionState,
+    engine_due: Instant,
+    heard_at: Option<Instant>,
+    /// Emptied by the caller after each call, so it holds what one call brought about.
+    transmits: VecDeque<Transmit>,
+    /// As for `transmits`.
+    events: VecDeque<PeerEvent>,
+}
+
+impl PeerConnection {
+    /// Makes a link. The impolite end offers at once.
+    pub fn new(now: Instant, options: PeerOptions) -> Self {
+        let mut rtc = engine(options.certificate).build(now);
+        add_host_candidates(&mut rtc, &options.addresses);
+        let mut link = Self {
+            rtc,
+            negotiator: Negotiator::new(options.negotiation, options.is_polite, options.sends_video),
+            remote: RemoteCandidates::default(),
+            recovery: Recovery::new(now, options.is_polite),
+            sending: Sending::new(now, false, false),
+            reception: Reception::default(),
+            addresses: options.addresses,
+            mic: options.mic,
+            cam: options.cam && options.sends_video,
+            state: LinkState::Connecting,
+            ice: IceConnectionState::New,
+            engine_due: now,
+            heard_at: None,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        if !options.is_polite {
+            link.negotiate();
+        }
+        link.drive(now);
+        link
+    }
+
+    /// The server greeted again: messages may have been lost.
+    pub fn handle_greet(&mut self, now: Instant) {
+        if let Some(proposal) = self.negotiator.unanswered() {
+            self.propose(proposal);
+        } else if self.state != LinkState::Connected && self.negotiator.was_described() {
+            self.restart_ice(now);
+        }
+        self.drive(now);
+    }
+
+    /// Takes an offer or an answer of the peer. After an error the link asks to be renewed.
+    pub fn handle_description(
+        &mut self,
+        now: Instant,
+        description: &SessionDescription,
+    ) -> Result<(), PeerError> {
+        let handled = match description.sdp_type {
+            SdpType::Offer => self.handle_offer(now, &description.sdp),
+            SdpType::Answer => self.handle_answer(&description.sdp),
+        };
+        if handled.is_err() {
+            self.fail();
+        } else {
+            self.drive(now);
+            self.negotiate();
+        }
+        self.drive(now);
+        handled
+    }
+
+    /// Takes a candidate of the peer.
+    pub fn handle_candidate(&mut self, now: Instant, candidate: IceCandidate) {
+        self.remote.handle(&mut self.rtc, candidate);
+        self.drive(now);
+    }
+
+    /// Returns whether a datagram from `source` is for this link.
+    pub fn accepts(
+        &self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) -> bool {
+        receive(source, destination, datagram)
+            .is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+    }
+
+    /// Takes a datagram that this link accepts.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) {
+        let Some(receive) = receive(source, destination, datagram) else { return };
+        self.heard_at = Some(now);
+        if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
+            // What comes from the network may be anything: it is dropped, and the link goes on.
+            debug!(error = %error, "dropped a datagram");
+        }
+        self.drive(now);
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.engine_due <= now {
+            let result = self.rtc.handle_input(Input::Timeout(now));
+            self.check(result);
+        }
+        self.drive(now);
+        match self.recovery.poll(now) {
+            Some(Advice::Restart) => self.restart_ice(now),
+            Some(Advice::Renew) => self.renew(),
+            None => {}
+        }
+        self.send_media(now);
+        self.drive(now);
+    }
+
+    /// The addresses of this machine changed: tells the peer of new ones, and restarts ICE.
+    pub fn handle_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
+        let new: Vec<_> =
+            addresses.iter().copied().filter(|address| !self.addresses.contains(address)).collect();
+        self.addresses = addresses;
+        let added = add_host_candidates(&mut self.rtc, &new);
+        self.events.extend(added.into_iter().map(PeerEvent::Candidate));
+        self.drive(now);
+        self.negotiator.restart_ice(Restart::NewAddresses);
+        self.negotiate();
+        self.drive(now);
+    }
+
+    /// Restarts ICE, or makes the first offer if there was none.
+    pub fn restart_ice(&mut self, now: Instant) {
+        self.negotiator.restart_ice(Restart::SameAddresses);
+        self.negotiate();
+        self.drive(now);
+    }
+
+    /// Switches the microphone.
+    pub fn set_mic(&mut self, now: Instant, is_on: bool) {
+        self.mic = is_on;
+        self.update_sending(now);
+    }
+
+    /// Switches the camera.
+    pub fn set_cam(&mut self, now: Instant, is_on: bool) {
+        self.cam = is_on;
+        self.update_sending(now);
+    }
+
+    /// Says goodbye to the peer; afterwards the link is to be dropped.
+    pub fn close(&mut self, now: Instant) {
+        let closed = self.rtc.close();
+        self.check(closed);
+        self.drain(now);
+    }
+
+    /// Returns the next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// Returns the next thing to say.
+    pub fn poll_event(&mut self) -> Option<PeerEvent> {
+        self.events.pop_front()
+    }
+
+    /// Returns when to call [`Self::handle_timeout`].
+    pub fn poll_timeout(&self) -> Instant {
+        let media = if self.state == LinkState::Connecting { None } else { self.sending.poll_timeout() };
+        let silence = if self.state == LinkState::Connected { self.silent_from() } else { None };
+        let others = media.into_iter().chain(self.recovery.poll_timeout()).chain(silence);
+        others.fold(self.engine_due, Instant::min)
+    }
+
+    /// Returns the state of the link.
+    pub fn state(&self) -> LinkState {
+        self.state
+    }
+
+    /// Returns whether no offer of this end waits for an answer (`signalingState` is `stable`).
+    pub fn is_stable(&self) -> bool {
+        !self.negotiator.is_offering()
+    }
+
+    /// Returns when the last datagram came, of any kind.
+    pub fn heard_at(&self) -> Option<Instant> {
+        self.heard_at
+    }
+
+    /// Returns what was received and sent so far.
+    pub fn report(&self, now: Instant) -> (AudioReport, VideoReport, SentReport) {
+        let (audio, video) = self.reception.report(now);
+        (audio, video, self.sending.report())
+    }
+
+    fn handle_offer(&mut self, now: Instant, sdp: &str) -> Result<(), PeerError> {
+        let ufrag_before = self.remote.ufrag().map(str::to_owned);
+        let Some(answer) = self.negotiator.handle_offer(&mut self.rtc, sdp, ufrag_before.as_deref())? else {
+            return Ok(());
+        };
+        self.remote.describe(&mut self.rtc, sdp);
+        if self.state != LinkState::Connected || self.remote.ufrag() != ufrag_before.as_deref() {
+            self.recovery.handle_restart(now);
+        }
+        self.events.push_back(PeerEvent::Description(answer));
+        Ok(())
+    }
+
+    fn handle_answer(&mut self, sdp: &str) -> Result<(), PeerError> {
+        let Self { negotiator, rtc, remote, addresses, .. } = self;
+        let ufrag_before = remote.ufrag().map(str::to_owned);
+        if negotiator.handle_answer(rtc, sdp, ufrag_before.as_deref(), addresses)? {
+            remote.describe(rtc, sdp);
+        }
+        Ok(())
+    }
+
+    fn negotiate(&mut self) {
+        if let Some(proposal) = self.negotiator.poll_offer(&mut self.rtc, &self.addresses) {
+            self.propose(proposal);
+        }
+    }
+
+    fn propose(&mut self, proposal: Proposal) {
+        self.events.push_back(PeerEvent::Description(proposal.description));
+        self.events.extend(proposal.candidates.into_iter().map(PeerEvent::Candidate));
+    }
+
+    /// The link is beyond repair: says so once, and asks for a new one.
+    fn fail(&mut self) {
+        if self.state != LinkState::Failed {
+            self.renew();
+        }
+    }
+
+    fn renew(&mut self) {
+        self.set_state(LinkState::Failed);
+        self.events.push_back(PeerEvent::RenewalNeeded);
+    }
+
+    /// Lets the engine come to rest, and draws the conclusions.
+    fn drive(&mut self, now: Instant) {
+        self.drain(now);
+        let is_silent = self.silent_from().is_some_and(|from| from <= now);
+        if self.rtc.is_connected() && !is_silent {
+            self.recovery.handle_connected();
+            if self.state != LinkState::Connected {
+                self.set_state(LinkState::Connected);
+                self.sending.jump_to_keyframe();
+                self.update_sending(now);
+            }
+        } else if is_silent || self.ice.is_disconnected() {
+            self.recovery.handle_lost(now);
+            if self.state == LinkState::Connected {
+                self.set_state(LinkState::Reconnecting);
+            }
+        } else {
+            self.recovery.handle_checking(now);
+        }
+    }
+
+    /// Returns from when on the other end is taken for silent. The engine alone would wait for a quarter of a minute.
+    fn silent_from(&self) -> Option<Instant> {
+        self.heard_at.map(|at| at + SILENCE_MAX)
+    }
+
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(due)) => {
+                    self.engine_due = due;
+                    return;
+                }
+                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
+                Ok(Output::Event(event)) => self.handle_event(now, event),
+                Err(error) => {
+                    self.check(Err(error));
+                    self.engine_due = now + ENGINE_RETRY;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::IceConnectionStateChange(state) => self.ice = state,
+            Event::MediaData(data) => self.handle_media(now, &data),
+            Event::KeyframeRequest(_) => self.sending.handle_keyframe_request(now),
+            Event::Closed => self.fail(),
+            _ => {}
+        }
+    }
+
+    fn handle_media(&mut self, now: Instant, data: &MediaData) {
+        match self.negotiator.kind_of(data.mid) {
+            Some(MediaKind::Audio) => self.reception.handle_audio(now, data),
+            Some(MediaKind::Video) if self.reception.handle_video(now, data) => {
+                self.request_keyframe(data.mid);
+            }
+            _ => {}
+        }
+    }
+
+    fn request_keyframe(&mut self, mid: Mid) {
+        let Some(mut writer) = self.rtc.writer(mid) else { return };
+        if let Err(error) = writer.request_keyframe(None, KeyframeRequestKind::Pli) {
+            debug!(error = %error, "could not ask for a keyframe");
+        }
+    }
+
+    fn update_sending(&mut self, now: Instant) {
+        let is_connected = self.state != LinkState::Connecting;
+        self.sending.set_mic(now, self.mic && is_connected);
+        self.sending.set_cam(now, self.cam && is_connected);
+    }
+
+    fn send_media(&mut self, now: Instant) {
+        while let Some(outgoing) = self.sending.poll(now) {
+            self.write(now, outgoing);
+            self.drain(now);
+        }
+    }
+
+    fn write(&mut self, now: Instant, outgoing: Outgoing) {
+        let codec = if outgoing.kind.is_audio() { Codec::Opus } else { Codec::Vp8 };
+        let Some(mid) = self.negotiator.sending_line(&self.rtc, outgoing.kind) else { return };
+        let Some(mut writer) = self.rtc.writer(mid) else { return };
+        let payload_type =
+            writer.payload_params().find(|params| params.spec().codec == codec).map(PayloadParams::pt);
+        let Some(payload_type) = payload_type else { return };
+        if let Some(level) = outgoing.level {
+            writer = writer.audio_level(level, level > -50);
+        }
+        if let Err(error) = writer.write(payload_type, now, outgoing.time, outgoing.data) {
+            debug!(error = %error, "could not send media");
+        }
+    }
+
+    fn check(&mut self, result: Result<(), RtcError>) {
+        if let Err(error) = result {
+            warn!(error = %error, "the link broke");
+            self.fail();
+        }
+    }
+
+    fn set_state(&mut self, state: LinkState) {
+        if self.state != state {
+            self.state = state;
+            self.events.push_back(PeerEvent::StateChanged(state));
+        }
+    }
+}
+
+fn engine(certificate: DtlsCert) -> RtcConfig {
+    let mut config =
+        RtcConfig::new().clear_codecs().enable_opus(true, false).enable_vp8(true).set_dtls_cert(certificate);
+    config.set_max_stun_rto(CHECK_INTERVAL_MAX);
+    config.set_max_stun_retransmits(UNANSWERED_CHECKS_MAX);
+    config
+}
+
+fn receive(source: SocketAddr, destination: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
+    Receive::new(Protocol::Udp, source, destination, datagram).ok()
+}
