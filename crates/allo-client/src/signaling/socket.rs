@@ -1,0 +1,364 @@
+//! A connection to the server that is made again whenever it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use allo_protocol::{
+    ClientMessage, CloseCode, ErrorCode, IceServer, Limits, PROTOCOL_VERSION, ServerMessage,
+};
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tracing::{debug, info};
+use url::Url;
+
+use super::backoff::Backoff;
+use super::tls::{self, TlsError, Trust};
+use super::transport::{ConnectError, WebSocket, connect};
+
+/// Messages and orders that wait to be sent, and events that wait to be read. Beyond it the sender waits.
+const QUEUE_MAX: usize = 256;
+/// How long the server may take to answer `hello`, and to close after `leave`.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that lasted so long was a success: the next waits begin small again.
+const STABLE_AFTER: Duration = Duration::from_secs(5);
+/// The shortest silence that is taken for a lost connection, whatever the server's limits say.
+const SILENCE_MIN: Duration = Duration::from_secs(2);
+
+/// Where to connect to.
+#[derive(Debug, Clone)]
+pub struct SignalingOptions {
+    /// The address of the server, `https://` or `http://`; its path does not matter.
+    pub url: Url,
+    /// Which certificates to accept.
+    pub trust: Trust,
+    /// The name and version of this program, for the server's operator.
+    pub client: String,
+    /// Decides how long the waits before connecting again are.
+    pub seed: u64,
+}
+
+/// What happened to the connection.
+#[derive(Debug)]
+pub enum SignalingEvent {
+    /// The server answered `hello`. Whatever was said before is lost: say `join` now.
+    Opened {
+        /// What the server allows.
+        limits: Limits,
+        /// The ICE servers to use.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The server said something.
+    Message(ServerMessage),
+    /// The connection is lost; another is being made.
+    Lost,
+    /// It is over, and will not be made again.
+    Ended(EndReason),
+}
+
+/// Why no connection will be made again.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EndReason {
+    /// This end left.
+    #[error("left")]
+    Left,
+    /// The same participant came in from elsewhere.
+    #[error("this call was opened elsewhere")]
+    Superseded,
+    /// The server does not want this client.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+/// A handle to the connection. Dropping it ends the connection without a `leave`.
+#[derive(Debug)]
+pub struct SignalingSocket {
+    orders: mpsc::Sender<Order>,
+    events: mpsc::Receiver<(u32, SignalingEvent)>,
+    /// The connection that the last event came from.
+    connection: u32,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+enum Order {
+    /// Send this, if this connection is still the one.
+    Send(u32, ClientMessage),
+    Cut(Duration),
+    Leave,
+}
+
+impl SignalingSocket {
+    /// Begins to connect.
+    pub fn open(options: SignalingOptions) -> Result<Self, SignalingError> {
+        if !matches!(options.url.scheme(), "https" | "http") || !options.url.has_host() {
+            return Err(SignalingError::Address(ConnectError::BadAddress));
+        }
+        let tls = tls::client_config(&options.trust)?;
+        let (orders, orders_out) = mpsc::channel(QUEUE_MAX);
+        let (events_in, events) = mpsc::channel(QUEUE_MAX);
+        let backoff = Backoff::new(options.seed);
+        let runner = Runner { options, tls, backoff, connection: 0, orders: orders_out, events: events_in };
+        let task = tokio::spawn(async move {
+            // Ending is the only way out; a reader that is gone needs no more events.
+            let Err(Stop) = runner.run().await;
+        });
+        Ok(Self { orders, events, connection: 0, task })
+    }
+
+    /// Returns the next event, or `None` after the end.
+    pub async fn recv(&mut self) -> Option<SignalingEvent> {
+        let (connection, event) = self.events.recv().await?;
+        self.connection = connection;
+        Some(event)
+    }
+
+    /// Sends a message over the connection that the last event came from. If that is lost, so is the message.
+    pub async fn send(&self, message: ClientMessage) {
+        self.order(Order::Send(self.connection, message)).await;
+    }
+
+    /// Drops the connection as a failing network would, and stays away for a while.
+    pub async fn cut(&self, duration: Duration) {
+        self.order(Order::Cut(duration)).await;
+    }
+
+    /// Says `leave` if there is a connection, and ends.
+    pub async fn leave(&self) {
+        self.order(Order::Leave).await;
+    }
+
+    async fn order(&self, order: Order) {
+        if self.orders.send(order).await.is_err() {
+            debug!("the connection has ended");
+        }
+    }
+}
+
+impl Drop for SignalingSocket {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Why there can be no connection at all.
+#[derive(Debug, Error)]
+pub enum SignalingError {
+    /// The address is wrong.
+    #[error(transparent)]
+    Address(ConnectError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// The end was told, or nobody listens any more.
+struct Stop;
+
+enum Never {}
+
+/// How a connection came to its end.
+enum Close {
+    Lost,
+    Cut(Duration),
+    Ended(EndReason),
+}
+
+struct Runner {
+    options: SignalingOptions,
+    tls: Arc<ClientConfig>,
+    backoff: Backoff,
+    connection: u32,
+    orders: mpsc::Receiver<Order>,
+    events: mpsc::Sender<(u32, SignalingEvent)>,
+}
+
+impl Runner {
+    async fn run(mut self) -> Result<Never, Stop> {
+        loop {
+            let connected = connect(&self.options.url, &self.tls).await;
+            let close = match connected {
+                Ok(socket) => self.converse(socket).await?,
+                Err(ConnectError::Refused(status @ (400..=428 | 430..=499))) => {
+                    Close::Ended(EndReason::Refused(format!("HTTP status {status}")))
+                }
+                Err(error) => {
+                    debug!(error = &error as &dyn std::error::Error, "cannot connect");
+                    Close::Lost
+                }
+            };
+            let wait = match close {
+                Close::Lost => self.backoff.next_wait(),
+                Close::Cut(duration) => duration,
+                Close::Ended(reason) => {
+                    self.emit(SignalingEvent::Ended(reason)).await?;
+                    return Err(Stop);
+                }
+            };
+            self.wait(wait).await?;
+        }
+    }
+
+    /// Waits to connect again. What is to be sent meanwhile is lost, as the caller knows.
+    async fn wait(&mut self, duration: Duration) -> Result<(), Stop> {
+        let mut until = Instant::now() + duration;
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => return Ok(()),
+                order = self.orders.recv() => match order.ok_or(Stop)? {
+                    Order::Send(..) => {}
+                    Order::Cut(duration) => until = Instant::now() + duration,
+                    Order::Leave => {
+                        self.emit(SignalingEvent::Ended(EndReason::Left)).await?;
+                        return Err(Stop);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Says `hello` and carries messages until the connection ends.
+    async fn converse(&mut self, mut socket: WebSocket) -> Result<Close, Stop> {
+        let limits = match self.greet(&mut socket).await? {
+            Ok(limits) => limits,
+            Err(close) => return Ok(close),
+        };
+        info!("connected to the server");
+        let opened_at = Instant::now();
+        let close = self.carry(&mut socket, silence(&limits)).await?;
+        if opened_at.elapsed() >= STABLE_AFTER {
+            self.backoff.reset();
+        }
+        if !matches!(close, Close::Ended(_)) {
+            info!("the connection to the server is lost");
+            self.emit(SignalingEvent::Lost).await?;
+        }
+        Ok(close)
+    }
+
+    async fn greet(&mut self, socket: &mut WebSocket) -> Result<Result<Limits, Close>, Stop> {
+        let hello =
+            ClientMessage::Hello { protocol_version: PROTOCOL_VERSION, client: self.options.client.clone() };
+        if send(socket, &hello).await.is_err() {
+            return Ok(Err(Close::Lost));
+        }
+        let welcome = timeout(ANSWER_TIMEOUT, welcome(socket)).await;
+        let (limits, ice_servers) = match welcome.unwrap_or(Err(Close::Lost)) {
+            Ok(welcome) => welcome,
+            Err(close) => return Ok(Err(close)),
+        };
+        self.connection += 1;
+        self.emit(SignalingEvent::Opened { limits: limits.clone(), ice_servers }).await?;
+        Ok(Ok(limits))
+    }
+
+    async fn carry(&mut self, socket: &mut WebSocket, silence: Duration) -> Result<Close, Stop> {
+        let mut refusal = None;
+        loop {
+            tokio::select! {
+                received = timeout(silence, socket.next()) => {
+                    let Ok(Some(Ok(message))) = received else { return Ok(ended(None, refusal)) };
+                    if let Message::Close(frame) = &message {
+                        return Ok(ended(frame.as_ref(), refusal));
+                    }
+                    let Some(message) = parse(&message) else { continue };
+                    if let ServerMessage::Error { code, text, fatal: true } = &message {
+                        refusal = fatal(*code, text);
+                    }
+                    match message {
+                        ServerMessage::Ping {} => {
+                            if send(socket, &ClientMessage::Pong {}).await.is_err() {
+                                return Ok(Close::Lost);
+                            }
+                        }
+                        message => self.emit(SignalingEvent::Message(message)).await?,
+                    }
+                }
+                order = self.orders.recv() => match order.ok_or(Stop)? {
+                    Order::Send(connection, message) if connection == self.connection => {
+                        if send(socket, &message).await.is_err() {
+                            return Ok(Close::Lost);
+                        }
+                    }
+                    Order::Send(..) => {}
+                    Order::Cut(duration) => return Ok(Close::Cut(duration)),
+                    Order::Leave => return Ok(leave(socket).await),
+                },
+            }
+        }
+    }
+
+    async fn emit(&self, event: SignalingEvent) -> Result<(), Stop> {
+        self.events.send((self.connection, event)).await.map_err(|_| Stop)
+    }
+}
+
+async fn welcome(socket: &mut WebSocket) -> Result<(Limits, Vec<IceServer>), Close> {
+    while let Some(Ok(message)) = socket.next().await {
+        match parse(&message) {
+            Some(ServerMessage::Welcome { limits, ice_servers, .. }) => return Ok((limits, ice_servers)),
+            Some(ServerMessage::Error { code, text, .. }) => {
+                return Err(fatal(code, &text).map_or(Close::Lost, Close::Ended));
+            }
+            _ => {}
+        }
+    }
+    Err(Close::Lost)
+}
+
+/// A server that pings says something at least so often.
+fn silence(limits: &Limits) -> Duration {
+    let missed = Duration::from_millis(limits.ping_interval_ms.into()) * (limits.missed_pongs.min(100) + 1);
+    missed.max(SILENCE_MIN)
+}
+
+/// Returns why not to come back after this fatal error, if so. After the others, coming back may help.
+fn fatal(code: ErrorCode, text: &str) -> Option<EndReason> {
+    match code {
+        ErrorCode::Superseded => Some(EndReason::Superseded),
+        ErrorCode::BadMessage | ErrorCode::UnsupportedVersion => Some(EndReason::Refused(text.to_owned())),
+        _ => None,
+    }
+}
+
+fn ended(frame: Option<&CloseFrame>, refusal: Option<EndReason>) -> Close {
+    let code = frame.map(|frame| u16::from(frame.code));
+    if let Some(reason) = refusal {
+        return Close::Ended(reason);
+    }
+    // The error message may have been lost; the code says the same.
+    if code == Some(CloseCode::Superseded.as_u16()) {
+        return Close::Ended(EndReason::Superseded);
+    }
+    debug!(code, "the server closed the connection");
+    Close::Lost
+}
+
+/// Says `leave` and waits for the server to close, so that the message is not lost with the connection.
+async fn leave(socket: &mut WebSocket) -> Close {
+    if send(socket, &ClientMessage::Leave {}).await.is_ok() {
+        let closed = async { while let Some(Ok(_)) = socket.next().await {} };
+        if timeout(ANSWER_TIMEOUT, closed).await.is_err() {
+            debug!("the server did not close after leave");
+        }
+    }
+    Close::Ended(EndReason::Left)
+}
+
+async fn send(socket: &mut WebSocket, message: &ClientMessage) -> Result<(), ()> {
+    let text = serde_json::to_string(message).expect("messages have no maps and no failing parts");
+    socket.send(Message::text(text)).await.map_err(|error| debug!(%error, "cannot send"))
+}
+
+/// Reads a message; what this client does not know is ignored, as the protocol asks.
+fn parse(message: &Message) -> Option<ServerMessage> {
+    let text = message.to_text().ok().filter(|text| !text.is_empty())?;
+    serde_json::from_str(text).map_err(|error| debug!(%error, "ignored a message")).ok()
+}
