@@ -1,5 +1,12 @@
-//! A headless participant in an Allo call.
+//! A headless participant in an Allo call: it joins, sends recorded media, and says what it received.
+//!
+//! It has the three levels of the web client, and shares no code with the server but the protocol:
+//!
+//! 1. [`signaling::SignalingSocket`]: the WebSocket as typed messages, connected again for ever;
+//! 2. [`peer::PeerConnection`]: one link to one peer, without input or output of its own;
+//! 3. [`client::WebRtcClient`]: join, leave, microphone, camera, events, and a report of what came.
 
+pub mod client;
 pub mod media;
 pub mod peer;
 pub mod signaling;

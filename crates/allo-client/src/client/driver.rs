@@ -1,0 +1,142 @@
+//! Runs a participant: joins the call, which knows no sockets, to the sockets and the clock.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+use tracing::warn;
+
+use super::call::{Call, CallOptions};
+use super::event::{Event, Report};
+use super::sockets::{Datagram, Sockets};
+use crate::signaling::{EndReason, SignalingEvent, SignalingSocket};
+
+/// What a participant is told to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    SetMic(bool),
+    SetCam(bool),
+    Report(oneshot::Sender<Report>),
+    NetworkChanged,
+    Cut(Duration),
+    Leave,
+}
+
+/// The task behind a handle.
+pub(crate) struct Driver {
+    call: Call,
+    signaling: SignalingSocket,
+    sockets: Sockets,
+    orders: mpsc::Receiver<Order>,
+    events: mpsc::Sender<Event>,
+    events_dropped: u64,
+    /// Why this participant is leaving, once it is.
+    ending: Option<EndReason>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        call: CallOptions,
+        signaling: SignalingSocket,
+        sockets: Sockets,
+        orders: mpsc::Receiver<Order>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let call = Call::new(Instant::now(), call, sockets.addresses());
+        Self { call, signaling, sockets, orders, events, events_dropped: 0, ending: None }
+    }
+
+    pub(crate) async fn run(mut self) {
+        while self.step().await.is_continue() {
+            self.flush().await;
+        }
+    }
+
+    /// Waits for one thing to happen and handles it.
+    async fn step(&mut self) -> std::ops::ControlFlow<()> {
+        let due = self.call.poll_timeout();
+        tokio::select! {
+            Some(datagram) = self.sockets.recv() => self.handle_datagram(&datagram),
+            event = self.signaling.recv() => return self.handle_signaling(event).await,
+            order = self.orders.recv() => match order {
+                Some(order) => self.handle_order(order).await,
+                None => pending().await,
+            },
+            () = sleep_until(due.into()) => self.call.handle_timeout(Instant::now()),
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn handle_datagram(&mut self, datagram: &Datagram) {
+        self.call.handle_datagram(Instant::now(), datagram.source, datagram.destination, &datagram.bytes);
+    }
+
+    async fn handle_signaling(&mut self, event: Option<SignalingEvent>) -> std::ops::ControlFlow<()> {
+        let now = Instant::now();
+        match event {
+            Some(SignalingEvent::Opened { .. }) => self.call.handle_opened(),
+            Some(SignalingEvent::Lost) => self.call.handle_lost(),
+            Some(SignalingEvent::Message(message)) => {
+                if let Some(reason) = self.call.handle_message(now, message) {
+                    self.end(reason).await;
+                }
+            }
+            Some(SignalingEvent::Ended(reason)) => {
+                let reason = self.ending.take().unwrap_or(reason);
+                self.call.close(now);
+                self.flush().await;
+                self.emit(Event::Ended { reason });
+                return std::ops::ControlFlow::Break(());
+            }
+            None => return std::ops::ControlFlow::Break(()),
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    async fn handle_order(&mut self, order: Order) {
+        let now = Instant::now();
+        match order {
+            Order::SetMic(is_on) => self.call.set_mic(now, is_on),
+            Order::SetCam(is_on) => self.call.set_cam(now, is_on),
+            // Whoever asked may be gone.
+            Order::Report(answer) => drop(answer.send(self.call.report(now, self.events_dropped))),
+            Order::NetworkChanged => self.handle_network_change(now).await,
+            Order::Cut(duration) => self.signaling.cut(duration).await,
+            Order::Leave => self.end(EndReason::Left).await,
+        }
+    }
+
+    async fn handle_network_change(&mut self, now: Instant) {
+        if let Err(error) = self.sockets.refresh().await {
+            warn!(%error, "cannot find out the addresses of this machine");
+        }
+        self.call.handle_addresses(now, self.sockets.addresses());
+    }
+
+    async fn end(&mut self, reason: EndReason) {
+        self.call.close(Instant::now());
+        self.flush().await;
+        self.ending = Some(reason);
+        self.signaling.leave().await;
+    }
+
+    /// Sends and says what the call has for others.
+    async fn flush(&mut self) {
+        while let Some(transmit) = self.call.poll_transmit() {
+            self.sockets.send(&transmit);
+        }
+        while let Some(message) = self.call.poll_message() {
+            self.signaling.send(message).await;
+        }
+        while let Some(event) = self.call.poll_event() {
+            self.emit(event);
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        if self.events.try_send(event).is_err() {
+            self.events_dropped += 1;
+        }
+    }
+}
