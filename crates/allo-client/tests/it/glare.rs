@@ -1,0 +1,157 @@
+//! Negotiation between two ends, in virtual time.
+
+use std::time::Duration;
+
+use allo_client::peer::{LinkState, Negotiation, PeerConnection};
+
+use crate::pair::{Network, Pair};
+
+const PERFECT: [Negotiation; 2] = [Negotiation::Perfect; 2];
+
+/// Waits until both ends are connected and stable and media flows both ways for two seconds.
+fn assert_settles(pair: &mut Pair, within: Duration, what: &str) {
+    let deadline = pair.now + within;
+    loop {
+        assert!(pair.run_until(deadline, Pair::is_settled), "{what}: not settled");
+        let before = pair.received();
+        pair.run_for(Duration::from_secs(2));
+        let after = pair.received();
+        // Of 100 packets and 30 frames in two seconds; a bad network loses some.
+        let flows = |n: usize| after[n].0 >= before[n].0 + 60 && after[n].1 >= before[n].1 + 8;
+        if flows(0) && flows(1) && pair.is_settled() {
+            return;
+        }
+        assert!(pair.now < deadline, "{what}: no media: {before:?} {after:?}");
+    }
+}
+
+#[test]
+fn every_mixture_of_algorithms_connects() {
+    use Negotiation::{Perfect, Simple};
+    for algorithms in [[Perfect, Perfect], [Perfect, Simple], [Simple, Perfect], [Simple, Simple]] {
+        let mut pair = Pair::new(1, Network::GOOD, algorithms);
+        assert_settles(&mut pair, Duration::from_secs(2), &format!("{algorithms:?}"));
+    }
+}
+
+#[test]
+fn a_bad_network_connects_too() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed, Network::BAD, PERFECT);
+        assert_settles(&mut pair, Duration::from_secs(10), &format!("seed {seed}"));
+    }
+}
+
+/// Both ends restart ICE, move, mute and switch their cameras at moments that often coincide.
+#[test]
+fn thousands_of_crossing_offers_end_stable_with_media_both_ways() {
+    let mut crossed = 0;
+    for seed in 0..24 {
+        let mut pair = Pair::new(seed, Network::GOOD, PERFECT);
+        for round in 0..60 {
+            for n in 0..2 {
+                disturb(&mut pair, n, round);
+            }
+            let pause = pair.random.u64(1..120);
+            pair.run_for(Duration::from_millis(pause));
+        }
+        for n in 0..2 {
+            pair.act(n, |end, now| end.set_mic(now, true));
+            pair.act(n, |end, now| end.set_cam(now, true));
+        }
+        assert_settles(&mut pair, Duration::from_secs(12), &format!("seed {seed}"));
+        assert!(pair.ends.iter().all(|end| end.renewals == 0), "seed {seed}");
+        crossed += pair.crossed_offers;
+    }
+    assert!(crossed > 1000, "only {crossed} offers crossed");
+}
+
+fn disturb(pair: &mut Pair, n: usize, round: u16) {
+    match pair.random.u32(0..10) {
+        0..=4 => pair.act(n, PeerConnection::restart_ice),
+        5 => pair.move_end(n, 2000 + round),
+        6 => pair.act(n, |end, now| end.set_mic(now, round.is_multiple_of(2))),
+        7 => pair.act(n, |end, now| end.set_cam(now, round.is_multiple_of(2))),
+        8 => pair.greet(),
+        _ => {}
+    }
+}
+
+#[test]
+fn an_offer_that_was_lost_is_sent_again_when_greeted_again() {
+    let mut pair = Pair::new(3, Network::GOOD, PERFECT);
+    pair.is_signaling_cut = true;
+    pair.run_for(Duration::from_millis(500));
+    pair.is_signaling_cut = false;
+    pair.greet();
+    assert_settles(&mut pair, Duration::from_secs(2), "after the cut");
+}
+
+#[test]
+fn an_answer_that_was_lost_is_given_again_when_greeted_again() {
+    let mut pair = Pair::new(4, Network::GOOD, PERFECT);
+    // The offer is on its way; what is said from now on is lost.
+    pair.run_for(Duration::ZERO);
+    pair.is_signaling_cut = true;
+    pair.run_for(Duration::from_millis(500));
+    assert!(!pair.ends[1].connection.is_stable());
+    pair.is_signaling_cut = false;
+    pair.greet();
+    assert_settles(&mut pair, Duration::from_secs(2), "after the cut");
+}
+
+#[test]
+fn signaling_may_be_away_while_media_goes_on() {
+    let mut pair = Pair::new(5, Network::GOOD, PERFECT);
+    assert_settles(&mut pair, Duration::from_secs(2), "at first");
+    pair.is_signaling_cut = true;
+    let before = pair.received();
+    pair.run_for(Duration::from_secs(30));
+    let after = pair.received();
+    assert!(after[0].0 >= before[0].0 + 1490 && after[1].0 >= before[1].0 + 1490, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_changed_address_is_mended_by_an_ice_restart() {
+    for n in 0..2 {
+        let mut pair = Pair::new(6, Network::BAD, PERFECT);
+        assert_settles(&mut pair, Duration::from_secs(10), "at first");
+        pair.move_end(n, 4000);
+        assert_settles(&mut pair, Duration::from_secs(5), &format!("after end {n} moved"));
+    }
+}
+
+#[test]
+fn a_network_that_was_away_is_noticed_and_mended() {
+    let mut pair = Pair::new(7, Network::GOOD, PERFECT);
+    assert_settles(&mut pair, Duration::from_secs(2), "at first");
+    pair.network.loss_per_mille = 1000;
+    let is_noticed =
+        |pair: &Pair| pair.ends.iter().all(|end| end.connection.state() == LinkState::Reconnecting);
+    assert!(pair.run_until(pair.now + Duration::from_secs(6), is_noticed), "nobody noticed");
+    pair.run_for(Duration::from_secs(8));
+    pair.network.loss_per_mille = 0;
+    assert_settles(&mut pair, Duration::from_secs(10), "after the network came back");
+}
+
+#[test]
+fn a_network_that_stays_away_asks_for_a_new_link() {
+    let mut pair = Pair::new(8, Network::GOOD, PERFECT);
+    assert_settles(&mut pair, Duration::from_secs(2), "at first");
+    pair.network.loss_per_mille = 1000;
+    pair.run_for(Duration::from_secs(40));
+    assert!(pair.ends[1].renewals > 0);
+}
+
+#[test]
+fn nonsense_from_the_peer_is_refused_and_asks_for_a_new_link() {
+    use allo_protocol::{SdpType, SessionDescription};
+    let mut pair = Pair::new(9, Network::GOOD, PERFECT);
+    let nonsense = SessionDescription { sdp_type: SdpType::Offer, sdp: "hello".to_owned() };
+    let end: &mut PeerConnection = &mut pair.ends[0].connection;
+    assert!(end.handle_description(pair.now, &nonsense).is_err());
+    assert_eq!(end.state(), LinkState::Failed);
+    let many_lines = format!("v=0\r\n{}", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(40));
+    let offer = SessionDescription { sdp_type: SdpType::Offer, sdp: many_lines };
+    assert!(end.handle_description(pair.now, &offer).is_err());
+}

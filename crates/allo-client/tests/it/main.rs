@@ -1,0 +1,8 @@
+//! Two links in virtual time, and whole participants against the real server.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod calls;
+mod glare;
+mod pair;
+mod robots;
