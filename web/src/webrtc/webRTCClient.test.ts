@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Participant, ServerMessage } from "../protocol/messages";
+import { pictureBitrate } from "./links";
+import { fakeBrowser, FakeWebSocket, realBrowser, WELCOME } from "./testing";
+import { signalingUrl, webRTCClient } from "./webRTCClient";
+
+beforeEach(fakeBrowser);
+afterEach(realBrowser);
+
+const KEY = "00112233445566778899aabbccddeeff";
+const person = (id: string): Participant => ({ id, displayName: id, mic: false, cam: false, connection: "online" });
+const snapshot = (version: number, you: string, ...others: string[]): ServerMessage => ({
+  type: "snapshot",
+  version,
+  room: "family",
+  you,
+  participants: [...others, you].map(person),
+});
+
+/** A client that has asked to join. What it tells its owner is written down as short words. */
+function joining() {
+  const told: string[] = [];
+  const client = webRTCClient({
+    url: "wss://allo.example/ws",
+    on: {
+      signaling: ({ state }) => told.push(state),
+      participants: (_, participants) => told.push(participants.map(({ id }) => id).join("+")),
+      error: ({ code, fatal }) => told.push(fatal ? `${code}!` : code),
+    },
+  });
+  const joined = client.join({ room: "family", displayName: "Ada", participantKey: KEY });
+  // A refusal is looked at by the tests that expect one.
+  joined.catch(() => {});
+  FakeWebSocket.last().accept().hear(WELCOME);
+  return { client, told, joined };
+}
+
+function joined() {
+  const it = joining();
+  FakeWebSocket.last().hear(snapshot(4, "ada"));
+  it.told.length = 0;
+  return it;
+}
+
+/** The connection is lost, and the next one stands. */
+function reconnect(): FakeWebSocket {
+  FakeWebSocket.last().drop();
+  vi.advanceTimersByTime(500);
+  return FakeWebSocket.last().accept().hear(WELCOME);
+}
+
+const said = (type: string) => FakeWebSocket.last().said.filter((it) => it.type === type);
+
+test("joining ends with the first snapshot", async () => {
+  const { told, joined } = joining();
+  expect(said("join")).toMatchObject([
+    { room: "family", displayName: "Ada", participantKey: KEY, mic: false, cam: false },
+  ]);
+  FakeWebSocket.last().hear(snapshot(4, "ada", "grace"));
+  await expect(joined).resolves.toBe("ada");
+  expect(told).toEqual(["connecting", "open", "grace+ada"]);
+});
+
+test.each(["roomFull", "badRoomName", "badDisplayName", "tooManyRooms"] as const)(
+  "%s refuses the join",
+  async (code) => {
+    const { joined, told } = joining();
+    FakeWebSocket.last().hear({ type: "error", code, text: "No.", fatal: false });
+    await expect(joined).rejects.toMatchObject({ code, fatal: true });
+    expect(told).toEqual(["connecting", "open", "closed", `${code}!`]);
+    vi.advanceTimersByTime(60_000);
+    expect(FakeWebSocket.opened).toHaveLength(1);
+  },
+);
+
+test("a bad name in the call is no reason to end it", () => {
+  const { told, client } = joined();
+  client.setDisplayName("\u200b");
+  FakeWebSocket.last().hear({ type: "error", code: "badDisplayName", text: "Nothing is left.", fatal: false });
+  expect(told).toEqual(["badDisplayName"]);
+});
+
+test("a gap asks for a snapshot, once", () => {
+  const { told } = joined();
+  FakeWebSocket.last()
+    .hear({ type: "participantLeft", version: 6, participant: "grace", reason: "left" })
+    .hear({ type: "participantLeft", version: 7, participant: "alan", reason: "left" });
+  expect(said("requestSnapshot")).toHaveLength(1);
+  expect(told).toEqual([]);
+  FakeWebSocket.last().hear(snapshot(7, "ada", "kay"));
+  FakeWebSocket.last().hear({ type: "participantLeft", version: 9, participant: "kay", reason: "left" });
+  expect(said("requestSnapshot")).toHaveLength(2);
+});
+
+test("a lost connection is replaced, as the same participant and the same instance", () => {
+  const { told } = joined();
+  const [before] = said("join");
+  const server = reconnect();
+  expect(said("join")).toEqual([{ ...before, attempt: expect.any(Number) }]);
+  server.hear(snapshot(9, "ada", "grace"));
+  expect(told).toEqual(["reconnecting", "open", "grace+ada"]);
+});
+
+test("nothing is said between the welcome and the snapshot but the join", () => {
+  const { client } = joined();
+  reconnect();
+  client.setDisplayName("Ada L.");
+  expect(FakeWebSocket.last().types()).toEqual(["hello", "join"]);
+});
+
+test("a name given while away is the name to come back with", () => {
+  const { client } = joined();
+  FakeWebSocket.last().drop();
+  client.setDisplayName("Ada L.");
+  vi.advanceTimersByTime(500);
+  FakeWebSocket.last().accept().hear(WELCOME);
+  expect(said("join")).toMatchObject([{ displayName: "Ada L." }]);
+});
+
+test("a restarted server makes one a new participant, whose snapshot replaces everything", () => {
+  const { told } = joined();
+  reconnect().hear(snapshot(1, "newAda"));
+  FakeWebSocket.last().hear({ type: "participantJoined", version: 2, participant: person("newGrace") });
+  expect(told).toEqual(["reconnecting", "open", "newAda", "newAda+newGrace"]);
+});
+
+test("being superseded ends the call for good", () => {
+  const { told } = joined();
+  FakeWebSocket.last().hear({ type: "error", code: "superseded", text: "Elsewhere.", fatal: true });
+  FakeWebSocket.last().drop(4409);
+  vi.advanceTimersByTime(60_000);
+  expect(told).toEqual(["closed", "superseded!"]);
+  expect(FakeWebSocket.opened).toHaveLength(1);
+});
+
+test("the close code alone ends the call, too", () => {
+  const { told } = joined();
+  FakeWebSocket.last().drop(4409);
+  expect(told).toEqual(["closed", "superseded!"]);
+});
+
+test("a server that stops is met again", () => {
+  const { told } = joined();
+  FakeWebSocket.last().hear({ type: "error", code: "serverStopping", text: "Back soon.", fatal: true });
+  reconnect();
+  expect(told).toEqual(["reconnecting", "open"]);
+});
+
+test("a server out of reach is said to be so once, and tried on", () => {
+  const { told } = joined();
+  for (const _ of Array.from({ length: 10 })) {
+    FakeWebSocket.last().drop();
+    vi.advanceTimersByTime(5_000);
+  }
+  expect(told.filter((it) => it === "signalingUnreachable")).toHaveLength(1);
+  expect(FakeWebSocket.opened).toHaveLength(11);
+});
+
+test("a malformed message is told, and the call goes on", () => {
+  const { told } = joined();
+  FakeWebSocket.last().hear('{"type":"snapshot"}');
+  expect(told).toEqual(["badServerMessage"]);
+});
+
+test("leaving says so, and ends it without an error", () => {
+  const { client, told } = joined();
+  client.leave();
+  expect(said("leave")).toHaveLength(1);
+  expect(told).toEqual(["closed"]);
+});
+
+test("who leaves before the room was entered is not left waiting", async () => {
+  const { client, joined } = joining();
+  client.leave();
+  await expect(joined).rejects.toMatchObject({ fatal: true });
+});
+
+test("the WebSocket is at the page's own host", () => {
+  expect(signalingUrl({ protocol: "https:", host: "allo.example:8443" })).toBe("wss://allo.example:8443/ws");
+  expect(signalingUrl({ protocol: "http:", host: "localhost:8443" })).toBe("ws://localhost:8443/ws");
+});
+
+test("the more peers, the less each picture may take", () => {
+  expect([1, 2, 4, 7].map(pictureBitrate)).toEqual([1_500_000, 1_250_000, 625_000, 357_143]);
+});
