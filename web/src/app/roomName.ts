@@ -23,7 +23,7 @@ export type RoomName =
 
 /** Returns the room that `text` names, or why it names none. */
 export function roomName(text: string): RoomName {
-  const room = text.trim().normalize("NFC").toLowerCase().replace(/\s/gu, "-");
+  const room = text.trim().normalize("NFC").toLowerCase().normalize("NFC").replace(/\s/gu, "-");
   if (room === "") return { ok: false, problem: "empty" };
   if (utf8Length(room) > MAX_BYTES) return { ok: false, problem: "tooLong" };
   if (!/^[\p{Alphabetic}\p{N}\p{M}_-]+$/u.test(room)) return { ok: false, problem: "characters" };

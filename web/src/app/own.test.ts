@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import type { DeviceOutcome } from "../webrtc/types";
+import type { Message } from "./message";
+import { after, inCall, opened, pageOf } from "./testing/example";
+
+const ON: DeviceOutcome = { ok: true, on: true };
+const OFF: DeviceOutcome = { ok: true, on: false };
+const settled = (device: "mic" | "cam", outcome: DeviceOutcome): Message => ({
+  type: "deviceSettled",
+  device,
+  outcome,
+});
+
+describe("a device", () => {
+  test("is on only when the browser has given it", () => {
+    const [opening, orders] = after(opened("/family"), { type: "toggledCam" });
+    expect(pageOf(opening, "preJoin").own.cam).toEqual({ state: "opening" });
+    expect(orders).toEqual([{ type: "setCam", choice: true }]);
+
+    const [on, effects] = after(opening, settled("cam", ON));
+    expect(pageOf(on, "preJoin").own.cam).toEqual({ state: "on" });
+    expect(effects).toEqual([{ type: "listDevices" }]);
+  });
+
+  test("that is refused says why, and the other one is not touched", () => {
+    const error = { code: "deviceDenied", text: "", fatal: false } as const;
+    const [model] = after(opened("/family"), { type: "clickedAllowDevices" }, settled("cam", { ok: false, error }));
+    expect(pageOf(model, "preJoin").own).toEqual({
+      mic: { state: "opening" },
+      cam: { state: "off", problem: "deviceDenied" },
+    });
+  });
+
+  test("turned off while it was being opened stays off", () => {
+    const toggles: Message[] = [{ type: "toggledCam" }, { type: "toggledCam" }];
+    const [model] = after(opened("/family"), ...toggles, settled("cam", ON), settled("cam", OFF));
+    expect(pageOf(model, "preJoin").own.cam).toEqual({ state: "off", problem: null });
+  });
+
+  test("turned on again before it was off is waited for", () => {
+    const [opening] = after(opened("/family"), { type: "toggledCam" }, settled("cam", ON));
+    const [model] = after(opening, { type: "toggledCam" }, { type: "toggledCam" }, settled("cam", OFF));
+    expect(pageOf(model, "preJoin").own.cam).toEqual({ state: "opening" });
+  });
+});
+
+describe("the microphone", () => {
+  test("is given back when turned off before the call, and kept open when muted in it", () => {
+    const before = after(opened("/family"), { type: "toggledMic" }, settled("mic", ON))[0];
+    expect(after(before, { type: "toggledMic" })[1]).toEqual([{ type: "setMic", choice: false, release: true }]);
+
+    const during = after(inCall(), { type: "toggledMic" }, settled("mic", ON))[0];
+    expect(after(during, { type: "toggledMic" })[1]).toEqual([{ type: "setMic", choice: false, release: false }]);
+  });
+});
+
+describe("a device taken away in mid-call", () => {
+  const lost = { code: "deviceLost", text: "", fatal: false, device: "cam" } as const;
+  const call = after(inCall(), { type: "toggledCam" }, settled("cam", ON))[0];
+
+  test("is off, with the reason, and the call goes on", () => {
+    const [model] = after(call, { type: "clientFailed", error: lost, at: 1, isReplaced: false });
+    expect(pageOf(model, "room").own.cam).toEqual({ state: "off", problem: "deviceLost" });
+  });
+
+  test("is announced when another one has taken its place", () => {
+    const [model] = after(call, { type: "clientFailed", error: lost, at: 1, isReplaced: true });
+    expect(pageOf(model, "room").own.cam).toEqual({ state: "on" });
+    expect(model.announcement).toEqual({ kind: "replaced", device: "cam" });
+  });
+});
+
+describe("a chosen device", () => {
+  const devices = [{ kind: "cam", deviceId: "c2", label: "Second" }] as const;
+  const choice: Message = { type: "choseDevice", kind: "cam", deviceId: "c2" };
+
+  test("is opened at once when a camera is on, and only remembered otherwise", () => {
+    const off = after(opened("/family"), { type: "devicesListed", devices })[0];
+    expect(after(off, choice)[1].map(({ type }) => type)).toEqual(["save"]);
+
+    const on = after(off, { type: "toggledCam" }, settled("cam", ON))[0];
+    expect(after(on, choice)[1]).toContainEqual({ type: "setCam", choice: { deviceId: "c2" } });
+  });
+
+  test("that is not plugged in today is not asked for", () => {
+    const model = opened("/family", { chosen: { mic: null, cam: "c2", speaker: null } });
+    expect(after(model, { type: "toggledCam" })[1]).toEqual([{ type: "setCam", choice: true }]);
+  });
+});
