@@ -14,7 +14,7 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Nothing in here takes nearly as long, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Hosts and links:
 ///
