@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    future::ready,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -123,7 +122,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service =
-        service_fn(|request| ready(Ok::<_, Infallible>(http::answer(shared, peer, is_tls, request))));
+        service_fn(async |request| Ok::<_, Infallible>(http::answer(shared, peer, is_tls, request).await));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.config.bounds.request_timeout)

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr, time::Instant};
 use allo_protocol::{ClientMessage, CloseCode, ServerMessage};
 use allo_room::{ConnectionId, Counts, Fault, Output, Rooms};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot},
     time::sleep_until,
 };
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -37,20 +37,23 @@ pub(crate) enum Event {
 /// Where WebSockets tell the rooms what happens.
 pub(crate) type Events = mpsc::Sender<(ConnectionId, Event)>;
 
+/// Where the rooms are asked how much is there. Bounded; beyond, who asks waits.
+pub(crate) type Questions = mpsc::Sender<oneshot::Sender<Counts>>;
+
 /// Runs the rooms until `stop`, or until nobody can tell them anything any more.
 pub(crate) struct RoomsTask {
     rooms: Rooms,
     outboxes: HashMap<ConnectionId, Outbox>,
     events: mpsc::Receiver<(ConnectionId, Event)>,
-    counts: watch::Sender<Counts>,
+    questions: mpsc::Receiver<oneshot::Sender<Counts>>,
 }
 
 impl RoomsTask {
-    /// Makes the task, the way to it, and a view of how much is there.
-    pub(crate) fn new(rooms: Rooms) -> (Self, Events, watch::Receiver<Counts>) {
-        let (sender, events) = mpsc::channel(EVENTS_MAX);
-        let (counts, view) = watch::channel(Counts::default());
-        (Self { rooms, outboxes: HashMap::new(), events, counts }, sender, view)
+    /// Makes the task, and the two ways to it.
+    pub(crate) fn new(rooms: Rooms) -> (Self, Events, Questions) {
+        let (to_events, events) = mpsc::channel(EVENTS_MAX);
+        let (to_questions, questions) = mpsc::channel(1);
+        (Self { rooms, outboxes: HashMap::new(), events, questions }, to_events, to_questions)
     }
 
     /// Runs until `stop`; then everyone is told, and every WebSocket closed.
@@ -64,6 +67,10 @@ impl RoomsTask {
                 () = stop.cancelled() => break,
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.rooms.handle_timeout(Instant::now());
+                }
+                Some(answer) = self.questions.recv() => {
+                    // Who asked may have gone.
+                    let _gone = answer.send(self.rooms.counts());
                 }
                 event = self.events.recv() => match event {
                     Some((connection, event)) => self.handle(connection, event),
@@ -100,7 +107,6 @@ impl RoomsTask {
                 Output::Close { connection, code } => self.close(connection, code),
             }
         }
-        self.counts.send_replace(self.rooms.counts());
     }
 
     fn send(&mut self, to: ConnectionId, message: &ServerMessage) {

@@ -9,7 +9,7 @@ use std::{
 
 use allo_room::{Counts, Rooms};
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
@@ -17,7 +17,7 @@ use crate::{
     admission::{Admission, AdmissionBounds},
     config::Config,
     listener,
-    rooms_task::{Events, RoomsTask},
+    rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     /// WebSockets, by the address of the client.
     pub(crate) websockets: Admission,
     pub(crate) events: Events,
-    pub(crate) counts: watch::Receiver<Counts>,
+    pub(crate) questions: Questions,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -40,6 +40,16 @@ impl Shared {
     /// Returns whether the certificate is one that browsers may be expected to trust by themselves.
     pub(crate) fn has_certificate_files(&self) -> bool {
         self.config.tls_files().is_some()
+    }
+
+    /// Asks the rooms how much is there; `None` when they do not answer.
+    pub(crate) async fn counts(&self) -> Option<Counts> {
+        let asked = async {
+            let (question, answer) = oneshot::channel();
+            self.questions.send(question).await.ok()?;
+            answer.await.ok()
+        };
+        timeout(HEALTH_TIMEOUT, asked).await.ok().flatten()
     }
 }
 
@@ -68,6 +78,9 @@ pub enum StartError {
     Random,
 }
 
+/// The time for the rooms to say that they are well. They answer within milliseconds, or something is wrong.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A server that runs.
 #[derive(Debug)]
 pub struct Server {
@@ -86,7 +99,7 @@ impl Server {
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut seed = [0; 32];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
-        let (rooms, events, counts) = RoomsTask::new(Rooms::new(config.rooms.clone(), seed));
+        let (rooms, events, questions) = RoomsTask::new(Rooms::new(config.rooms.clone(), seed));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(rooms.run(stop.clone()));
         if let Some(tls) = &tls {
@@ -94,7 +107,7 @@ impl Server {
         }
         let sockets = Admission::new(bounds(&config, 2));
         let websockets = Admission::new(bounds(&config, 1));
-        let shared = Arc::new(Shared { config, tls, sockets, websockets, events, counts, tasks, stop });
+        let shared = Arc::new(Shared { config, tls, sockets, websockets, events, questions, tasks, stop });
         for listener in listeners {
             shared.tasks.spawn(listener::accept(listener, shared.clone()));
         }

@@ -228,17 +228,16 @@ async fn write(sink: &mut SplitSink<Socket, Message>, outbox: &mut OutboxReader)
 /// client might never see the code.
 async fn finish(mut socket: Socket, code: Option<u16>) {
     let frame = code.map(|code| CloseFrame { code: code.into(), reason: "".into() });
-    if socket.close(frame).await.is_err() {
+    // A client that closed has its answer with this, and waits for nothing but the end of the connection.
+    if socket.close(frame).await.is_err() || code.is_none() {
         return;
     }
-    loop {
-        match socket.next().await {
-            Some(Ok(_)) => {}
-            None => return,
-            // It is out of step since the rule was broken: the rest is bytes.
-            Some(Err(_)) => break,
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_close() {
+            return;
         }
     }
+    // A broken rule has put it out of step: the rest is bytes.
     let mut rest = socket.into_inner();
     let mut bytes = [0; 4096];
     while matches!(rest.read(&mut bytes).await, Ok(1..)) {}

@@ -23,7 +23,7 @@ use crate::{server::Shared, signaling};
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Answers one request that came from `peer`.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     shared: &Arc<Shared>,
     peer: SocketAddr,
     is_tls: bool,
@@ -36,7 +36,7 @@ pub(crate) fn answer(
         Ok(_) if has_body && is_reading(request.method()) => {
             text(StatusCode::BAD_REQUEST, "There is no use for a body.")
         }
-        Ok(visitor) => admit(shared, visitor, request),
+        Ok(visitor) => admit(shared, visitor, request).await,
         Err(refusal) => text(StatusCode::BAD_REQUEST, refusal),
     };
     if has_body {
@@ -53,9 +53,9 @@ pub(crate) fn answer(
 }
 
 /// Lets a request through when its way here is private enough.
-fn admit(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) -> Answer {
+async fn admit(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) -> Answer {
     match visitor.transport {
-        Transport::Tls | Transport::ProxiedTls | Transport::Local => route(shared, visitor, request),
+        Transport::Tls | Transport::ProxiedTls | Transport::Local => route(shared, visitor, request).await,
         Transport::Plain if is_document(&request) => match visitor.https_url(&request) {
             Some(location) => redirect(location),
             None => text(StatusCode::BAD_REQUEST, "This address cannot be redirected to."),
@@ -68,7 +68,7 @@ fn admit(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) ->
     }
 }
 
-fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) -> Answer {
+async fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) -> Answer {
     if !is_reading(request.method()) {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "This server answers GET and HEAD only.");
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -76,7 +76,7 @@ fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) ->
     }
     match request.uri().path() {
         "/ws" => signaling::upgrade(shared, visitor, request),
-        "/health" => health(shared),
+        "/health" => health(shared).await,
         "/config.json" => json(&json!({ "negotiation": shared.config.negotiation.name() })),
         "/robots.txt" => text(StatusCode::OK, "User-agent: *\nDisallow: /"),
         "/ca.crt" => authority(shared),
@@ -85,8 +85,10 @@ fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incoming>) ->
 }
 
 /// Tells whether the server is well, for those who watch over it.
-fn health(shared: &Shared) -> Answer {
-    let counts = *shared.counts.borrow();
+async fn health(shared: &Shared) -> Answer {
+    let Some(counts) = shared.counts().await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "The rooms do not answer.");
+    };
     json(&json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{TestServer, raw_exchange, soon, until};
+use crate::support::{PATIENCE, TestServer, raw_exchange, soon, until};
 
 /// Short enough for tests, long enough for a slow machine to connect in.
 const SHORT: Duration = Duration::from_millis(300);
@@ -40,6 +40,8 @@ async fn an_address_has_so_many_connections_and_no_more() {
     let server = TestServer::with(|config| {
         config.trusted_proxies.clear();
         config.bounds.connections_per_address = 2;
+        // Nobody is closed for being slow before this test is over.
+        config.bounds.request_timeout = 10 * PATIENCE;
     });
     let mut held = Vec::new();
     for _ in 0..4 {
