@@ -6,8 +6,10 @@
 
 mod config;
 mod connection;
+mod directory;
 mod name;
 mod participant;
+mod refusal;
 mod room;
 mod rooms;
 mod timers;

@@ -45,8 +45,8 @@ impl Room {
         self.members.is_empty()
     }
 
-    pub(crate) fn is_full(&self, config: &RoomsConfig) -> bool {
-        self.members.len() >= usize::try_from(config.participants_per_room).unwrap_or(usize::MAX)
+    pub(crate) fn is_full(&self, places: u32) -> bool {
+        self.members.len() >= usize::try_from(places).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn find_by_key(&self, key: &ParticipantKey) -> Option<&Member> {

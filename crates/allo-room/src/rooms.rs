@@ -12,7 +12,9 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tracing::debug;
 
 use crate::connection::{Connection, ConnectionId, Due, Fault, Seat, Stage};
+use crate::directory::Directory;
 use crate::participant::{Lease, Presence};
+use crate::refusal::Refusal;
 use crate::room::{Arrival, Room};
 use crate::timers::Timers;
 use crate::{DisplayName, RoomName, RoomsConfig};
@@ -80,9 +82,6 @@ enum Timer {
     Lease(RoomName, ParticipantId),
 }
 
-/// Why a join is refused; the connection stays, and may try again.
-type Refusal = (ErrorCode, String);
-
 /// Every room of a server, and every connection to them.
 ///
 /// Four kinds of methods: `handle_*` tell it what happened; `poll_output` says what to do; `poll_timeout` says when to call
@@ -93,10 +92,7 @@ pub struct Rooms {
     rng: ChaCha8Rng,
     /// Bounded by the shell, which admits connections.
     connections: BTreeMap<ConnectionId, Connection>,
-    /// At most `config.rooms`; the next one is refused.
-    by_name: BTreeMap<RoomName, Room>,
-    /// Rooms by the address that opened them: at most `config.rooms_per_address` each.
-    opened: BTreeMap<IpAddr, usize>,
+    directory: Directory,
     participants: usize,
     timers: Timers<Timer>,
     out: Outputs,
@@ -109,8 +105,7 @@ impl Rooms {
             config,
             rng: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
-            by_name: BTreeMap::new(),
-            opened: BTreeMap::new(),
+            directory: Directory::default(),
             participants: 0,
             timers: Timers::new(),
             out: Outputs::default(),
@@ -120,7 +115,7 @@ impl Rooms {
     /// Returns how much is there.
     pub fn counts(&self) -> Counts {
         Counts {
-            rooms: self.by_name.len(),
+            rooms: self.directory.len(),
             participants: self.participants,
             connections: self.connections.len(),
         }
@@ -143,14 +138,14 @@ impl Rooms {
                 self.hello(now, from, protocol_version, &client);
             }
             (Stage::Opened, _) => {
-                self.out.error(from, ErrorCode::OutOfOrder, "The first message must be hello.", false);
+                self.refuse(from, &Refusal::HelloMissing);
             }
             (_, ClientMessage::Hello { .. }) => {
-                self.out.error(from, ErrorCode::OutOfOrder, "There was a hello already.", false);
+                self.refuse(from, &Refusal::HelloRepeated);
             }
             (Stage::Welcomed, message @ ClientMessage::Join { .. }) => self.join(from, message),
             (Stage::Welcomed, _) => {
-                self.out.error(from, ErrorCode::OutOfOrder, "A room must be joined first.", false);
+                self.refuse(from, &Refusal::JoinMissing);
             }
             (Stage::Joined(seat), message @ ClientMessage::Join { .. }) => {
                 self.join_again(from, &seat, message);
@@ -244,8 +239,8 @@ impl Rooms {
             self.parse_join(from, message).and_then(|(room, arrival)| self.admit(from, room, arrival));
         match joined {
             Ok(seat) => self.set_stage(from, Stage::Joined(seat)),
-            Err((ErrorCode::Superseded, _)) => self.supersede(from),
-            Err((code, text)) => self.out.error(from, code, text, false),
+            Err(Refusal::Superseded) => self.supersede(from),
+            Err(refusal) => self.refuse(from, &refusal),
         }
     }
 
@@ -258,59 +253,34 @@ impl Rooms {
         let ClientMessage::Join { room, display_name, participant_key: key, instance, attempt, mic, cam } =
             message
         else {
-            return Err((ErrorCode::OutOfOrder, "This is not a join.".to_owned()));
+            return Err(Refusal::JoinMissing);
         };
-        let room = RoomName::parse(&room, self.config.room_name_bytes)
-            .map_err(|e| (ErrorCode::BadRoomName, e.to_string()))?;
+        let room = RoomName::parse(&room, self.config.room_name_bytes)?;
         let name = self.display_name(&display_name)?;
         Ok((room, Arrival { connection, key, instance, attempt, name, mic, cam }))
     }
 
     fn display_name(&self, text: &str) -> Result<DisplayName, Refusal> {
-        DisplayName::parse(text, self.config.display_name_graphemes)
-            .map_err(|e| (ErrorCode::BadDisplayName, e.to_string()))
+        Ok(DisplayName::parse(text, self.config.display_name_graphemes)?)
     }
 
     /// Lets someone into a room: someone who is known there by their key, or a newcomer.
     fn admit(&mut self, from: ConnectionId, name: RoomName, arrival: Arrival) -> Result<Seat, Refusal> {
-        if let Some(member) = self.by_name.get(&name).and_then(|room| room.find_by_key(&arrival.key)) {
+        if let Some(member) = self.directory.get(&name).and_then(|room| room.find_by_key(&arrival.key)) {
             if arrival.attempt < member.attempt {
-                return Err((ErrorCode::Superseded, "A later join came first.".to_owned()));
+                return Err(Refusal::Superseded);
             }
             let (participant, presence) = (member.id.clone(), member.presence);
             self.attach(&name, &participant, presence, arrival);
             return Ok(Seat { room: name, participant });
         }
-        self.find_or_open(&name, from)?;
-        let id = self.new_participant_id(&name);
-        let room = self.by_name.get_mut(&name).expect("the room was found or opened");
+        let address = self.connections.get(&from).expect("a message comes from an open connection").from;
+        let room = self.directory.find_or_open(&name, address, &self.config)?;
+        let id = new_participant_id(&mut self.rng, room);
         room.enter(&id, arrival, &mut self.out);
         self.participants += 1;
         debug!(participant = %id, "participant joined");
         Ok(Seat { room: name, participant: id })
-    }
-
-    /// Makes sure that a room is there and has a place for a newcomer.
-    fn find_or_open(&mut self, name: &RoomName, from: ConnectionId) -> Result<(), Refusal> {
-        if let Some(room) = self.by_name.get(name) {
-            let places = self.config.participants_per_room;
-            let full =
-                || (ErrorCode::RoomFull, format!("This room is full: it holds {places} participants."));
-            return if room.is_full(&self.config) { Err(full()) } else { Ok(()) };
-        }
-        let address = self.connections.get(&from).expect("a message comes from an open connection").from;
-        if self.by_name.len() >= self.config.rooms {
-            let text = "This server has as many rooms as it can hold. Please try again later.";
-            return Err((ErrorCode::TooManyRooms, text.to_owned()));
-        }
-        let opened = self.opened.entry(address).or_default();
-        if *opened >= self.config.rooms_per_address {
-            let text = "Too many rooms were opened from your network. Please try again later.";
-            return Err((ErrorCode::TooManyRooms, text.to_owned()));
-        }
-        *opened += 1;
-        self.by_name.insert(name.clone(), Room::new(name.clone(), address));
-        Ok(())
     }
 
     /// Gives a known participant a new connection; the old one, if it is there, is closed.
@@ -320,7 +290,7 @@ impl Rooms {
             Presence::Away(_) => self.timers.clear(&Timer::Lease(room.clone(), id.clone())),
         }
         debug!(participant = %id, "participant attached");
-        if let Some(room) = self.by_name.get_mut(room) {
+        if let Some(room) = self.directory.get_mut(room) {
             room.attach(id, arrival, &mut self.out);
         }
     }
@@ -329,7 +299,7 @@ impl Rooms {
     fn supersede(&mut self, connection: ConnectionId) {
         // Forgotten first, so that its end is not taken for the participant's.
         self.forget(connection);
-        self.out.error(connection, ErrorCode::Superseded, "This call was opened elsewhere.", true);
+        self.out.error(connection, ErrorCode::Superseded, Refusal::Superseded.to_string(), true);
         self.out.0.push_back(Output::Close { connection, code: CloseCode::Superseded });
     }
 
@@ -337,14 +307,14 @@ impl Rooms {
     fn join_again(&mut self, from: ConnectionId, seat: &Seat, message: ClientMessage) {
         match self.parse_join(from, message) {
             Ok((room, arrival)) => {
-                let member = self.by_name.get(&room).and_then(|room| room.find_by_key(&arrival.key));
+                let member = self.directory.get(&room).and_then(|room| room.find_by_key(&arrival.key));
                 if room == seat.room && member.is_some_and(|member| member.id == seat.participant) {
                     self.tell_snapshot(seat);
                 } else {
-                    self.out.error(from, ErrorCode::AlreadyJoined, "Another room was joined already.", false);
+                    self.refuse(from, &Refusal::AlreadyJoined);
                 }
             }
-            Err((code, text)) => self.out.error(from, code, text, false),
+            Err(refusal) => self.refuse(from, &refusal),
         }
     }
 
@@ -354,7 +324,7 @@ impl Rooms {
             ClientMessage::UpdateSelf { display_name, mic, cam } => {
                 match display_name.map(|name| self.display_name(&name)).transpose() {
                     Ok(name) => self.in_room(seat, |room, id, out| room.update(id, name, mic, cam, out)),
-                    Err((code, text)) => self.out.error(from, code, text, false),
+                    Err(refusal) => self.refuse(from, &refusal),
                 }
             }
             ClientMessage::SessionDescription { to, link, description } => {
@@ -395,12 +365,12 @@ impl Rooms {
     }
 
     fn in_room(&mut self, seat: &Seat, act: impl FnOnce(&mut Room, &ParticipantId, &mut Outputs)) {
-        if let Some(room) = self.by_name.get_mut(&seat.room) {
+        if let Some(room) = self.directory.get_mut(&seat.room) {
             act(room, &seat.participant, &mut self.out);
         }
     }
 
-    /// Acts on a peer in the same room; someone elsewhere and someone who does not exist are told apart by nothing.
+    /// Acts on a peer in the same room.
     fn with_peer(
         &mut self,
         from: ConnectionId,
@@ -408,12 +378,12 @@ impl Rooms {
         peer: &ParticipantId,
         act: impl FnOnce(&mut Room, &ParticipantId, &mut Outputs),
     ) {
-        let is_peer =
-            *peer != seat.participant && self.by_name.get(&seat.room).is_some_and(|room| room.contains(peer));
+        let is_peer = *peer != seat.participant
+            && self.directory.get(&seat.room).is_some_and(|room| room.contains(peer));
         if is_peer {
             self.in_room(seat, act);
         } else {
-            self.out.error(from, ErrorCode::NoSuchPeer, "There is no such participant in this room.", false);
+            self.refuse(from, &Refusal::NoSuchPeer);
         }
     }
 
@@ -437,7 +407,7 @@ impl Rooms {
     }
 
     fn lease_over(&mut self, now: Instant, room: &RoomName, participant: &ParticipantId) {
-        let member = self.by_name.get(room).and_then(|room| room.find(participant));
+        let member = self.directory.get(room).and_then(|room| room.find(participant));
         match member.map(|member| member.presence) {
             Some(Presence::Away(lease)) if lease.until <= now => {
                 self.remove(room, participant, lease.reason());
@@ -469,22 +439,16 @@ impl Rooms {
 
     fn remove(&mut self, name: &RoomName, participant: &ParticipantId, reason: LeaveReason) {
         self.timers.clear(&Timer::Lease(name.clone(), participant.clone()));
-        let Some(room) = self.by_name.get_mut(name) else { return };
-        if !room.remove(participant, reason, &mut self.out) {
-            return;
+        let Some(room) = self.directory.get_mut(name) else { return };
+        if room.remove(participant, reason, &mut self.out) {
+            self.participants -= 1;
+            debug!(%participant, ?reason, "participant gone");
+            self.directory.close_if_empty(name);
         }
-        self.participants -= 1;
-        debug!(%participant, ?reason, "participant gone");
-        if room.is_empty() {
-            let address = room.opened_from;
-            self.by_name.remove(name);
-            if let Some(opened) = self.opened.get_mut(&address) {
-                *opened -= 1;
-                if *opened == 0 {
-                    self.opened.remove(&address);
-                }
-            }
-        }
+    }
+
+    fn refuse(&mut self, connection: ConnectionId, refusal: &Refusal) {
+        self.out.error(connection, refusal.code(), refusal.to_string(), false);
     }
 
     fn set_stage(&mut self, id: ConnectionId, stage: Stage) {
@@ -499,14 +463,14 @@ impl Rooms {
             self.timers.set(Timer::Connection(id), connection.wake_at());
         }
     }
+}
 
-    /// Draws a public identifier that nobody in the room has.
-    fn new_participant_id(&mut self, room: &RoomName) -> ParticipantId {
-        loop {
-            let id = participant_id(self.rng.next_u64());
-            if !self.by_name.get(room).is_some_and(|room| room.contains(&id)) {
-                return id;
-            }
+/// Draws a public identifier that nobody in the room has.
+fn new_participant_id(rng: &mut ChaCha8Rng, room: &Room) -> ParticipantId {
+    loop {
+        let id = participant_id(rng.next_u64());
+        if !room.contains(&id) {
+            return id;
         }
     }
 }

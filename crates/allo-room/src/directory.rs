@@ -1,0 +1,72 @@
+//! Every room, by its name.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::refusal::Refusal;
+use crate::room::Room;
+use crate::{RoomName, RoomsConfig};
+
+/// Every room that has someone in it. Rooms open with the first who comes, and close with the last who goes.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    /// At most `config.rooms`; the next one is refused.
+    rooms: BTreeMap<RoomName, Room>,
+    /// Rooms by the address that opened them: at most `config.rooms_per_address` each; the next one is refused.
+    opened: BTreeMap<IpAddr, usize>,
+}
+
+impl Directory {
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    pub(crate) fn get(&self, name: &RoomName) -> Option<&Room> {
+        self.rooms.get(name)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &RoomName) -> Option<&mut Room> {
+        self.rooms.get_mut(name)
+    }
+
+    /// Returns a room that has a place for a newcomer, who comes from `from`.
+    pub(crate) fn find_or_open(
+        &mut self,
+        name: &RoomName,
+        from: IpAddr,
+        config: &RoomsConfig,
+    ) -> Result<&mut Room, Refusal> {
+        let places = config.participants_per_room;
+        match self.rooms.get(name) {
+            Some(room) if room.is_full(places) => return Err(Refusal::RoomFull { places }),
+            Some(_) => {}
+            None => self.open(name, from, config)?,
+        }
+        Ok(self.rooms.get_mut(name).expect("the room was found or opened"))
+    }
+
+    fn open(&mut self, name: &RoomName, from: IpAddr, config: &RoomsConfig) -> Result<(), Refusal> {
+        if self.rooms.len() >= config.rooms {
+            return Err(Refusal::ServerFull);
+        }
+        if self.opened.get(&from).is_some_and(|opened| *opened >= config.rooms_per_address) {
+            return Err(Refusal::AddressFull);
+        }
+        *self.opened.entry(from).or_default() += 1;
+        self.rooms.insert(name.clone(), Room::new(name.clone(), from));
+        Ok(())
+    }
+
+    /// Closes a room if nobody is in it any more.
+    pub(crate) fn close_if_empty(&mut self, name: &RoomName) {
+        let Some(room) = self.rooms.get(name).filter(|room| room.is_empty()) else { return };
+        let from = room.opened_from;
+        self.rooms.remove(name);
+        if let Some(opened) = self.opened.get_mut(&from) {
+            *opened -= 1;
+            if *opened == 0 {
+                self.opened.remove(&from);
+            }
+        }
+    }
+}
