@@ -10,68 +10,76 @@ use crate::{
     tls::local_addresses,
 };
 
-/// Addresses of the network that are told. Beyond, a machine with many is left to its operator.
-const ADDRESSES_MAX: usize = 4;
+/// Names or addresses that are told. Beyond, a machine with many is left to its operator.
+const HOSTS_MAX: usize = 4;
 
 /// Returns the lines to print. `has_terminal` brings a code for phones, which a log has no use for.
 pub fn banner(server: &Server, has_terminal: bool) -> String {
     let port = server.addresses().first().map_or(0, std::net::SocketAddr::port);
-    let addresses = network_addresses(server.config());
-    text(server, port, &addresses, has_terminal)
-}
-
-fn text(server: &Server, port: u16, addresses: &[IpAddr], has_terminal: bool) -> String {
+    let urls: Vec<String> = hosts(server).iter().map(|host| https_url(host, port)).collect();
     let mut text = format!("Allo {} is running.\n\n", env!("CARGO_PKG_VERSION"));
-    let mut line = |label: &str, value: &str| {
+    for (label, value) in lines(server, port, &urls) {
         // Writing to a string cannot fail.
         let _written = writeln!(text, "  {label:<18}{value}");
-    };
-    line("On this machine", &format!("http://localhost:{port}"));
-    if server.config().tls == TlsMode::Off {
-        line("For others", "through the proxy in front, by HTTPS");
     }
-    for (index, address) in addresses.iter().enumerate() {
-        line(if index == 0 { "For others" } else { "" }, &https_url(*address, port));
-    }
-    if let Some(fingerprint) = server.fingerprint() {
-        let (first, second) = fingerprint.split_at(fingerprint.len() / 2 + 1);
-        line("Certificate", &format!("SHA-256 {}", first.trim_end_matches(':')));
-        line("", &format!("        {second}"));
-        if server.is_own_authority() {
-            line("", "This server signs it itself: browsers ask before they go on. See /ca.crt.");
-        }
-    }
-    if let Some(folder) = server.config().data_folder().filter(|_| server.is_own_authority()) {
-        line("Data", &folder.display().to_string());
-    }
-    line("Stop", "Ctrl-C");
-    if let Some(address) = addresses.first().filter(|_| has_terminal) {
+    if let Some(url) = urls.first().filter(|_| has_terminal) {
         text.push('\n');
-        text.push_str(&code(&https_url(*address, port)).unwrap_or_default());
+        text.push_str(&code(url).unwrap_or_default());
     }
     text
 }
 
-/// Returns where others of the network reach this machine.
-fn network_addresses(config: &Config) -> Vec<IpAddr> {
+fn lines(server: &Server, port: u16, urls: &[String]) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("On this machine", format!("http://localhost:{port}"))];
+    if server.config().tls == TlsMode::Off {
+        lines.push(("For others", "by HTTPS, through the proxy in front".to_owned()));
+    }
+    let labels = std::iter::once("For others").chain(std::iter::repeat(""));
+    lines.extend(labels.zip(urls.iter().cloned()));
+    if let Some(fingerprint) = server.fingerprint() {
+        let (first, second) = fingerprint.split_at(fingerprint.len() / 2 + 1);
+        lines.push(("Certificate", format!("SHA-256 {}", first.trim_end_matches(':'))));
+        lines.push(("", format!("        {second}")));
+    }
+    if server.is_own_authority() {
+        let hint = "This server signs it itself: browsers ask before they go on. See /ca.crt.";
+        lines.push(("", hint.to_owned()));
+        let folder = server.config().data_folder().unwrap_or_default();
+        lines.push(("Data", folder.display().to_string()));
+    }
+    lines.push(("Stop", "Ctrl-C".to_owned()));
+    lines
+}
+
+/// Returns what others call this machine: the names in certificate files, or else its addresses on the network.
+fn hosts(server: &Server) -> Vec<String> {
+    let config = server.config();
     if config.tls == TlsMode::Off {
         return Vec::new();
     }
-    let is_served = |address: &IpAddr| {
-        config.listen.contains(address)
-            || config
-                .listen
-                .iter()
-                .any(|listen| listen.is_unspecified() && listen.is_ipv4() == address.is_ipv4())
-    };
-    local_addresses().into_iter().filter(is_served).take(ADDRESSES_MAX).collect()
+    let mut hosts = server.public_names();
+    if hosts.is_empty() {
+        hosts =
+            local_addresses().into_iter().filter(|address| is_served(*address, config)).map(host).collect();
+    }
+    hosts.truncate(HOSTS_MAX);
+    hosts
 }
 
-fn https_url(address: IpAddr, port: u16) -> String {
-    let host = match address {
+fn is_served(address: IpAddr, config: &Config) -> bool {
+    let is_any = |listen: &IpAddr| listen.is_unspecified() && listen.is_ipv4() == address.is_ipv4();
+    config.listen.contains(&address) || config.listen.iter().any(is_any)
+}
+
+/// Writes an address as it stands in a URL.
+fn host(address: IpAddr) -> String {
+    match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
-    };
+    }
+}
+
+fn https_url(host: &str, port: u16) -> String {
     if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") }
 }
 
@@ -100,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_usual_port_is_not_told() {
-        assert_eq!(https_url("192.0.2.1".parse().unwrap(), 443), "https://192.0.2.1");
-        assert_eq!(https_url("2001:db8::1".parse().unwrap(), 8443), "https://[2001:db8::1]:8443");
+        assert_eq!(https_url(&host("192.0.2.1".parse().unwrap()), 443), "https://192.0.2.1");
+        assert_eq!(https_url(&host("2001:db8::1".parse().unwrap()), 8443), "https://[2001:db8::1]:8443");
     }
 }

@@ -129,6 +129,11 @@ impl Server {
         self.shared.tls.as_ref().map(|tls| tls.fingerprint())
     }
 
+    /// Returns the names in certificate files.
+    pub(crate) fn public_names(&self) -> Vec<String> {
+        self.shared.tls.as_ref().map(|tls| tls.public_names()).unwrap_or_default()
+    }
+
     /// Returns whether the certificate is of this server's own authority.
     pub(crate) fn is_own_authority(&self) -> bool {
         self.shared.tls.as_ref().is_some_and(|tls| tls.authority().is_some())

@@ -247,6 +247,12 @@ mod tests {
     fn a_proxy_that_does_not_say_how_is_told_so() {
         assert_eq!(visitor(PROXY, TlsMode::Off, &[]).transport, Transport::Untold);
         assert_eq!(visitor(PROXY, TlsMode::Auto, &[]).transport, Transport::Plain);
+        let request =
+            Request::builder().uri("/").header("host", "localhost").header("x-forwarded-for", STRANGER);
+        let config = Config { tls: TlsMode::Off, ..Config::default() };
+        let visitor =
+            Visitor::of(&request.body(()).unwrap(), PROXY.parse().unwrap(), false, &config).unwrap();
+        assert_eq!(visitor.transport, Transport::Untold);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -15,9 +14,13 @@ use rustls::{
     sign::CertifiedKey,
 };
 use time::{Duration, OffsetDateTime};
-use x509_parser::{extensions::GeneralName, prelude::X509Certificate};
 
-use super::{TlsError, certified_key, file, names::host_name};
+use super::{
+    TlsError,
+    certificate::{lasts, names_of, parse},
+    certified_key, file,
+    names::host_name,
+};
 
 /// People install it on their phones by hand: as seldom as possible.
 const AUTHORITY_LIFE: Duration = Duration::days(3650);
@@ -121,36 +124,6 @@ fn set_life(params: &mut CertificateParams, life: Duration) {
     let now = OffsetDateTime::now_utc();
     params.not_before = now - CLOCK_SKEW;
     params.not_after = now + life;
-}
-
-fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
-    x509_parser::parse_x509_certificate(certificate).ok().map(|(_, parsed)| parsed)
-}
-
-fn lasts(certificate: &CertificateDer<'_>, until: OffsetDateTime) -> bool {
-    parse(certificate).is_some_and(|parsed| parsed.validity().not_after.timestamp() >= until.unix_timestamp())
-}
-
-fn names_of(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
-    let extension = certificate.subject_alternative_name().ok().flatten();
-    let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-    names.iter().filter_map(name_text).collect()
-}
-
-fn name_text(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
-        _ => None,
-    }
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
-        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The server's certificate: its own authority's, or from files. It is replaced under running connections.
 
 mod authority;
+mod certificate;
 mod file;
 mod files;
 mod names;
@@ -138,6 +139,15 @@ impl Tls {
             Source::Local(authority) => Some(authority.certificate()),
             Source::Files(_) => None,
         }
+    }
+
+    /// Returns the names in certificate files under which people can reach this server.
+    pub(crate) fn public_names(&self) -> Vec<String> {
+        let key = self.current.0.load();
+        let names =
+            certificate::parse(&key.cert[0]).map(|parsed| certificate::names_of(&parsed)).unwrap_or_default();
+        let is_usable = |name: &String| !name.starts_with("*.") && matches!(self.source, Source::Files(_));
+        names.into_iter().filter(is_usable).collect()
     }
 
     /// Returns the SHA-256 fingerprint of the certificate, as browsers show it.

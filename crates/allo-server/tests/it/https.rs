@@ -166,6 +166,8 @@ async fn a_trusted_certificate_makes_https_stick() {
     assert_eq!(answer.header("strict-transport-security"), Some("max-age=63072000"));
     let plain = server.ask(&request("GET", "allo.example.org")).await;
     assert_eq!((plain.status, plain.header("strict-transport-security")), (301, None));
+    let url = format!("https://localhost:{}\n", server.port());
+    assert!(allo_server::banner(&server.server, false).contains(&url));
     // There is no local authority to hand out.
     assert_eq!(server.get("/ca.crt").await.status, 404);
 }
