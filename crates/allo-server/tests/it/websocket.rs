@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::support::{TestServer, join, soon, until};
+use crate::support::{PATIENCE, TestServer, join, soon, until};
 
 #[tokio::test]
 async fn two_people_meet_and_their_messages_are_relayed() {
@@ -344,6 +344,8 @@ async fn who_does_not_read_is_dropped_and_the_room_goes_on() {
         config.rooms.messages_per_second = 100_000;
         config.rooms.message_burst = 100_000;
         config.bounds.connections_per_address = 2;
+        // Nobody is closed for leaving pings unanswered before this test is over.
+        config.rooms.ping_interval = 10 * PATIENCE;
     });
     let (mut talker, mut deaf) = (server.websocket().await, server.websocket().await);
     talker.join("family", "Ada", 1).await;
