@@ -5,12 +5,13 @@
  * ALLO_GLARES says how many rounds there are in all; ALLO_GLARE_SEED repeats a run.
  */
 
-import { chromium, firefox, test, type Browser, type Page } from "@playwright/test";
+import { test, type Browser, type Page } from "@playwright/test";
 import type { Negotiation } from "../src/webrtc/types";
 import { glareHost, type Host } from "./glare/host";
 import type { BatchOptions, glare as Glare } from "./glare/page";
 import { seeded } from "./glare/random";
-import { play, type RemoteEnd } from "./glare/rounds";
+import { play, type Link, type RemoteEnd } from "./glare/rounds";
+import { contextOptions, launch, type BrowserKind } from "./support/browsers";
 
 declare const glare: typeof Glare;
 
@@ -19,7 +20,7 @@ const SEED = Number(process.env.ALLO_GLARE_SEED ?? Date.now() % 2 ** 32);
 /** Each batch has a link of its own, so that first negotiations are tried often, too. */
 const ROUNDS_PER_LINK = 40;
 /** More would make the machine the bottleneck, fewer leave it idle between signals. */
-const LINKS_AT_ONCE = 4;
+const LINKS_AT_ONCE = 6;
 
 /** How the rounds are shared out. Crossing browsers is slower for each round. */
 const SHARES = { chromium: 0.45, firefox: 0.35, across: 0.2 } as const;
@@ -27,9 +28,6 @@ const ALGORITHMS: readonly { negotiation: Negotiation; share: number }[] = [
   { negotiation: "perfect", share: 0.75 },
   { negotiation: "simple", share: 0.25 },
 ];
-
-/** Firefox over BiDi has no emulation of these, so it must not be asked for any. */
-const plain = { colorScheme: null, reducedMotion: null, forcedColors: null, contrast: null };
 
 let host: Host;
 test.beforeAll(async () => {
@@ -39,13 +37,13 @@ test.beforeAll(async () => {
 test.afterAll(() => host.close());
 
 for (const { negotiation, share } of ALGORITHMS) {
-  for (const name of ["chromium", "firefox"] as const) {
-    test(`${negotiation} negotiation survives glare in ${name}`, async () => {
-      const rounds = Math.ceil(ROUNDS * share * SHARES[name]);
+  for (const kind of ["chromium", "firefox"] as const) {
+    test(`${negotiation} negotiation survives glare in ${kind}`, async () => {
+      const rounds = Math.ceil(ROUNDS * share * SHARES[kind]);
       test.setTimeout(60_000 + rounds * 1_000);
-      const browser = await launch[name]();
+      const browser = await launch(kind);
       try {
-        const page = await openPage(browser);
+        const page = await openPage(browser, kind);
         for (const batches of inGroups(batchesOf(negotiation, rounds), LINKS_AT_ONCE)) {
           await page.evaluate((it) => glare.playBatches(it), batches);
         }
@@ -58,10 +56,12 @@ for (const { negotiation, share } of ALGORITHMS) {
   test(`${negotiation} negotiation survives glare across browsers`, async () => {
     const rounds = Math.ceil(ROUNDS * share * SHARES.across);
     test.setTimeout(60_000 + rounds * 1_000);
-    const browsers = await Promise.all([launch.chromium(), launch.firefox()]);
+    const browsers = await Promise.all([launch("chromium"), launch("firefox")]);
     try {
-      const pages = [await openPage(browsers[0]), await openPage(browsers[1])] as const;
-      for (const [index, batch] of batchesOf(negotiation, rounds).entries()) await playAcross(pages, batch, index % 2);
+      const pages = [await openPage(browsers[0], "chromium"), await openPage(browsers[1], "firefox")] as const;
+      for (const batches of inGroups(batchesOf(negotiation, rounds), LINKS_AT_ONCE)) {
+        await Promise.all(batches.map((batch, index) => playAcross(pages, batch, index % 2 === 0 ? 0 : 1)));
+      }
     } finally {
       await Promise.all(browsers.map((browser) => browser.close()));
     }
@@ -79,79 +79,44 @@ function batchesOf(negotiation: Negotiation, rounds: number): BatchOptions[] {
 }
 
 /** Plays a batch between two browsers; `polite` says which of them gives way. */
-async function playAcross(pages: readonly [Page, Page], { negotiation, seed, rounds }: BatchOptions, polite: number) {
+async function playAcross(pages: readonly [Page, Page], { negotiation, seed, rounds }: BatchOptions, polite: 0 | 1) {
   const random = seeded(seed);
-  const wires = host.newWires(random.whole(2 ** 32));
-  const names = ["a", "b"] as const;
-  await Promise.all(
-    pages.map((page, index) =>
-      page.evaluate((it) => glare.openFar(it), {
-        negotiation,
-        polite: index === polite,
-        seed: random.whole(2 ** 32),
-        name: names[index]!,
-      }),
-    ),
-  );
-  const link = {
-    ends: [
-      far(pages[0], `a${polite === 0 ? " (polite)" : ""}`),
-      far(pages[1], `b${polite === 1 ? " (polite)" : ""}`),
-    ] as const,
-    isQuiet: () => names.every((name) => wires[name].isEmpty()),
-    cut: () => names.filter(() => random.chance(0.7)).forEach((name) => wires[name].cut()),
-    mend: () => names.forEach((name) => wires[name].mend()),
+  const names = [`chromium${seed}`, `firefox${seed}`] as const;
+  const wires = host.connect(names, random.whole(2 ** 32));
+  const open = (page: Page, index: number): Promise<void> => {
+    const options = { negotiation, polite: index === polite, seed: random.whole(2 ** 32), name: names[index]! };
+    return page.evaluate((it) => glare.openFar(it), options);
+  };
+  await Promise.all(pages.map(open));
+  const link: Link = {
+    ends: [far(pages[0], names[0]), far(pages[1], names[1])],
+    isQuiet: () => wires.every((it) => it.isEmpty()),
+    cut: (chance) => chance.pick([[0], [1], [0, 1]]).forEach((index) => wires[index]!.cut()),
+    mend: () => wires.forEach((it) => it.mend()),
+    lookAgainMs: 25,
   };
   await play(link, rounds, random.whole(2 ** 32));
-  await Promise.all(pages.map((page) => page.evaluate(() => glare.closeFar())));
+  await Promise.all(pages.map((page, index) => page.evaluate((it) => glare.closeFar(it), names[index]!)));
 }
 
 const far = (page: Page, name: string): RemoteEnd => ({
   name,
-  act: () => page.evaluate(() => glare.act()),
-  resync: () => page.evaluate(() => glare.resync()),
-  sendAll: () => page.evaluate(() => glare.sendAll()),
-  isStable: () => page.evaluate(() => glare.isStable()),
-  received: () => page.evaluate(() => glare.received()),
-  complaints: () => page.evaluate(() => glare.complaints()),
-  log: () => page.evaluate(() => glare.log()),
+  act: () => page.evaluate((it) => glare.act(it), name),
+  resync: () => page.evaluate((it) => glare.resync(it), name),
+  sendAll: () => page.evaluate((it) => glare.sendAll(it), name),
+  isStable: () => page.evaluate((it) => glare.isStable(it), name),
+  received: () => page.evaluate((it) => glare.received(it), name),
+  complaints: () => page.evaluate((it) => glare.complaints(it), name),
+  log: () => page.evaluate((it) => glare.log(it), name),
+  describe: () => page.evaluate((it) => glare.describe(it), name),
 });
 
 const inGroups = <T>(all: readonly T[], of: number): T[][] =>
   Array.from({ length: Math.ceil(all.length / of) }, (_, index) => all.slice(index * of, (index + 1) * of));
 
-async function openPage(browser: Browser): Promise<Page> {
-  const page = await browser.newPage(plain);
+async function openPage(browser: Browser, kind: BrowserKind): Promise<Page> {
+  const page = await browser.newPage(contextOptions(kind));
   await page.goto(host.url);
   await page.addScriptTag({ content: host.script });
   return page;
 }
-
-const launch = {
-  chromium: () =>
-    chromium.launch({
-      executablePath: "/usr/bin/chromium",
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream=fps=30",
-      ],
-    }),
-  firefox: () =>
-    firefox.launch({
-      channel: "moz-firefox",
-      executablePath: "/usr/bin/firefox-esr",
-      firefoxUserPrefs: {
-        "media.navigator.streams.fake": true,
-        "media.navigator.permission.disabled": true,
-        "media.autoplay.default": 0,
-        "media.peerconnection.ice.obfuscate_host_addresses": false,
-      },
-    }),
-};

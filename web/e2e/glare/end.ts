@@ -26,6 +26,8 @@ export type End = {
   /** Why the connection gave up on itself, if it did. */
   readonly complaints: readonly string[];
   readonly log: readonly LogEntry[];
+  /** How things stand, for whoever has to find out what went wrong. */
+  readonly describe: () => Promise<string>;
   readonly close: () => void;
 };
 
@@ -119,6 +121,7 @@ export async function makeEnd({ polite, negotiation, random, send }: EndOptions)
       mic: await count(transceiver("mic"), "packetsReceived"),
       cam: await count(transceiver("cam"), "framesDecoded"),
     }),
+    describe: () => describe(browserConnection),
     close() {
       connection.close();
       put("mic", null);
@@ -136,22 +139,37 @@ async function count(transceiver: RTCRtpTransceiver | undefined, field: string):
   return total;
 }
 
+async function describe(connection: RTCPeerConnection): Promise<string> {
+  const transceivers = connection.getTransceivers().map((it) => {
+    const { mid, direction, currentDirection, sender, receiver } = it;
+    return `${mid}:${receiver.track.kind}:${direction}/${currentDirection}${sender.track ? ":sending" : ""}`;
+  });
+  const counts: string[] = [];
+  (await connection.getStats()).forEach((it: Record<string, unknown>) => {
+    if (it.type === "inbound-rtp") counts.push(`${it.mid}<${it.packetsReceived}`);
+    if (it.type === "outbound-rtp") counts.push(`${it.mid}>${it.packetsSent}`);
+    if (it.type === "transport") counts.push(`dtls ${it.dtlsState} ${it.packetsReceived}<>${it.packetsSent}`);
+  });
+  const { signalingState, connectionState, iceConnectionState } = connection;
+  return [signalingState, connectionState, iceConnectionState, ...transceivers, ...counts].join(" ");
+}
+
 /** Lends an eye on the browser's own object, which the module under test keeps to itself. */
 function withBrowserConnection<T>(make: () => T): {
   readonly connection: T;
   readonly browserConnection: RTCPeerConnection;
 } {
   const Original = RTCPeerConnection;
-  let browserConnection: RTCPeerConnection | undefined;
-  globalThis.RTCPeerConnection = class extends Original {
-    constructor(configuration?: RTCConfiguration) {
-      super(configuration);
-      browserConnection = this;
-    }
-  };
+  const made: RTCPeerConnection[] = [];
+  // An object that a constructor returns is what `new` gives.
+  globalThis.RTCPeerConnection = function (configuration?: RTCConfiguration) {
+    const connection = new Original(configuration);
+    made.push(connection);
+    return connection;
+  } as unknown as typeof RTCPeerConnection;
   try {
     const connection = make();
-    return { connection, browserConnection: browserConnection! };
+    return { connection, browserConnection: made[0]! };
   } finally {
     globalThis.RTCPeerConnection = Original;
   }

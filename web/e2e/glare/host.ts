@@ -12,47 +12,52 @@ export type Host = {
   readonly url: string;
   /** What the page is to run. */
   readonly script: string;
-  /** Begins a new link between the ends named `a` and `b`. */
-  readonly newWires: (seed: number) => Readonly<Record<"a" | "b", Wire>>;
+  /** Begins a link between two ends, and returns the wire that each speaks into. */
+  readonly connect: (ends: readonly [string, string], seed: number) => readonly [Wire, Wire];
   readonly close: () => Promise<void>;
 };
 
 export async function glareHost(): Promise<Host> {
   const script = await bundle();
-  const listeners: Partial<Record<string, ServerResponse>> = {};
-  let wires: Record<"a" | "b", Wire> | undefined;
+  const listeners = new Map<string, ServerResponse>();
+  const wires = new Map<string, Wire>();
 
   const server = createServer((request, response) => {
-    const end = /^\/signals\/([ab])$/.exec(request.url ?? "")?.[1] as "a" | "b" | undefined;
+    const end = /^\/signals\/(\w+)$/.exec(request.url ?? "")?.[1];
     if (end && request.method === "POST") return void relay(request, response, end);
     if (end) return listen(response, end);
     if (request.url !== "/") return response.writeHead(404).end();
     response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>Glare</title>");
   });
 
-  async function relay(request: IncomingMessage, response: ServerResponse, from: "a" | "b"): Promise<void> {
+  async function relay(request: IncomingMessage, response: ServerResponse, from: string): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    wires?.[from].send(JSON.parse(Buffer.concat(chunks).toString()) as Signal);
+    wires.get(from)?.send(JSON.parse(Buffer.concat(chunks).toString()) as Signal);
     response.writeHead(204).end();
   }
 
-  function listen(response: ServerResponse, end: "a" | "b"): void {
+  function listen(response: ServerResponse, end: string): void {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     // Firefox says that the source is open at the first byte of the body.
     response.write(":\n\n");
-    listeners[end] = response;
+    listeners.set(end, response);
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     script,
-    newWires(seed) {
+    connect([one, other], seed) {
       const chance = seeded(seed);
-      const to = (end: "a" | "b"): Wire =>
-        wire(seeded(chance.whole(2 ** 32)), (signal) => listeners[end]?.write(`data: ${JSON.stringify(signal)}\n\n`));
-      return (wires = { a: to("b"), b: to("a") });
+      const between = (from: string, to: string): Wire => {
+        const made = wire(seeded(chance.whole(2 ** 32)), (signal) =>
+          listeners.get(to)?.write(`data: ${JSON.stringify(signal)}\n\n`),
+        );
+        wires.set(from, made);
+        return made;
+      };
+      return [between(one, other), between(other, one)];
     },
     close: () => close(server),
   };

@@ -19,6 +19,7 @@ const here = (name: string, end: End): RemoteEnd => ({
   received: end.received,
   complaints: async () => end.complaints,
   log: async () => end.log,
+  describe: end.describe,
 });
 
 /** Plays rounds between two ends in this page. */
@@ -39,6 +40,7 @@ async function playHere({ negotiation, seed, rounds }: BatchOptions): Promise<vo
     isQuiet: () => wires.every((it) => it.isEmpty()),
     cut: (chance: Random) => chance.pick([[0], [1], [0, 1]]).forEach((index) => wires[index]!.cut()),
     mend: () => wires.forEach((it) => it.mend()),
+    lookAgainMs: 8,
   };
   try {
     await play(link, rounds, random.whole(2 ** 32));
@@ -52,43 +54,57 @@ async function playBatches(batches: readonly BatchOptions[]): Promise<void> {
   await Promise.all(batches.map(playHere));
 }
 
-let far: End | undefined;
+type Far = { readonly end: End; readonly posted: () => Promise<unknown>; readonly close: () => void };
+
+/** The ends of this page whose other ends are in another browser, by name. */
+const fars = new Map<string, Far>();
+
+const far = (name: string): Far => {
+  const found = fars.get(name);
+  if (!found) throw new Error(`there is no end ${name}`);
+  return found;
+};
 
 /** Makes this page's end of a link whose signals go through the server that this page came from. */
 async function openFar({ negotiation, polite, seed, name }: FarOptions): Promise<void> {
-  closeFar();
   let lastPost: Promise<unknown> = Promise.resolve();
   const send = (signal: Signal): void => {
     // One after the other: the order of signals is part of the contract.
     lastPost = lastPost.then(() => fetch(`/signals/${name}`, { method: "POST", body: JSON.stringify(signal) }));
   };
-  far = await makeEnd({ polite, negotiation, random: seeded(seed), send });
+  const end = await makeEnd({ polite, negotiation, random: seeded(seed), send });
   const events = new EventSource(`/signals/${name}`);
-  events.onmessage = ({ data }: MessageEvent<string>) => far?.connection.receive(JSON.parse(data) as Signal);
+  events.onmessage = ({ data }: MessageEvent<string>) => end.connection.receive(JSON.parse(data) as Signal);
+  const close = (): void => {
+    events.close();
+    end.close();
+  };
+  fars.set(name, { end, posted: () => lastPost, close });
   await new Promise((resolve) => (events.onopen = resolve));
-  farPosts = () => lastPost;
-  closeEvents = () => events.close();
 }
 
-let farPosts = (): Promise<unknown> => Promise.resolve();
-let closeEvents = (): void => {};
+function closeFar(name: string): void {
+  far(name).close();
+  fars.delete(name);
+}
 
-function closeFar(): void {
-  far?.close();
-  closeEvents();
+async function isStable(name: string): Promise<boolean> {
+  await far(name).posted();
+  return far(name).end.isStable();
 }
 
 export const glare = {
   playBatches,
   openFar,
   closeFar,
-  act: () => far!.act(),
-  resync: () => far!.connection.resync(),
-  sendAll: () => far!.sendAll(),
-  isStable: async () => (await farPosts(), far!.isStable()),
-  received: () => far!.received(),
-  complaints: () => far!.complaints,
-  log: () => far!.log,
+  isStable,
+  act: (name: string) => far(name).end.act(),
+  resync: (name: string) => far(name).end.connection.resync(),
+  sendAll: (name: string) => far(name).end.sendAll(),
+  received: (name: string) => far(name).end.received(),
+  complaints: (name: string) => far(name).end.complaints,
+  log: (name: string) => far(name).end.log,
+  describe: (name: string) => far(name).end.describe(),
 };
 
 Object.assign(globalThis, { glare });

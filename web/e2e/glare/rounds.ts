@@ -13,6 +13,7 @@ export type RemoteEnd = {
   readonly received: () => Promise<{ readonly mic: number; readonly cam: number }>;
   readonly complaints: () => Promise<readonly string[]>;
   readonly log: () => Promise<readonly LogEntry[]>;
+  readonly describe: () => Promise<string>;
 };
 
 export type Link = {
@@ -21,6 +22,8 @@ export type Link = {
   /** Loses what the ends say, in one direction or both, until `mend`. */
   readonly cut: (random: Random) => void;
   readonly mend: () => void;
+  /** How often to look whether the ends agree: seldom where looking is slow. */
+  readonly lookAgainMs: number;
 };
 
 const OPERATIONS_MAX = 3;
@@ -29,7 +32,6 @@ const OUTAGES = 0.2;
 const OUTAGE_MS_MAX = 30;
 const AGREE_WITHIN_MS = 20_000;
 const MEDIA_WITHIN_MS = 20_000;
-const LOOK_AGAIN_MS = 8;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -38,8 +40,10 @@ export async function play(link: Link, rounds: number, seed: number): Promise<vo
   const random = seeded(seed);
   let round = 0;
   try {
-    for (; round < rounds; round += 1) await playRound(link, random);
-    await expectMediaBothWays(link);
+    for (; round < rounds; round += 1) {
+      await playRound(link, random);
+      await expectMediaBothWays(link);
+    }
   } catch (error) {
     const logs = await Promise.all(link.ends.map(tellLog));
     throw new Error(`seed ${seed}, round ${round}: ${String(error)}\n${logs.join("\n")}`);
@@ -47,8 +51,8 @@ export async function play(link: Link, rounds: number, seed: number): Promise<vo
 }
 
 async function tellLog(end: RemoteEnd): Promise<string> {
-  const entries = (await end.log()).filter((e) => e.event !== "linkGivenUp").slice(-45);
-  return [`${end.name}:`, ...entries.map((entry) => `  ${JSON.stringify(entry)}`)].join("\n");
+  const entries = (await end.log()).slice(-25);
+  return [`${end.name}: ${await end.describe()}`, ...entries.map((entry) => `  ${JSON.stringify(entry)}`)].join("\n");
 }
 
 /** Lets both ends do random things at the same moments, and waits until they agree. */
@@ -84,7 +88,7 @@ async function agree(link: Link, story: string): Promise<void> {
   const deadline = performance.now() + AGREE_WITHIN_MS;
   for (let quietLooks = 0; quietLooks < 2;) {
     if (performance.now() > deadline) throw new Error(`no agreement after ${story}`);
-    await pause(LOOK_AGAIN_MS);
+    await pause(link.lookAgainMs);
     const areStable = await Promise.all(link.ends.map((end) => end.isStable()));
     quietLooks = link.isQuiet() && areStable.every(Boolean) ? quietLooks + 1 : 0;
   }

@@ -93,7 +93,7 @@ describe("reconnection", () => {
 
   test("a good connection makes the next failure the first one again", () => {
     const { last } = connecting();
-    for (const _ of [1, 2, 3]) {
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
       FakeWebSocket.last().drop();
       vi.advanceTimersByTime(5_000);
     }
@@ -105,7 +105,7 @@ describe("reconnection", () => {
 
   test("a server that says welcome and leaves is not asked ever faster", () => {
     const { last } = connecting();
-    for (const _ of [1, 2, 3]) {
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
       FakeWebSocket.last().accept().hear(WELCOME).drop();
       vi.advanceTimersByTime(5_000);
     }

@@ -148,7 +148,7 @@ test("a server that stops is met again", () => {
 
 test("a server out of reach is said to be so once, and tried on", () => {
   const { told } = joined();
-  for (const _ of Array.from({ length: 10 })) {
+  for (let attempt = 1; attempt <= 10; attempt += 1) {
     FakeWebSocket.last().drop();
     vi.advanceTimersByTime(5_000);
   }
