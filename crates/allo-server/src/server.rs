@@ -3,11 +3,14 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use allo_room::{Counts, Rooms};
+use allo_room::{ConnectionId, Counts, Rooms};
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) sockets: Admission,
     /// WebSockets, by the address of the client.
     pub(crate) websockets: Admission,
+    connections: AtomicU64,
     pub(crate) events: Events,
     pub(crate) questions: Questions,
     pub(crate) tasks: TaskTracker,
@@ -40,6 +44,11 @@ impl Shared {
     /// Returns whether the certificate is one that browsers may be expected to trust by themselves.
     pub(crate) fn has_certificate_files(&self) -> bool {
         self.config.tls_files().is_some()
+    }
+
+    /// Returns a number that no connection had before.
+    pub(crate) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Asks the rooms how much is there; `None` when they do not answer.
@@ -107,7 +116,18 @@ impl Server {
         }
         let sockets = Admission::new(bounds(&config, 2));
         let websockets = Admission::new(bounds(&config, 1));
-        let shared = Arc::new(Shared { config, tls, sockets, websockets, events, questions, tasks, stop });
+        let connections = AtomicU64::new(0);
+        let shared = Arc::new(Shared {
+            connections,
+            config,
+            tls,
+            sockets,
+            websockets,
+            events,
+            questions,
+            tasks,
+            stop,
+        });
         for listener in listeners {
             shared.tasks.spawn(listener::accept(listener, shared.clone()));
         }

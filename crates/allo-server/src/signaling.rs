@@ -7,10 +7,7 @@
 //! ```
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -111,10 +108,9 @@ enum Ending {
 
 impl Connection {
     fn new(shared: &Shared, admitted: Admitted, outbox: OutboxReader) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let rooms = &shared.config.rooms;
         Self {
-            id: ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id: shared.next_connection(),
             events: shared.events.clone(),
             outbox,
             bucket: TokenBucket::new(rooms.messages_per_second, rooms.message_burst),
