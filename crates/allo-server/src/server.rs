@@ -118,11 +118,11 @@ impl Server {
         let websockets = Admission::new(bounds(&config, 1));
         let connections = AtomicU64::new(0);
         let shared = Arc::new(Shared {
-            connections,
             config,
             tls,
             sockets,
             websockets,
+            connections,
             events,
             questions,
             tasks,
