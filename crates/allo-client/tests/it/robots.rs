@@ -1,6 +1,7 @@
 //! The real server, and participants in its rooms.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use allo_client::client::{ClientOptions, Event, PeerReport, Report, WebRtcClient};
@@ -11,6 +12,7 @@ use allo_server::Server;
 use allo_server::config::Config;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
+use url::Url;
 
 /// Far longer than anything here takes: reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,13 +43,21 @@ impl TestServer {
 
     /// Returns how to join, believing the server's own authority.
     pub(crate) fn options(&self, room: &str, name: &str) -> ClientOptions {
-        let port = self.server.addresses()[0].port();
-        let url = format!("https://localhost:{port}/{room}").parse().unwrap();
         ClientOptions {
-            trust: Trust::SystemAnd(self.data.path().join("tls/authority.crt")),
+            trust: Trust::SystemAnd(self.authority()),
             with_loopback: true,
-            ..ClientOptions::new(url, name).unwrap()
+            ..ClientOptions::new(self.url(room), name).unwrap()
         }
+    }
+
+    pub(crate) fn url(&self, room: &str) -> Url {
+        let port = self.server.addresses()[0].port();
+        format!("https://localhost:{port}/{room}").parse().unwrap()
+    }
+
+    /// Returns where the certificate of the server's own authority is.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.data.path().join("tls/authority.crt")
     }
 
     pub(crate) async fn join(&self, room: &str, name: &str) -> Robot {

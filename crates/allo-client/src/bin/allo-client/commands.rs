@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::broadcast;
 use tracing::warn;
 
@@ -43,12 +42,10 @@ impl Command {
 }
 
 /// Gives each command to every participant. The end of standard input is not the end of the call.
-pub(crate) async fn read_commands(commands: broadcast::Sender<Command>) {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if line.trim().is_empty() {
-            continue;
-        }
+///
+/// Runs in a thread of its own, which the end of the program does not wait for: a read cannot be interrupted.
+pub(crate) fn read_commands(commands: &broadcast::Sender<Command>) {
+    for line in std::io::stdin().lines().map_while(Result::ok).filter(|line| !line.trim().is_empty()) {
         match Command::parse(&line) {
             // No receiver means that every participant has ended already.
             Ok(command) => drop(commands.send(command)),

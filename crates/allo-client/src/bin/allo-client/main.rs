@@ -54,7 +54,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ));
     }
     drop(lines);
-    tokio::spawn(read_commands(commands.clone()));
+    let read = commands.clone();
+    std::thread::spawn(move || read_commands(&read));
     let leave = tokio::spawn(leave_when_told(arguments.duration, commands));
     let mut outcome = Ok(());
     while let Some(ended) = participants.join_next().await {
