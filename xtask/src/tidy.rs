@@ -28,7 +28,7 @@ const WALLS: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates without sockets, threads, clocks or files. Each has a `clippy.toml` that says so.
-const SANS_IO: [&str; 1] = ["allo-room"];
+const SANS_IO: [&str; 2] = ["allo-room", "allo-sfu"];
 
 /// A text that must not stand in files whose path ends like this, and why.
 struct Ban {

@@ -1,0 +1,112 @@
+//! Keyframe requests, throttled per layer (PLI, RFC 4585 §6.3.1).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// A keyframe is several times the size of a delta frame: ask for a layer at most this often.
+///
+/// Lower: joiners wait less, the publisher's bitrate spikes more often.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Merges the keyframe requests of all subscribers of a track into as few as will do.
+///
+/// `L` names a layer. A track has a handful of them, which bounds the maps.
+#[derive(Debug)]
+pub struct KeyframeRequests<L> {
+    wanted: BTreeSet<L>,
+    sent_at: BTreeMap<L, Instant>,
+}
+
+impl<L: Ord + Copy> KeyframeRequests<L> {
+    /// Makes one that nothing was asked of.
+    pub fn new() -> Self {
+        Self { wanted: BTreeSet::new(), sent_at: BTreeMap::new() }
+    }
+
+    /// Records that a subscriber cannot decode `layer` until its next keyframe.
+    pub fn request(&mut self, layer: L) {
+        self.wanted.insert(layer);
+    }
+
+    /// Records that a keyframe of `layer` came: whoever waited for one has it.
+    pub fn handle_keyframe(&mut self, layer: L) {
+        self.wanted.remove(&layer);
+    }
+
+    /// Returns a layer to send a PLI for, or `None` when none is due at `now`.
+    ///
+    /// The request stays until a keyframe comes, so that one that was lost is made again.
+    pub fn poll_request(&mut self, now: Instant) -> Option<L> {
+        let layer =
+            self.wanted.iter().copied().find(|layer| self.due_at(*layer).is_none_or(|at| at <= now))?;
+        self.sent_at.insert(layer, now);
+        Some(layer)
+    }
+
+    /// Returns when [`Self::poll_request`] is worth calling again, once it has returned `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.wanted.iter().filter_map(|layer| self.due_at(*layer)).min()
+    }
+
+    fn due_at(&self, layer: L) -> Option<Instant> {
+        self.sent_at.get(&layer).map(|at| *at + REQUEST_INTERVAL)
+    }
+}
+
+impl<L: Ord + Copy> Default for KeyframeRequests<L> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_requests_become_one() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::new();
+        (0..100).for_each(|_| requests.request("high"));
+        assert_eq!(requests.poll_request(now), Some("high"));
+        assert_eq!(requests.poll_request(now), None);
+    }
+
+    #[test]
+    fn asks_again_only_after_the_interval_and_only_while_none_came() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::new();
+        requests.request("high");
+        assert_eq!(requests.poll_request(now), Some("high"));
+        assert_eq!(requests.poll_timeout(), Some(now + REQUEST_INTERVAL));
+        assert_eq!(requests.poll_request(now + Duration::from_millis(499)), None);
+        assert_eq!(requests.poll_request(now + REQUEST_INTERVAL), Some("high"));
+        requests.handle_keyframe("high");
+        assert_eq!(requests.poll_request(now + 2 * REQUEST_INTERVAL), None);
+        assert_eq!(requests.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_request_right_after_a_keyframe_waits_for_its_turn() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::new();
+        requests.request("high");
+        requests.poll_request(now);
+        requests.handle_keyframe("high");
+        requests.request("high");
+        assert_eq!(requests.poll_request(now + Duration::from_millis(100)), None);
+        assert_eq!(requests.poll_request(now + REQUEST_INTERVAL), Some("high"));
+    }
+
+    #[test]
+    fn one_layer_does_not_wait_for_another() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::new();
+        requests.request("high");
+        requests.request("low");
+        let both = [requests.poll_request(now), requests.poll_request(now)];
+        assert_eq!(both, [Some("high"), Some("low")]);
+    }
+}
