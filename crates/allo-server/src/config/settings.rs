@@ -270,6 +270,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How long a participant whose connection is lost is kept."
     ),
     one!(
+        "reload-lease",
+        "TIME",
+        ROOMS,
+        Text,
+        rooms.reload_lease,
+        "The same for one whose page said that it was being closed: enough for a reload."
+    ),
+    one!(
+        "vouch-lease",
+        "TIME",
+        ROOMS,
+        Text,
+        rooms.vouch_lease,
+        "How long one word of another participant, who still hears from them, keeps them. It comes every 4 s."
+    ),
+    one!(
+        "vouch-lease-max",
+        "TIME",
+        ROOMS,
+        Text,
+        rooms.vouch_lease_max,
+        "How long such words keep them in a row. Beyond: gone, even if they are still heard."
+    ),
+    one!(
         "participants-per-room",
         "NUMBER",
         ROOMS,
