@@ -4,11 +4,6 @@ import { chromium, firefox, type Browser, type BrowserContextOptions } from "@pl
 
 export type BrowserKind = "chromium" | "firefox";
 
-export type LaunchOptions = {
-  /** False: the browser asks for permission, and nobody answers. */
-  readonly isPermitted?: boolean;
-};
-
 const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
 const FIREFOX = process.env["FIREFOX_BIN"] ?? "/usr/bin/firefox-esr";
 
@@ -20,6 +15,7 @@ const CHROMIUM_FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--use-fake-ui-for-media-stream",
   "--use-fake-device-for-media-stream=fps=30,display-media-type=browser",
   // Several windows are open, and only one is in front: the others must go on as if they were, too.
   "--disable-backgrounding-occluded-windows",
@@ -41,7 +37,7 @@ export function launch(kind: BrowserKind): Promise<Browser> {
       firefoxUserPrefs: FIREFOX_PREFERENCES,
     });
   }
-  return chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, "--use-fake-ui-for-media-stream"] });
+  return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
 }
 
 /** Firefox over BiDi has no emulation of these, and must not be asked for any. */

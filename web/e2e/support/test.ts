@@ -14,6 +14,8 @@ export type OpenOptions = BrowserContextOptions & {
   readonly kind?: BrowserKind;
   /** Instead of the server's own: a wire's. */
   readonly origin?: string;
+  /** Runs in the page before the page's own scripts. */
+  readonly before?: (page: Page) => Promise<unknown>;
 };
 
 type Fixtures = Options & {
@@ -59,11 +61,12 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 
   open: async ({ browserOf, kind, server }, use) => {
     const opened: { readonly page: Page; readonly faults: readonly string[] }[] = [];
-    await use(async (path, { kind: wanted = kind, origin = server.origin, ...options } = {}) => {
+    await use(async (path, { kind: wanted = kind, origin = server.origin, before, ...options } = {}) => {
       const browser = await browserOf(wanted);
       const context = await browser.newContext({ ...contextOptions(wanted), ...options });
       const page = await context.newPage();
       opened.push({ page, faults: await watch(page) });
+      await before?.(page);
       await page.goto(origin + path);
       return page;
     });

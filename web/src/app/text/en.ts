@@ -42,7 +42,7 @@ export const en = {
     without: "You can also join with neither.",
     level: "Microphone level",
     preview: "Your picture",
-    home: "Back to the start page",
+    home: "Allo: back to the start page",
   },
 
   devices: {

@@ -36,7 +36,7 @@ export const fr: Dictionary = {
     without: "Vous pouvez aussi entrer sans eux.",
     level: "Niveau du micro",
     preview: "Votre image",
-    home: "Retour à l’accueil",
+    home: "Allo : retour à l’accueil",
   },
 
   devices: {

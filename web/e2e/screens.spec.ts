@@ -1,0 +1,132 @@
+/** Every screen, at the sizes of a desk and of a small telephone, light and dark: accessible, whole, and to be looked at. */
+
+import type { Page } from "@playwright/test";
+import { bringAxe, expectAccessible } from "./support/axe";
+import { enter, expectPeople, join } from "./support/call";
+import { expect, test } from "./support/test";
+
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 360, height: 640 },
+];
+
+/** Looks at what is on the page in every size and scheme. */
+async function lookAt(page: Page, name: string, kind: string): Promise<void> {
+  // Firefox over BiDi cannot be told the scheme: it is looked at in its own.
+  const schemes = kind === "chromium" ? (["light", "dark"] as const) : [null];
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    for (const scheme of schemes) {
+      if (scheme !== null) await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+      const what = `${name}-${size.width}x${size.height}-${scheme ?? "own"}`;
+      await settled(page);
+      await expectAccessible(page, what);
+      expect(await sidewaysScroll(page), `${what} scrolls sideways`).toBe(0);
+      if (scheme !== null) await page.screenshot({ path: `test-results/screens/${what}.png`, caret: "initial" });
+    }
+  }
+}
+
+/** Waits until nothing moves any more. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    await new Promise(requestAnimationFrame);
+    const ends = document.getAnimations().filter((animation) => animation.effect?.getTiming().iterations !== Infinity);
+    await Promise.allSettled(ends.map((animation) => animation.finished));
+  });
+}
+
+function sidewaysScroll(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+test("the start page", async ({ open, kind }) => {
+  const page = await open("/", { before: bringAxe });
+  await lookAt(page, "landing", kind);
+
+  await page.evaluate(() =>
+    localStorage.setItem("allo.settings", JSON.stringify({ recentRooms: ["family", "sunday-lunch", "kitchen-table"] })),
+  );
+  await page.reload();
+  await page.getByLabel("Name a room").fill("a/b");
+  await page.getByLabel("Name a room").press("Enter");
+  await expect(page.getByText("A room name is made of letters")).toBeVisible();
+  await lookAt(page, "landing-recent", kind);
+});
+
+test("before joining", async ({ open, room, kind }) => {
+  const page = await open(`/${room}`, { before: bringAxe });
+  await lookAt(page, "prejoin", kind);
+  await page.getByRole("button", { name: "Turn on camera and microphone" }).click();
+  await expect(page.getByRole("meter")).toBeVisible();
+  await page.getByLabel("Your name").fill("Ada Lovelace");
+  await lookAt(page, "prejoin-on", kind);
+});
+
+test("a refused device", async ({ open, room, kind }) => {
+  const page = await open(`/${room}`, {
+    before: async (it) => {
+      await bringAxe(it);
+      await it.addInitScript(() => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
+      });
+    },
+  });
+  await page.getByRole("button", { name: "Turn on camera and microphone" }).click();
+  await expect(page.getByText("The browser does not allow it.")).toHaveCount(2);
+  await page.getByRole("button", { name: "Join", exact: true }).click();
+  await expect(page.getByLabel("Your name")).toBeFocused();
+  await lookAt(page, "prejoin-refused", kind);
+});
+
+test("the call, its menu and its dialogs", async ({ open, room, kind }) => {
+  test.setTimeout(150_000);
+  const page = await open(`/${room}`, { before: bringAxe });
+  await join(page, "Ada Lovelace");
+  await lookAt(page, "call-alone", kind);
+
+  const other = await open(`/${room}`);
+  await join(other, "Grace Hopper");
+  await expectPeople(page, ["Grace Hopper"]);
+  await lookAt(page, "call-two", kind);
+
+  await other.getByRole("button", { name: "Turn camera off" }).click();
+  await other.getByRole("button", { name: "Mute microphone" }).click();
+  await expect(page.getByText("GH", { exact: true })).toBeVisible();
+  await lookAt(page, "call-two-off", kind);
+
+  const third = await open(`/${room}`);
+  await enter(third, "Alan");
+  await expectPeople(page, ["Grace Hopper", "Alan"]);
+  await expect(page.getByText("Connecting…")).toHaveCount(0);
+  await lookAt(page, "call-three", kind);
+
+  await page.getByRole("button", { name: "More" }).click();
+  await lookAt(page, "menu", kind);
+  for (const entry of ["Camera and sound", "Diagnostics", "Keyboard shortcuts"]) {
+    if (!(await page.locator("#more").isVisible())) await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("button", { name: entry }).click();
+    const dialog = page.getByRole("dialog", { name: entry });
+    await expect(dialog).toBeVisible();
+    if (entry === "Diagnostics") await expect(dialog.getByRole("row", { name: /Grace.*connected/ })).toBeVisible();
+    await lookAt(page, entry.toLowerCase().replaceAll(" ", "-"), kind);
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await expect(dialog).toHaveCount(0);
+  }
+
+  await page.getByRole("button", { name: "Leave", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "You have left the call" })).toBeVisible();
+  await lookAt(page, "left", kind);
+});
+
+test("in French", async ({ open, room, kind }) => {
+  const page = await open(`/${room}`, { before: bringAxe, locale: "fr-FR" });
+  await expect(page.locator("html")).toHaveAttribute("lang", "fr");
+  await expect(page.getByRole("button", { name: "Entrer", exact: true })).toBeVisible();
+  await lookAt(page, "prejoin-french", kind);
+
+  await page.getByLabel("Langue").selectOption("English");
+  await expect(page.locator("html")).toHaveAttribute("lang", "en");
+  await page.reload();
+  await expect(page.getByRole("button", { name: "Join", exact: true })).toBeVisible();
+});
