@@ -115,7 +115,9 @@ impl Call {
             ServerMessage::SessionDescription { from, link, description } => {
                 self.on_link(&from, link, |connection| {
                     if let Err(error) = connection.handle_description(now, &description) {
-                        warn!(error = &error as &dyn std::error::Error, "cannot use a description");
+                        // The cause may quote the description.
+                        debug!(error = &error as &dyn std::error::Error, "cannot use a description");
+                        warn!("a peer sent a description that cannot be used: {error}");
                     }
                 });
             }

@@ -108,8 +108,11 @@ impl Driver {
     }
 
     async fn handle_network_change(&mut self, now: Instant) {
-        if let Err(error) = self.sockets.refresh().await {
-            warn!(%error, "cannot find out the addresses of this machine");
+        match self.sockets.refresh().await {
+            // The WebSocket may have been at the address that is gone, and would only be missed much later.
+            Ok(true) => self.signaling.cut(Duration::ZERO).await,
+            Ok(false) => {}
+            Err(error) => warn!(%error, "cannot find out the addresses of this machine"),
         }
         self.call.handle_addresses(now, self.sockets.addresses());
     }

@@ -55,9 +55,12 @@ impl Sockets {
     }
 
     /// Looks at the addresses of this machine again: sockets of addresses that are gone are closed, new ones opened.
-    pub(crate) async fn refresh(&mut self) -> io::Result<()> {
+    /// Returns whether any is gone.
+    pub(crate) async fn refresh(&mut self) -> io::Result<bool> {
         let addresses = local_addresses(self.with_loopback)?;
+        let before = self.open.len();
         self.open.retain(|bound, _| addresses.contains(&bound.ip()));
+        let is_any_gone = self.open.len() < before;
         for address in addresses {
             if self.open.keys().any(|bound| bound.ip() == address) {
                 continue;
@@ -68,7 +71,7 @@ impl Sockets {
                 Err(error) => debug!(%error, "cannot use a local address"),
             }
         }
-        Ok(())
+        Ok(is_any_gone)
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {

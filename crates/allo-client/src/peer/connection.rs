@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{IceCandidate, SdpType, SessionDescription};
-use serde::Serialize;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
-use thiserror::Error;
 use tracing::{debug, warn};
 
 use super::candidates::RemoteCandidates;
-use super::negotiation::{Negotiation, Negotiator, Proposal, Restart, add_host_candidates};
+use super::link::{LinkState, PeerError, PeerEvent, PeerOptions};
+use super::negotiation::{Negotiator, Proposal, Restart, add_host_candidates};
 use super::reception::{AudioReport, Reception, VideoReport};
 use super::recovery::{Advice, Recovery};
 use super::sending::{Outgoing, Sending, SentReport};
@@ -29,72 +28,6 @@ const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(1);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// When to look again at an engine that reported a fault. It is about to be replaced.
 const ENGINE_RETRY: Duration = Duration::from_secs(1);
-
-/// What a link is made with.
-#[derive(Debug, Clone)]
-pub struct PeerOptions {
-    /// How to negotiate.
-    pub negotiation: Negotiation,
-    /// Whether this end gives way when offers cross. The impolite end makes the first offer.
-    pub is_polite: bool,
-    /// Whether video is sent at all.
-    pub sends_video: bool,
-    /// Whether the microphone is on.
-    pub mic: bool,
-    /// Whether the camera is on.
-    pub cam: bool,
-    /// The local addresses to be reached at.
-    pub addresses: Vec<SocketAddr>,
-    /// The certificate of this end; one for all links saves making another.
-    pub certificate: DtlsCert,
-}
-
-/// The state of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LinkState {
-    /// Not connected yet.
-    Connecting,
-    /// Media can flow both ways.
-    Connected,
-    /// It was connected and will be again.
-    Reconnecting,
-    /// It cannot be mended, and a new link has been asked for.
-    Failed,
-}
-
-/// What a link has to say.
-#[derive(Debug)]
-pub enum PeerEvent {
-    /// The state changed.
-    StateChanged(LinkState),
-    /// Give this to the peer.
-    Description(SessionDescription),
-    /// Give this to the peer.
-    Candidate(IceCandidate),
-    /// Ask the server for a new link.
-    RenewalNeeded,
-}
-
-/// Why a message of the peer could not be used.
-#[derive(Debug, Error)]
-pub enum PeerError {
-    /// It is not SDP.
-    #[error("the description is not SDP")]
-    BadDescription,
-    /// There are more media lines than a link may have.
-    #[error("the description has too many media lines")]
-    TooManyLines,
-    /// The engine refused the offer.
-    #[error("the offer cannot be accepted")]
-    Offer(#[source] RtcError),
-    /// The engine refused the answer.
-    #[error("the answer cannot be accepted")]
-    Answer(#[source] RtcError),
-    /// The engine failed.
-    #[error("the link broke")]
-    Engine(#[source] RtcError),
-}
 
 /// One link to one peer: ICE, DTLS and media, both ways.
 ///
@@ -455,7 +388,9 @@ impl PeerConnection {
 
     fn check(&mut self, result: Result<(), RtcError>) {
         if let Err(error) = result {
-            warn!(error = %error, "the link broke");
+            // What the engine says may quote what came from the network.
+            debug!(error = %error, "the engine failed");
+            warn!("a link broke, and a new one is asked for");
             self.fail();
         }
     }

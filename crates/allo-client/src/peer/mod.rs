@@ -5,12 +5,14 @@
 
 mod candidates;
 mod connection;
+mod link;
 mod negotiation;
 mod reception;
 mod recovery;
 mod sending;
 
-pub use connection::{LinkState, PeerConnection, PeerError, PeerEvent, PeerOptions};
+pub use connection::PeerConnection;
+pub use link::{LinkState, PeerError, PeerEvent, PeerOptions};
 pub use negotiation::Negotiation;
 pub use reception::{AudioReport, VideoReport};
 pub use sending::SentReport;

@@ -9,7 +9,7 @@ use str0m::{Candidate, Rtc};
 use tracing::debug;
 
 use super::candidates::ice_ufrag;
-use super::connection::PeerError;
+use super::link::PeerError;
 
 /// Media lines that one link may have; an offer with more is refused.
 const LINES_MAX: usize = 32;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use url::Url;
 
 use super::backoff::Backoff;
@@ -105,7 +105,15 @@ impl SignalingSocket {
         let (orders, orders_out) = mpsc::channel(QUEUE_MAX);
         let (events_in, events) = mpsc::channel(QUEUE_MAX);
         let backoff = Backoff::new(options.seed);
-        let runner = Runner { options, tls, backoff, connection: 0, orders: orders_out, events: events_in };
+        let runner = Runner {
+            options,
+            tls,
+            backoff,
+            has_complained: false,
+            connection: 0,
+            orders: orders_out,
+            events: events_in,
+        };
         let task = tokio::spawn(async move {
             // Ending is the only way out; a reader that is gone needs no more events.
             let Err(Stop) = runner.run().await;
@@ -175,6 +183,7 @@ struct Runner {
     options: SignalingOptions,
     tls: Arc<ClientConfig>,
     backoff: Backoff,
+    has_complained: bool,
     connection: u32,
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<(u32, SignalingEvent)>,
@@ -190,7 +199,7 @@ impl Runner {
                     Close::Ended(EndReason::Refused(format!("HTTP status {status}")))
                 }
                 Err(error) => {
-                    debug!(error = &error as &dyn std::error::Error, "cannot connect");
+                    self.complain(&error);
                     Close::Lost
                 }
             };
@@ -203,6 +212,14 @@ impl Runner {
                 }
             };
             self.wait(wait).await?;
+        }
+    }
+
+    /// Says why there is no connection, aloud only when it is the first time in a row. Causes may name addresses.
+    fn complain(&mut self, error: &ConnectError) {
+        debug!(error = error as &dyn std::error::Error, "cannot connect");
+        if !std::mem::replace(&mut self.has_complained, true) {
+            warn!("{error}; trying again");
         }
     }
 
@@ -230,6 +247,7 @@ impl Runner {
             Ok(limits) => limits,
             Err(close) => return Ok(close),
         };
+        self.has_complained = false;
         info!("connected to the server");
         let opened_at = Instant::now();
         let close = self.carry(&mut socket, silence(&limits)).await?;

@@ -201,7 +201,10 @@ async fn a_server_that_is_not_believed_is_not_joined() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_vanishes_without_a_goodbye_is_missed_and_then_gone() {
-    let server = TestServer::with(|config| config.rooms.lease = Duration::from_secs(3));
+    let server = TestServer::with(|config| {
+        config.rooms.lease = Duration::from_secs(3);
+        config.rooms.vouch_lease = Duration::from_secs(3);
+    });
     let mut ada = server.join("family", "Ada").await;
     let bob = server.join("family", "Bob").await;
     ada.until_media_from(&["Bob"]).await;
