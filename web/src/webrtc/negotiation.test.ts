@@ -153,6 +153,16 @@ test("candidates wait for the description, and bad ones harm nobody", async () =
   expect(broken).toEqual([]);
 });
 
+test("candidates of an offer that was ignored are ignored, too", async () => {
+  const { connection, hear } = end(true);
+  const of = (usernameFragment: string): Signal => ({
+    type: "iceCandidate",
+    candidate: { candidate: usernameFragment, usernameFragment },
+  });
+  await hear(of("early"), description("offer", "v=0\r\na=ice-ufrag:abcd\r\n"), of("abcd"), of("abc"), of("other"));
+  expect(connection.candidates).toEqual(["abcd"]);
+});
+
 test("of the candidates that wait, the latest are kept", async () => {
   const { connection, hear } = end(true);
   await hear(...Array.from({ length: 70 }, (_, index) => candidate(String(index))));

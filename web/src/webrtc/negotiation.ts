@@ -12,7 +12,7 @@
 
 import type { IceCandidate, SessionDescription } from "../protocol/messages";
 import type { Log } from "./log";
-import { isSameButForOrigin, withSettledRole } from "./sdp";
+import { hasFragment, isSameButForOrigin, withSettledRole } from "./sdp";
 import type { Negotiation } from "./types";
 
 /** What one end of a link says to the other. */
@@ -148,10 +148,15 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
       early.push(candidate);
       return;
     }
+    // One that belongs to an offer which was ignored. Chromium (156, November 2026) would take it for one of the next
+    // generation, and may then send all media where nobody listens.
+    const { usernameFragment: fragment } = candidate;
+    if (fragment && !hasFragment(connection.remoteDescription.sdp, fragment))
+      return log("candidateIgnored", {}, "debug");
     try {
       await connection.addIceCandidate(candidate);
     } catch {
-      // It belongs to an offer that was ignored or rolled back, or is of a kind that this browser does not know.
+      // It is of a kind that this browser does not know.
       log("candidateIgnored", {}, "debug");
     }
   }

@@ -20,6 +20,11 @@ function essence(sdp: string): string {
     .join("\n");
 }
 
+/** Returns whether a description is of the ICE generation with this user name fragment (RFC 8839 §5.4). */
+export function hasFragment(sdp: string, fragment: string): boolean {
+  return sdp.split(/\r?\n/).includes(`a=ice-ufrag:${fragment}`);
+}
+
 /**
  * Returns an offer that names the DTLS role which this end has had since the first answer (RFC 8842 §5.5).
  *
