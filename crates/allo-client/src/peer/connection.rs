@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 
 use super::candidates::RemoteCandidates;
 use super::link::{LinkState, PeerError, PeerEvent, PeerOptions};
-use super::negotiation::{Negotiator, Proposal, Restart, add_host_candidates};
+use super::negotiation::{Negotiator, OfferOutcome, Proposal, Restart, add_host_candidates};
 use super::reception::{AudioReport, Reception, VideoReport};
 use super::recovery::{Advice, Recovery};
 use super::sending::{Outgoing, Sending, SentReport};
@@ -244,13 +244,24 @@ impl PeerConnection {
 
     fn handle_offer(&mut self, now: Instant, sdp: &str) -> Result<(), PeerError> {
         let ufrag_before = self.remote.ufrag().map(str::to_owned);
-        let Some(answer) = self.negotiator.handle_offer(&mut self.rtc, sdp, ufrag_before.as_deref())? else {
-            return Ok(());
+        let answer = match self.negotiator.handle_offer(&mut self.rtc, sdp, ufrag_before.as_deref())? {
+            OfferOutcome::Ignored => return Ok(()),
+            OfferOutcome::Repeated(answer) => {
+                self.events.push_back(PeerEvent::Description(answer));
+                // If the answer was lost, a later offer of this end was ignored, as one that crossed the repeated one.
+                if let Some(proposal) = self.negotiator.unanswered() {
+                    self.propose(proposal);
+                }
+                return Ok(());
+            }
+            OfferOutcome::Accepted(answer) => {
+                self.remote.describe(&mut self.rtc, sdp);
+                if self.state != LinkState::Connected || self.remote.ufrag() != ufrag_before.as_deref() {
+                    self.recovery.handle_restart(now);
+                }
+                answer
+            }
         };
-        self.remote.describe(&mut self.rtc, sdp);
-        if self.state != LinkState::Connected || self.remote.ufrag() != ufrag_before.as_deref() {
-            self.recovery.handle_restart(now);
-        }
         self.events.push_back(PeerEvent::Description(answer));
         Ok(())
     }

@@ -54,6 +54,21 @@ pub(crate) struct Negotiator {
     restart: Option<Restart>,
     pending: Option<Pending>,
     was_described: bool,
+    /// The last offer that was accepted, and its answer.
+    answered: Option<(String, SessionDescription)>,
+    /// The last answer that came into force.
+    applied: Option<String>,
+}
+
+/// What became of an offer of the other end.
+#[derive(Debug)]
+pub(crate) enum OfferOutcome {
+    /// It crossed one of this end that has precedence.
+    Ignored,
+    /// It has been accepted before: it was sent again because its answer seemed lost.
+    Repeated(SessionDescription),
+    /// It came into force.
+    Accepted(SessionDescription),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,16 +88,17 @@ struct Pending {
 
 impl Negotiator {
     pub(crate) fn new(algorithm: Negotiation, is_polite: bool, sends_video: bool) -> Self {
-        let (lines, asked) = (Vec::new(), Vec::new());
         Self {
             algorithm,
             is_polite,
             sends_video,
-            lines,
-            asked,
+            lines: Vec::new(),
+            asked: Vec::new(),
             restart: None,
             pending: None,
             was_described: false,
+            answered: None,
+            applied: None,
         }
     }
 
@@ -130,17 +146,20 @@ impl Negotiator {
         Some(proposal)
     }
 
-    /// Takes an offer of the other end. Returns the answer, or `None` when the offer is ignored because it crossed
-    /// one that has precedence.
+    /// Takes an offer of the other end.
     pub(crate) fn handle_offer(
         &mut self,
         rtc: &mut Rtc,
         sdp: &str,
         ufrag_before: Option<&str>,
-    ) -> Result<Option<SessionDescription>, PeerError> {
+    ) -> Result<OfferOutcome, PeerError> {
+        // An own offer that came after the first answer must not give way to the same offer once more.
+        if let Some((_, answer)) = self.answered.as_ref().filter(|(offer, _)| offer == sdp) {
+            return Ok(OfferOutcome::Repeated(answer.clone()));
+        }
         if self.pending.is_some() && !self.is_polite {
             debug!("ignored an offer that crossed our own");
-            return Ok(None);
+            return Ok(OfferOutcome::Ignored);
         }
         if sdp.matches("\nm=").count() > LINES_MAX {
             return Err(PeerError::TooManyLines);
@@ -160,7 +179,9 @@ impl Negotiator {
             media_lines(sdp).filter(|line| !known(line) && rtc.media(line.mid).is_some()).collect();
         self.lines.extend(new);
         self.was_described = true;
-        Ok(Some(SessionDescription { sdp_type: SdpType::Answer, sdp: answer.to_sdp_string() }))
+        let answer = SessionDescription { sdp_type: SdpType::Answer, sdp: answer.to_sdp_string() };
+        self.answered = Some((sdp.to_owned(), answer.clone()));
+        Ok(OfferOutcome::Accepted(answer))
     }
 
     /// Takes an answer. Returns whether it came into force: one to an offer that is over does not.
@@ -172,8 +193,9 @@ impl Negotiator {
         addresses: &[SocketAddr],
     ) -> Result<bool, PeerError> {
         let is_restart = self.pending.as_ref().is_some_and(|pending| pending.restart.is_some());
-        // An offer that was sent again is answered again. The second answer must not be taken for that to a restart.
-        if is_restart && ice_ufrag(sdp) == ufrag_before {
+        // An offer that was sent again is answered again, perhaps in other words. The second answer must not be taken for
+        // one to a later offer.
+        if self.applied.as_deref() == Some(sdp) || (is_restart && ice_ufrag(sdp) == ufrag_before) {
             return Ok(false);
         }
         let Some(pending) = self.pending.take() else { return Ok(false) };
@@ -182,6 +204,7 @@ impl Negotiator {
         self.asked.extend(pending.lines.iter().map(|line| line.kind));
         self.lines.extend(pending.lines);
         self.was_described = true;
+        self.applied = Some(sdp.to_owned());
         if pending.restart == Some(Restart::NewAddresses) {
             add_host_candidates(rtc, addresses);
         }

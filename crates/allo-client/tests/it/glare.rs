@@ -100,6 +100,21 @@ fn an_answer_that_was_lost_is_given_again_when_greeted_again() {
     assert_settles(&mut pair, Duration::from_secs(2), "after the cut");
 }
 
+/// An offer that was sent again must not make the other end take back an offer that it made in between.
+#[test]
+fn an_offer_that_was_sent_again_does_not_undo_a_later_one() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed, Network::GOOD, PERFECT);
+        assert!(pair.run_until(pair.now + Duration::from_secs(4), Pair::is_settled), "seed {seed}");
+        pair.act(1, PeerConnection::restart_ice);
+        let is_answer_under_way = |pair: &Pair| pair.is_awaited(1);
+        assert!(pair.run_until(pair.now + Duration::from_secs(1), is_answer_under_way), "seed {seed}");
+        pair.greet();
+        pair.move_end(0, 4000);
+        assert_settles(&mut pair, Duration::from_secs(3), &format!("seed {seed}"));
+    }
+}
+
 #[test]
 fn signaling_may_be_away_while_media_goes_on() {
     let mut pair = Pair::new(5, Network::GOOD, PERFECT);

@@ -135,6 +135,11 @@ impl Pair {
         self.ends.iter().all(|end| is_quiet(end) && end.connection.state() == LinkState::Connected)
     }
 
+    /// Returns whether a message is on its way to this end.
+    pub(crate) fn is_awaited(&self, n: usize) -> bool {
+        !self.ends[n].signals.is_empty()
+    }
+
     /// Returns the audio packets and decodable frames that each end has received.
     pub(crate) fn received(&self) -> [(u64, u64); 2] {
         [0, 1].map(|n| {
