@@ -1,8 +1,10 @@
-/** Calls between two browsers, against the real server. */
+/** Calls between browsers, against the real server. */
 
-import { expectInCall, expectPeople, join } from "./support/call";
+import type { Page } from "@playwright/test";
 import type { BrowserKind } from "./support/browsers";
-import { test } from "./support/test";
+import { enter, expectInCall, expectPeople, join, received, tile } from "./support/call";
+import { expect, test } from "./support/test";
+import { layWire } from "./support/wire";
 
 const PAIRS: readonly (readonly [BrowserKind, BrowserKind])[] = [
   ["chromium", "chromium"],
@@ -20,5 +22,225 @@ for (const [first, second] of PAIRS) {
     await expectPeople(grace, ["Ada"]);
     await expectInCall(ada, 1);
     await expectInCall(grace, 1);
+  });
+}
+
+test("who leaves is gone, and can come back", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+
+  await grace.getByRole("button", { name: "Leave", exact: true }).click();
+  await expect(grace.getByRole("heading", { name: "You have left the call" })).toBeVisible();
+  await expectPeople(ada, []);
+  expect(await capturing(grace), "devices still open after leaving").toBe(0);
+
+  await grace.getByRole("button", { name: "Rejoin" }).click();
+  await expectPeople(grace, ["Ada"]);
+  await expectPeople(ada, ["Grace"]);
+  await expectInCall(ada, 1);
+  await expectInCall(grace, 1);
+});
+
+test("a call goes on while the server is out of reach for 20 s", async ({ open, room, server }) => {
+  test.setTimeout(120_000);
+  const wire = await layWire(server.port);
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { origin: wire.origin });
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+  await expectInCall(grace, 1);
+
+  wire.cut();
+  await expect(grace.getByText("The server is out of reach. The call goes on")).toBeVisible();
+  // Ten looks of two seconds: the pictures and the sound never stop, and nobody is gone.
+  for (let look = 0; look < 10; look += 1) {
+    const [fromGrace, fromAda] = await Promise.all([received(ada, 2000), received(grace, 2000)]);
+    for (const media of [fromGrace, fromAda]) {
+      expect(media).toHaveLength(1);
+      expect(media[0]?.frames).toBeGreaterThan(0);
+      expect(media[0]?.energy).toBeGreaterThan(0);
+    }
+    await expectPeople(ada, ["Grace"]);
+    await expectPeople(grace, ["Ada"]);
+  }
+
+  wire.mend();
+  await expect(grace.getByText("The server is out of reach.")).toHaveCount(0);
+  await expect(tile(ada, "Grace").getByText("Reconnecting…")).toHaveCount(0);
+  await grace.getByRole("button", { name: "Mute microphone" }).click();
+  await expect(tile(ada, "Grace")).toContainText("muted");
+  await expectPeople(ada, ["Grace"]);
+  await wire.close();
+});
+
+test("muting and turning the camera off are seen by the others", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+  await expect(tile(ada, "Grace")).not.toContainText("muted");
+
+  await grace.keyboard.press("m");
+  await expect(tile(ada, "Grace")).toContainText("muted");
+  await expect(async () => expect((await received(ada, 1000))[0]?.energy).toBeLessThan(1e-6)).toPass();
+
+  await grace.keyboard.press("v");
+  await expect(tile(ada, "Grace").locator("video")).toBeHidden();
+  await expect(tile(ada, "Grace").getByText("G", { exact: true })).toBeVisible();
+
+  await grace.keyboard.press("m");
+  await grace.keyboard.press("v");
+  await expect(tile(ada, "Grace").locator("video")).toBeVisible();
+  await expect(tile(ada, "Grace")).not.toContainText("muted");
+  await expectInCall(ada, 1);
+});
+
+test("who comes late sees everybody, and no tile's video is made anew", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+  const before = await tile(ada, "Grace").locator("video").elementHandle();
+
+  const alan = await open(`/${room}`);
+  await join(alan, "Alan");
+  await expectPeople(alan, ["Ada", "Grace"]);
+  await expectPeople(ada, ["Grace", "Alan"]);
+  await expectInCall(alan, 2);
+  await expectInCall(ada, 2);
+  const isSame = await tile(ada, "Grace")
+    .locator("video")
+    .evaluate((video, former) => video === former, before);
+  expect(isSame).toBe(true);
+});
+
+test("two rooms do not mix", async ({ open, room }) => {
+  const ada = await open(`/${room}-one`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}-one`);
+  await join(grace, "Grace");
+  const alan = await open(`/${room}-two`);
+  await join(alan, "Alan");
+
+  await expectInCall(ada, 1);
+  await expectPeople(ada, ["Grace"]);
+  await expectPeople(grace, ["Ada"]);
+  await expectPeople(alan, []);
+  await expect(alan.getByText("You are the only one here")).toBeVisible();
+});
+
+test("a second tab of the same person takes the call over", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+
+  // A window opened by the page has a copy of its session, as a duplicated tab has.
+  const [second] = await Promise.all([
+    grace.waitForEvent("popup"),
+    grace.evaluate(() => void window.open(location.href)),
+  ]);
+  await join(second, "Grace");
+
+  await expect(grace.getByText("This call was opened elsewhere")).toBeVisible();
+  expect(await capturing(grace), "devices still open in the first tab").toBe(0);
+  await expectPeople(ada, ["Grace"]);
+  await expectPeople(second, ["Ada"]);
+  await expectInCall(ada, 1);
+});
+
+test("who closes the tab is soon gone for the others", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+
+  await grace.close({ runBeforeUnload: false });
+  // Promised within 2 s; twice that leaves room for a busy machine, and is far below the lease of a lost connection.
+  await expect(tile(ada, "Grace")).toHaveCount(0, { timeout: 4_000 });
+  await expectPeople(ada, []);
+});
+
+test("joining with neither camera nor microphone works, and so does turning them on later", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await expectInCall(grace, 1);
+  await expect(tile(ada, "Grace")).toContainText("muted");
+
+  await grace.getByRole("button", { name: "Turn camera on" }).click();
+  await grace.getByRole("button", { name: "Unmute microphone" }).click();
+  await expectInCall(ada, 1);
+});
+
+test("the own picture can be moved to another corner by pointer and by keyboard", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+  const inset = tile(ada, "You");
+  const corner = async (): Promise<string> => {
+    const box = (await inset.boundingBox())!;
+    const stage = (await ada.getByRole("list", { name: "People" }).boundingBox())!;
+    const isLeft = box.x - stage.x < stage.width / 2;
+    const isTop = box.y - stage.y < stage.height / 2;
+    return `${isTop ? "top" : "bottom"} ${isLeft ? "left" : "right"}`;
+  };
+  await expect.poll(corner).toBe("bottom right");
+
+  const box = (await inset.boundingBox())!;
+  await ada.mouse.move(box.x + 30, box.y + 30);
+  await ada.mouse.down();
+  await ada.mouse.move(200, 200, { steps: 8 });
+  await ada.mouse.up();
+  await expect.poll(corner).toBe("top left");
+
+  await inset.getByRole("button", { name: /Move your picture/ }).press("ArrowRight");
+  await expect.poll(corner).toBe("top right");
+});
+
+test("where the browser plays no sound by itself, a touch starts it", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, {
+    before: (page) =>
+      page.addInitScript(() => {
+        const play = HTMLMediaElement.prototype.play;
+        let isTouched = false;
+        addEventListener(
+          "click",
+          ({ target }) => {
+            isTouched ||= target instanceof Element && target.textContent.includes("Tap to hear");
+          },
+          { capture: true },
+        );
+        HTMLMediaElement.prototype.play = function () {
+          const isRefused = !this.muted && !isTouched;
+          return isRefused ? Promise.reject(new DOMException("touch first", "NotAllowedError")) : play.call(this);
+        };
+      }),
+  });
+  await enter(grace, "Grace");
+  const hear = grace.getByRole("button", { name: "Tap to hear the others" });
+  await hear.click();
+  await expect(hear).toHaveCount(0);
+  await expectInCall(grace, 1);
+});
+
+/** How many of the page's own devices are open. */
+function capturing(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const { captured = [] } = window as Window & { captured?: MediaStreamTrack[] };
+    return captured.filter((track) => track.readyState === "live").length;
   });
 }

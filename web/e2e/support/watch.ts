@@ -18,19 +18,29 @@ export async function watch(page: Page): Promise<readonly string[]> {
       console.error(violation, effectiveDirective, blockedURI, sample),
     );
   }, VIOLATION);
-  await page.addInitScript(rememberConnections);
+  await page.addInitScript(rememberMedia);
   return faults;
 }
 
-/** Keeps the page's peer connections where a test can ask them what they receive. The page knows nothing of it. */
-function rememberConnections(): void {
+/** Keeps the page's connections and devices where a test can look at them. The page knows nothing of it. */
+function rememberMedia(): void {
   const connections: RTCPeerConnection[] = [];
-  Object.assign(window, { connections });
+  const captured: MediaStreamTrack[] = [];
+  Object.assign(window, { connections, captured });
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(configuration?: RTCConfiguration) {
       super(configuration);
       connections.push(this);
     }
+  };
+  // Absent on the blank page that comes before the first real one.
+  const devices: MediaDevices | undefined = navigator.mediaDevices;
+  if (devices === undefined) return;
+  const getUserMedia = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = async (constraints) => {
+    const stream = await getUserMedia(constraints);
+    captured.push(...stream.getTracks());
+    return stream;
   };
 }
 

@@ -9,7 +9,7 @@ import type { Level, Message } from "./message";
 import type { Model, PreJoinPage, RoomPage } from "./model";
 import { leave } from "./navigation";
 import { lose } from "./own";
-import { difference, merge, withVoices } from "./people";
+import { difference, merge, ownVideo, withVoices } from "./people";
 import { roomPath } from "./roomName";
 import { rememberRoom } from "./settings";
 
@@ -105,7 +105,7 @@ export function resizeStage(page: RoomPage, stage: Size): RoomPage {
 }
 
 export function dragInset(page: RoomPage, x: number, y: number): RoomPage {
-  return { ...page, inset: spotAt(page.stage, x, y), isInsetHeld: true };
+  return { ...page, inset: spotAt(page.stage, ownVideo(page), x, y), isInsetHeld: true };
 }
 
 export function dropInset(page: RoomPage): RoomPage {

@@ -16,15 +16,21 @@ export type Placement = { readonly id: ParticipantId; readonly role: TileRole; r
 /** The space between tiles. */
 const GAP = 10;
 
-/** A tile may be anything from a little taller than wide, for telephones held upright, to cinema-like. */
-const NARROWEST = 3 / 4;
+/** The shapes of a tile in the grid: those of most cameras. Narrower ones would show more border than picture. */
+const NARROWEST = 4 / 3;
 const WIDEST = 16 / 9;
+
+/** The inset may also be as a telephone's camera held upright. */
+const UPRIGHT = 3 / 4;
 
 /** The inset's margin to the edges of the stage. */
 const INSET_MARGIN = 14;
 
+/** Where the inset is, and the size of the picture in it, if there is one. */
+export type Inset = { readonly spot: Spot; readonly video: Size | null };
+
 /** Returns a place for everybody, in the order of `ids`; the inset, if any, is `self`. */
-export function arrange(stage: Size, ids: readonly ParticipantId[], self: ParticipantId, inset: Spot): Placement[] {
+export function arrange(stage: Size, ids: readonly ParticipantId[], self: ParticipantId, inset: Inset): Placement[] {
   const whole: Rect = { x: 0, y: 0, ...stage };
   if (ids.length === 1) return ids.map((id) => ({ id, role: "alone", rect: whole }));
   if (ids.length === 2 && ids.includes(self)) {
@@ -76,18 +82,23 @@ function bestColumns(stage: Size, count: number): number {
   return best;
 }
 
-/** Returns the inset: about a fifth of the stage, upright where the stage is upright. */
-export function insetRect(stage: Size, spot: Spot): Rect {
+/** Returns the inset: a small share of the stage, in the shape of its picture, or else upright where the stage is. */
+export function insetRect(stage: Size, { spot, video }: Inset): Rect {
   const upright = stage.height > stage.width;
-  const width = upright ? clamp(stage.width * 0.28, 84, 180) : clamp(stage.width * 0.2, 120, 300);
-  const height = upright ? (width * 4) / 3 : (width * 9) / 16;
-  const free = insetFreedom(stage, { width, height });
-  return { x: INSET_MARGIN + spot.x * free.width, y: INSET_MARGIN + spot.y * free.height, width, height };
+  const shape = video === null ? (upright ? UPRIGHT : WIDEST) : video.width / video.height;
+  const ratio = clamp(shape, UPRIGHT, WIDEST);
+  const side = upright
+    ? clamp(stage.width * 0.32, 96, 200)
+    : clamp(stage.width * 0.16, 0.2 * stage.height, 0.4 * stage.height);
+  // The same area in any shape.
+  const size = { width: side * Math.sqrt(ratio), height: side / Math.sqrt(ratio) };
+  const free = insetFreedom(stage, size);
+  return { x: INSET_MARGIN + spot.x * free.width, y: INSET_MARGIN + spot.y * free.height, ...size };
 }
 
 /** Returns the spot of an inset whose top left corner is at `x`, `y`, kept on the stage. */
-export function spotAt(stage: Size, x: number, y: number): Spot {
-  const free = insetFreedom(stage, insetRect(stage, { x: 0, y: 0 }));
+export function spotAt(stage: Size, video: Size | null, x: number, y: number): Spot {
+  const free = insetFreedom(stage, insetRect(stage, { spot: { x: 0, y: 0 }, video }));
   const share = (offset: number, room: number): number => (room > 0 ? clamp((offset - INSET_MARGIN) / room, 0, 1) : 0);
   return { x: share(x, free.width), y: share(y, free.height) };
 }

@@ -46,6 +46,12 @@ export function withVideo(page: RoomPage, id: ParticipantId, size: Size): RoomPa
   return withPerson(page, id, (person) => ({ ...person, video }));
 }
 
+/** Returns the size of the own picture while it is shown. */
+export function ownVideo(page: RoomPage): Size | null {
+  const own = page.people.find(({ id }) => id === page.self);
+  return page.own.cam.state === "on" ? (own?.video ?? null) : null;
+}
+
 /** Returns the same page when nobody began or ceased to be heard, so that nothing is drawn anew. */
 export function withVoices(page: RoomPage, own: number, peers: readonly Level[]): RoomPage {
   let changed = false;
