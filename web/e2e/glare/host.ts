@@ -20,6 +20,8 @@ export type Host = {
 export async function glareHost(): Promise<Host> {
   const script = await bundle();
   const listeners = new Map<string, ServerResponse>();
+  /** What was said to an end that does not listen yet. */
+  const early = new Map<string, string[]>();
   const wires = new Map<string, Wire>();
 
   const server = createServer((request, response) => {
@@ -41,7 +43,15 @@ export async function glareHost(): Promise<Host> {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     // Firefox says that the source is open at the first byte of the body.
     response.write(":\n\n");
+    early.get(end)?.forEach((event) => response.write(event));
     listeners.set(end, response);
+  }
+
+  function tell(end: string, signal: Signal): void {
+    const event = `data: ${JSON.stringify(signal)}\n\n`;
+    const listener = listeners.get(end);
+    if (listener) listener.write(event);
+    else early.set(end, [...(early.get(end) ?? []), event]);
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -51,9 +61,7 @@ export async function glareHost(): Promise<Host> {
     connect([one, other], seed) {
       const chance = seeded(seed);
       const between = (from: string, to: string): Wire => {
-        const made = wire(seeded(chance.whole(2 ** 32)), (signal) =>
-          listeners.get(to)?.write(`data: ${JSON.stringify(signal)}\n\n`),
-        );
+        const made = wire(seeded(chance.whole(2 ** 32)), (signal) => tell(to, signal));
         wires.set(from, made);
         return made;
       };

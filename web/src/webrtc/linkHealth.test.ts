@@ -64,11 +64,19 @@ test("a failure restarts ICE at once, but not faster than ICE can check", () => 
   expect(count("restartIce")).toBe(1);
 });
 
-test("a link that never stood is given time, then another try, then another link", () => {
+test("a link that never stood is given time, and then up for another; waking does not disturb it", () => {
   const { health, events } = watched();
   health.changed("connecting", "checking");
+  health.wake();
   vi.advanceTimersByTime(15_000);
-  expect(events).toEqual(["connecting", "restartIce", "renew"]);
+  expect(events).toEqual(["connecting", "renew"]);
+});
+
+test("a first attempt that fails is not waited for", () => {
+  const { health, events } = watched();
+  health.changed("failed", "failed");
+  vi.advanceTimersByTime(2_000);
+  expect(events).toEqual(["failed", "renew"]);
 });
 
 test("what DTLS broke is not mended by ICE", () => {

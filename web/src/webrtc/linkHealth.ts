@@ -10,7 +10,8 @@ export type LinkHealth = {
   readonly wake: () => void;
   /** No mending helps any more. */
   readonly broken: (why: string) => void;
-  readonly isConnected: () => boolean;
+  /** Whether the link ever stood: before that there is nothing to restart. */
+  readonly wasConnected: () => boolean;
   readonly close: () => void;
 };
 
@@ -33,11 +34,11 @@ const MENDING: readonly Step[] = [
   { afterMs: 8_000, do: "restartIce" },
   { afterMs: 15_000, do: "renew" },
 ];
-/** For a link that never stood: the first attempt needs time on a slow network. */
-const STARTING: readonly Step[] = [
-  { afterMs: 8_000, do: "restartIce" },
-  { afterMs: 15_000, do: "renew" },
-];
+/**
+ * For a link that never stood. A fresh one is as good as an ICE restart, and safer: a restart during the first attempt may
+ * leave Firefox (153, November 2026) deaf to Chromium, while both say that they are connected.
+ */
+const STARTING: readonly Step[] = [{ afterMs: 15_000, do: "renew" }];
 /** Restarting faster than ICE can check a pair of candidates would mend nothing. */
 const RESTART_PAUSE_MS = 1_500;
 /** A link that breaks at once is not renewed faster than this, so that two broken ends do not spin. */
@@ -91,7 +92,8 @@ export function linkHealth({ onState, restartIce, renew, log }: LinkHealthOption
     enter(next);
     if (next !== "failed") return;
     if (ice === "connected" || ice === "completed") broken("DTLS failed");
-    else restart();
+    else if (everConnected) restart();
+    else broken("ICE failed");
   }
 
   function dropLadder(): void {
@@ -110,8 +112,8 @@ export function linkHealth({ onState, restartIce, renew, log }: LinkHealthOption
   return {
     changed,
     broken,
-    isConnected: () => state === "connected",
-    wake: () => state !== "connected" && state !== "new" && !isOver && restart(),
+    wasConnected: () => everConnected,
+    wake: () => everConnected && state !== "connected" && !isOver && restart(),
     close() {
       isOver = true;
       dropLadder();

@@ -161,10 +161,11 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     }
   }
 
+  /** The offer, if it still waits for an answer; the candidates in any case, since hearing them twice does no harm. */
   function repeatWhatWasSaid(): void {
-    if (connection.signalingState !== "have-local-offer") return;
-    log("offerRepeated", {}, "debug");
-    said.forEach(options.send);
+    const isWaiting = connection.signalingState === "have-local-offer";
+    said.filter((it) => isWaiting || it.type === "iceCandidate").forEach(options.send);
+    if (isWaiting) log("offerRepeated", {}, "debug");
   }
 
   return {

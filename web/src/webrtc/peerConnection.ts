@@ -97,9 +97,8 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   }
 
   function restartIce(): void {
-    // Under `simple` the impolite end notices as well, and mends the link for both. And what has not begun cannot be begun
-    // anew: Chromium would make an offer of nothing.
-    if (negotiating.mayOffer && connection.remoteDescription) connection.restartIce();
+    // Under `simple` the impolite end notices as well, and mends the link for both.
+    if (negotiating.mayOffer && health.wasConnected()) connection.restartIce();
   }
 
   async function measure(): Promise<LinkStats> {
