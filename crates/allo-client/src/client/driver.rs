@@ -10,6 +10,7 @@ use tracing::warn;
 use super::call::{Call, CallOptions};
 use super::event::{Event, Report};
 use super::sockets::{Datagram, Sockets};
+use crate::peer::LinkState;
 use crate::signaling::{EndReason, SignalingEvent, SignalingSocket};
 
 /// What a participant is told to do.
@@ -31,6 +32,8 @@ pub(crate) struct Driver {
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     events_dropped: u64,
+    /// Whether to look at the addresses of this machine.
+    is_network_suspect: bool,
     /// Why this participant is leaving, once it is.
     ending: Option<EndReason>,
 }
@@ -44,12 +47,25 @@ impl Driver {
         events: mpsc::Sender<Event>,
     ) -> Self {
         let call = Call::new(Instant::now(), call, sockets.addresses());
-        Self { call, signaling, sockets, orders, events, events_dropped: 0, ending: None }
+        Self {
+            call,
+            signaling,
+            sockets,
+            orders,
+            events,
+            events_dropped: 0,
+            is_network_suspect: false,
+            ending: None,
+        }
     }
 
     pub(crate) async fn run(mut self) {
         while self.step().await.is_continue() {
             self.flush().await;
+            if self.is_network_suspect {
+                self.suspect_network().await;
+                self.flush().await;
+            }
         }
     }
 
@@ -117,6 +133,16 @@ impl Driver {
         self.call.handle_addresses(now, self.sockets.addresses());
     }
 
+    /// Something was lost: perhaps because this machine has other addresses now.
+    async fn suspect_network(&mut self) {
+        self.is_network_suspect = false;
+        match self.sockets.is_out_of_date() {
+            Ok(true) => self.handle_network_change(Instant::now()).await,
+            Ok(false) => {}
+            Err(error) => warn!(%error, "cannot find out the addresses of this machine"),
+        }
+    }
+
     async fn end(&mut self, reason: EndReason) {
         self.call.close(Instant::now());
         self.flush().await;
@@ -138,6 +164,10 @@ impl Driver {
     }
 
     fn emit(&mut self, event: Event) {
+        self.is_network_suspect |= matches!(
+            event,
+            Event::Signaling { is_open: false } | Event::LinkState { state: LinkState::Reconnecting, .. }
+        );
         if self.events.try_send(event).is_err() {
             self.events_dropped += 1;
         }

@@ -74,6 +74,12 @@ impl Sockets {
         Ok(is_any_gone)
     }
 
+    /// Returns whether this machine has other addresses than those with sockets.
+    pub(crate) fn is_out_of_date(&self) -> io::Result<bool> {
+        let bound: Vec<_> = self.open.keys().map(SocketAddr::ip).collect();
+        Ok(local_addresses(self.with_loopback)? != bound)
+    }
+
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.open.keys().copied().collect()
     }

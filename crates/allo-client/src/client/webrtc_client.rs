@@ -132,6 +132,8 @@ impl WebRtcClient {
     }
 
     /// Says that the addresses of this machine changed: they are looked up again, and every link moves to them.
+    ///
+    /// A participant looks for itself when it loses the server or a peer; being told is seconds faster.
     pub async fn network_changed(&self) {
         self.order(Order::NetworkChanged).await;
     }

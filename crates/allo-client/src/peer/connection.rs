@@ -48,6 +48,8 @@ pub struct PeerConnection {
     ice: IceConnectionState,
     engine_due: Instant,
     heard_at: Option<Instant>,
+    /// Whether the peer said goodbye.
+    is_closed: bool,
     /// Emptied by the caller after each call, so it holds what one call brought about.
     transmits: VecDeque<Transmit>,
     /// As for `transmits`.
@@ -73,6 +75,7 @@ impl PeerConnection {
             ice: IceConnectionState::New,
             engine_due: now,
             heard_at: None,
+            is_closed: false,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         };
@@ -301,6 +304,9 @@ impl PeerConnection {
     /// Lets the engine come to rest, and draws the conclusions.
     fn drive(&mut self, now: Instant) {
         self.drain(now);
+        if self.is_closed {
+            return;
+        }
         let is_silent = self.silent_from().is_some_and(|from| from <= now);
         if self.rtc.is_connected() && !is_silent {
             self.recovery.handle_connected();
@@ -347,9 +353,15 @@ impl PeerConnection {
             Event::IceConnectionStateChange(state) => self.ice = state,
             Event::MediaData(data) => self.handle_media(now, &data),
             Event::KeyframeRequest(_) => self.sending.handle_keyframe_request(now),
-            Event::Closed => self.fail(),
+            Event::Closed => self.handle_closed(now),
             _ => {}
         }
+    }
+
+    fn handle_closed(&mut self, now: Instant) {
+        self.is_closed = true;
+        self.recovery.handle_closed(now);
+        self.set_state(LinkState::Reconnecting);
     }
 
     fn handle_media(&mut self, now: Instant, data: &MediaData) {

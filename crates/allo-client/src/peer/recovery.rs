@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const ATTEMPT: Duration = Duration::from_secs(6);
 /// How much longer the polite end waits, so that the two ends seldom restart at the same moment.
 const POLITE_DELAY: Duration = Duration::from_millis(1500);
+/// How long the server may take to say that whoever closed the link has left.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// Restarts before the link is taken for one that cannot be mended.
 const RESTARTS_MAX: u32 = 3;
 
@@ -63,6 +65,12 @@ impl Recovery {
     /// A restart began, at this end or at the other: it gets its time.
     pub(crate) fn handle_restart(&mut self, now: Instant) {
         self.due = Some(now + ATTEMPT + delay(self.is_polite));
+    }
+
+    /// The other end closed the link. Mostly it has left, which the server will say; if not, a new link is needed.
+    pub(crate) fn handle_closed(&mut self, now: Instant) {
+        self.restarts = RESTARTS_MAX;
+        self.due = Some(now + GOODBYE);
     }
 
     /// Says what to do at `now`.

@@ -22,8 +22,11 @@ use super::backoff::Backoff;
 use super::tls::{self, TlsError, Trust};
 use super::transport::{ConnectError, WebSocket, connect};
 
-/// Messages and orders that wait to be sent, and events that wait to be read. Beyond it the sender waits.
-const QUEUE_MAX: usize = 256;
+/// Messages and orders that wait to be sent. Beyond it the sender waits. One event brings about a few messages for each peer at
+/// most, so that the sender, who reads the events too, never waits for long.
+const ORDERS_MAX: usize = 1024;
+/// Events that wait to be read. Beyond it the server's messages wait in the socket.
+const EVENTS_MAX: usize = 256;
 /// How long the server may take to answer `hello`, and to close after `leave`.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that lasted so long was a success: the next waits begin small again.
@@ -102,8 +105,8 @@ impl SignalingSocket {
             return Err(SignalingError::Address(ConnectError::BadAddress));
         }
         let tls = tls::client_config(&options.trust)?;
-        let (orders, orders_out) = mpsc::channel(QUEUE_MAX);
-        let (events_in, events) = mpsc::channel(QUEUE_MAX);
+        let (orders, orders_out) = mpsc::channel(ORDERS_MAX);
+        let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let backoff = Backoff::new(options.seed);
         let runner = Runner {
             options,

@@ -159,6 +159,18 @@ fn a_network_that_stays_away_asks_for_a_new_link() {
 }
 
 #[test]
+fn a_link_that_the_other_end_closed_is_not_connected_and_soon_renewed() {
+    let mut pair = Pair::new(10, Network::GOOD, PERFECT);
+    assert_settles(&mut pair, Duration::from_secs(2), "at first");
+    pair.act(1, PeerConnection::close);
+    let is_noticed = |pair: &Pair| pair.ends[0].connection.state() != LinkState::Connected;
+    assert!(pair.run_until(pair.now + Duration::from_secs(1), is_noticed));
+    pair.run_for(Duration::from_secs(3));
+    assert_ne!(pair.ends[0].connection.state(), LinkState::Connected);
+    assert_eq!(pair.ends[0].renewals, 1);
+}
+
+#[test]
 fn nonsense_from_the_peer_is_refused_and_asks_for_a_new_link() {
     use allo_protocol::{SdpType, SessionDescription};
     let mut pair = Pair::new(9, Network::GOOD, PERFECT);
