@@ -70,7 +70,7 @@ export function call(options: CallOptions): Call {
   });
   const stopVouching = vouching({
     reconnecting: () => roster?.participants.filter((it) => it.connection === "reconnecting").map((it) => it.id) ?? [],
-    bytesReceived: peers.bytesReceived,
+    arrivals: peers.arrivals,
     vouch: (peer) => send({ type: "vouch", peer }),
   });
   const stopWatching = watchPage({ woke: peers.wake });

@@ -32,7 +32,7 @@ export type Links = {
   readonly wake: () => void;
   readonly stream: (peer: ParticipantId) => MediaStream | undefined;
   readonly stats: () => Promise<readonly PeerStats[]>;
-  readonly bytesReceived: (peer: ParticipantId) => Promise<number>;
+  readonly arrivals: (peer: ParticipantId) => Promise<number>;
 };
 
 type Link = {
@@ -164,6 +164,6 @@ export function links(options: LinksOptions): Links {
 
     stats: () => Promise.all([...all].map(async ([peer, { connection }]) => ({ peer, ...(await connection.stats()) }))),
 
-    bytesReceived: async (peer) => (await all.get(peer)?.connection.bytesReceived()) ?? 0,
+    arrivals: async (peer) => (await all.get(peer)?.connection.arrivals()) ?? 0,
   };
 }

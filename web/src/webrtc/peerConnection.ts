@@ -4,7 +4,7 @@ import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
 import { negotiator, type Signal } from "./negotiation";
 import { senders, type Place } from "./senders";
-import { readStats, type LinkStats, type Totals } from "./stats";
+import { readArrivals, readStats, type LinkStats, type Totals } from "./stats";
 import type { LinkState, LogEntry, Negotiation, PeerStats } from "./types";
 
 export type { Signal } from "./negotiation";
@@ -45,8 +45,8 @@ export type PeerConnection = {
   readonly wake: () => void;
   readonly restartIce: () => void;
   readonly stats: () => Promise<Omit<PeerStats, "peer">>;
-  /** What arrived so far, in bytes of media. */
-  readonly bytesReceived: () => Promise<number>;
+  /** A number that grows as long as anything arrives, even if nobody sends sound or pictures. */
+  readonly arrivals: () => Promise<number>;
   /** Resolves when everything received so far has been dealt with. */
   readonly settled: () => Promise<void>;
   readonly signalingState: () => RTCSignalingState;
@@ -122,7 +122,7 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
       const { connectionState, iceConnectionState, signalingState } = connection;
       return { connectionState, iceConnectionState, signalingState, ...(await measure()) };
     },
-    bytesReceived: async () => readStats(await connection.getStats()).totals.bytesReceived,
+    arrivals: async () => readArrivals(await connection.getStats()),
     settled: negotiating.settled,
     signalingState: () => connection.signalingState,
     close() {

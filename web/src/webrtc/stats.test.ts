@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readStats } from "./stats";
+import { readArrivals, readStats } from "./stats";
 
 type Entry = { id: string; type: string; [field: string]: unknown };
 const report = (...entries: Entry[]) => new Map(entries.map((it) => [it.id, it]));
@@ -68,4 +68,14 @@ test.each([
     protocol: "udp",
     roundTripMs: 30,
   });
+});
+
+test("arrivals grow with media, and with the checks alone when nobody sends any", () => {
+  const media = (bytes: number) => readArrivals(report(...rtp(0, bytes, 1, 0)));
+  expect(media(20)).toBeGreaterThan(media(10));
+
+  const checks = (field: string, value: number) => readArrivals(report({ ...PAIR, selected: true, [field]: value }));
+  expect(checks("responsesReceived", 8)).toBeGreaterThan(checks("responsesReceived", 7));
+  expect(checks("lastPacketReceivedTimestamp", 8)).toBeGreaterThan(checks("lastPacketReceivedTimestamp", 7));
+  expect(readArrivals(report())).toBe(0);
 });

@@ -54,6 +54,19 @@ export function readStats(report: Report, before?: Totals): { readonly stats: Li
   };
 }
 
+/**
+ * Returns a number that grows as long as anything arrives from the other end: media, or else the answers to ICE's own
+ * consent checks (RFC 7675). Firefox does not count those, but says when the last packet came.
+ */
+export function readArrivals(report: Report): number {
+  const entries = new Map<string, Entry>();
+  report.forEach((entry) => entries.set(entry.id, entry));
+  const inbound = [...entries.values()].filter((it) => it.type === "inbound-rtp");
+  const pair = selectedPair(entries);
+  const checks = number(pair?.responsesReceived) ?? number(pair?.lastPacketReceivedTimestamp) ?? 0;
+  return sum(inbound, "bytesReceived") + checks;
+}
+
 /** The pair in use: by the transport where there is one, by Firefox's own `selected` where there is none. */
 function selectedPair(entries: Map<string, Entry>): Entry | undefined {
   for (const entry of entries.values()) {

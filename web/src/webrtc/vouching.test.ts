@@ -9,7 +9,7 @@ test("vouches only for the absent whose media still arrives", async () => {
   const vouched: string[] = [];
   const stop = vouching({
     reconnecting: () => ["alive", "silent"],
-    bytesReceived: async (peer) => bytes[peer] ?? 0,
+    arrivals: async (peer) => bytes[peer] ?? 0,
     vouch: (peer) => vouched.push(peer),
   });
   await vi.advanceTimersByTimeAsync(4_000);

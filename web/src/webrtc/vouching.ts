@@ -1,4 +1,4 @@
-/** Speaks up for peers whose signaling is away while their media still arrives, so that nobody takes them for lost. */
+/** Speaks up for peers whose signaling is away while their link is alive, so that nobody takes them for lost. */
 
 import type { ParticipantId } from "../protocol/messages";
 
@@ -8,20 +8,20 @@ const INTERVAL_MS = 4_000;
 export type VouchingOptions = {
   /** Who is `reconnecting` at the moment. */
   readonly reconnecting: () => readonly ParticipantId[];
-  readonly bytesReceived: (peer: ParticipantId) => Promise<number>;
+  readonly arrivals: (peer: ParticipantId) => Promise<number>;
   readonly vouch: (peer: ParticipantId) => void;
 };
 
 /** Begins to watch. Returns how to stop. */
-export function vouching({ reconnecting, bytesReceived, vouch }: VouchingOptions): () => void {
+export function vouching({ reconnecting, arrivals, vouch }: VouchingOptions): () => void {
   let before = new Map<ParticipantId, number>();
 
   async function look(): Promise<void> {
     const now = new Map<ParticipantId, number>();
     for (const peer of reconnecting()) {
-      const bytes = await bytesReceived(peer);
-      now.set(peer, bytes);
-      if (bytes > (before.get(peer) ?? bytes)) vouch(peer);
+      const count = await arrivals(peer);
+      now.set(peer, count);
+      if (count > (before.get(peer) ?? count)) vouch(peer);
     }
     before = now;
   }
