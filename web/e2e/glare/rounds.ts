@@ -102,7 +102,7 @@ async function agree(link: Link, story: string): Promise<void> {
 }
 
 /** Waits until pictures and sound of both ends are decoded by the other. */
-async function expectMediaBothWays(link: Link): Promise<void> {
+export async function expectMediaBothWays(link: Link): Promise<void> {
   await Promise.all(link.ends.map((end) => end.sendAll()));
   await agree(link, "sending all");
   const before = await Promise.all(link.ends.map((end) => end.received()));
