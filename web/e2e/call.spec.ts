@@ -3,6 +3,7 @@
 import type { Page } from "@playwright/test";
 import type { BrowserKind } from "./support/browsers";
 import { enter, expectInCall, expectPeople, join, received, tile } from "./support/call";
+import { sendRobots } from "./support/robots";
 import { expect, test } from "./support/test";
 import { layWire } from "./support/wire";
 
@@ -118,6 +119,25 @@ test("who comes late sees everybody, and no tile's video is made anew", async ({
     .locator("video")
     .evaluate((video, former) => video === former, before);
   expect(isSame).toBe(true);
+});
+
+test("two browsers and two robots are four in the grid, and all are seen and heard", async ({ open, room, server }) => {
+  test.setTimeout(120_000);
+  const ada = await open(`/${room}`, { viewport: { width: 1280, height: 800 } });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { kind: "firefox" });
+  await join(grace, "Grace");
+  const robots = await sendRobots(`${server.origin}/${room}`, 2);
+
+  await expectPeople(ada, ["Grace", "Robot 1", "Robot 2"]);
+  await expectInCall(ada, 3);
+  await expectInCall(grace, 3);
+  await expectGrid(ada, 4);
+  await ada.screenshot({ path: test.info().outputPath("four.png") });
+
+  await robots.leave();
+  await expectPeople(ada, ["Grace"]);
+  await expectPeople(grace, ["Ada"]);
 });
 
 test("two rooms do not mix", async ({ open, room }) => {
@@ -236,6 +256,16 @@ test("where the browser plays no sound by itself, a touch starts it", async ({ o
   await expect(hear).toHaveCount(0);
   await expectInCall(grace, 1);
 });
+
+/** Equal tiles that do not overlap, each large enough to see somebody. */
+async function expectGrid(page: Page, count: number): Promise<void> {
+  const tiles = await page.getByRole("list", { name: "People" }).getByRole("listitem").all();
+  const boxes = await Promise.all(tiles.map(async (it) => (await it.boundingBox())!));
+  expect(boxes).toHaveLength(count);
+  expect(new Set(boxes.map(({ width, height }) => `${Math.round(width)}×${Math.round(height)}`)).size).toBe(1);
+  expect(new Set(boxes.map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`)).size).toBe(count);
+  for (const { width } of boxes) expect(width).toBeGreaterThan(page.viewportSize()!.width / 3);
+}
 
 /** How many of the page's own devices are open. */
 function capturing(page: Page): Promise<number> {

@@ -1,8 +1,9 @@
 /** Every screen, at the sizes of a desk and of a small telephone, light and dark: accessible, whole, and to be looked at. */
 
+import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { bringAxe, expectAccessible } from "./support/axe";
-import { enter, expectPeople, join } from "./support/call";
+import { enter, expectPeople, join as joinCall } from "./support/call";
 import { expect, test } from "./support/test";
 
 const SIZES = [
@@ -22,7 +23,11 @@ async function lookAt(page: Page, name: string, kind: string): Promise<void> {
       await settled(page);
       await expectAccessible(page, what);
       expect(await cutOff(page), `${what} is cut off`).toEqual([]);
-      if (scheme !== null) await page.screenshot({ path: `test-results/screens/${what}.png`, caret: "initial" });
+      if (scheme !== null)
+        await page.screenshot({
+          path: join(test.info().project.outputDir, "screens", `${what}.png`),
+          caret: "initial",
+        });
     }
   }
 }
@@ -92,11 +97,11 @@ test("a refused device", async ({ open, room, kind }) => {
 test("the call, its menu and its dialogs", async ({ open, room, kind }) => {
   test.setTimeout(150_000);
   const page = await open(`/${room}`, { before: bringAxe });
-  await join(page, "Ada Lovelace");
+  await joinCall(page, "Ada Lovelace");
   await lookAt(page, "call-alone", kind);
 
   const other = await open(`/${room}`);
-  await join(other, "Grace Hopper");
+  await joinCall(other, "Grace Hopper");
   await expectPeople(page, ["Grace Hopper"]);
   await lookAt(page, "call-two", kind);
 
