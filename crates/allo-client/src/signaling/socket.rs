@@ -195,16 +195,9 @@ struct Runner {
 impl Runner {
     async fn run(mut self) -> Result<Never, Stop> {
         loop {
-            let connected = connect(&self.options.url, &self.tls).await;
-            let close = match connected {
+            let close = match self.connect().await? {
                 Ok(socket) => self.converse(socket).await?,
-                Err(ConnectError::Refused(status @ (400..=428 | 430..=499))) => {
-                    Close::Ended(EndReason::Refused(format!("HTTP status {status}")))
-                }
-                Err(error) => {
-                    self.complain(&error);
-                    Close::Lost
-                }
+                Err(close) => close,
             };
             let wait = match close {
                 Close::Lost => self.backoff.next_wait(),
@@ -218,11 +211,38 @@ impl Runner {
         }
     }
 
+    /// Connects, unless something else is ordered before that is done.
+    async fn connect(&mut self) -> Result<Result<WebSocket, Close>, Stop> {
+        let (url, tls) = (self.options.url.clone(), self.tls.clone());
+        let connecting = connect(&url, &tls);
+        tokio::pin!(connecting);
+        let connected = loop {
+            tokio::select! {
+                connected = &mut connecting => break connected,
+                order = self.orders.recv() => match order.ok_or(Stop)? {
+                    Order::Send(..) => {}
+                    Order::Cut(duration) => return Ok(Err(Close::Cut(duration))),
+                    Order::Leave => return Ok(Err(Close::Ended(EndReason::Left))),
+                },
+            }
+        };
+        Ok(connected.map_err(|error| {
+            self.complain(&error);
+            match error {
+                // Too many connections is a matter of time; the other refusals are of this client.
+                ConnectError::Refused(status @ (400..=428 | 430..=499)) => {
+                    Close::Ended(EndReason::Refused(format!("HTTP status {status}")))
+                }
+                _ => Close::Lost,
+            }
+        }))
+    }
+
     /// Says why there is no connection, aloud only when it is the first time in a row. Causes may name addresses.
     fn complain(&mut self, error: &ConnectError) {
         debug!(error = error as &dyn std::error::Error, "cannot connect");
         if !std::mem::replace(&mut self.has_complained, true) {
-            warn!("{error}; trying again");
+            warn!("{error}");
         }
     }
 
@@ -365,7 +385,17 @@ fn ended(frame: Option<&CloseFrame>, refusal: Option<EndReason>) -> Close {
 /// Says `leave` and waits for the server to close, so that the message is not lost with the connection.
 async fn leave(socket: &mut WebSocket) -> Close {
     if send(socket, &ClientMessage::Leave {}).await.is_ok() {
-        let closed = async { while let Some(Ok(_)) = socket.next().await {} };
+        // Who was never let in is told that leaving is out of order.
+        let is_out = |message: &Message| {
+            matches!(parse(message), Some(ServerMessage::Error { code: ErrorCode::OutOfOrder, .. }))
+        };
+        let closed = async {
+            while let Some(Ok(message)) = socket.next().await {
+                if is_out(&message) {
+                    break;
+                }
+            }
+        };
         if timeout(ANSWER_TIMEOUT, closed).await.is_err() {
             debug!("the server did not close after leave");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use allo_client::client::{ClientOptions, Event};
+use allo_client::client::{ClientOptions, Event, WebRtcClient};
 use allo_client::media::FrameSize;
 use allo_client::peer::Negotiation;
 use allo_client::signaling::{EndReason, Trust};
@@ -183,7 +183,7 @@ async fn a_change_of_network_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_refuses_ends_with_its_words() {
     let server = TestServer::start();
-    let client = allo_client::client::WebRtcClient::join(server.options("%E2%80%AE", "Ada")).await.unwrap();
+    let client = WebRtcClient::join(server.options("%E2%80%AE", "Ada")).await.unwrap();
     let mut robot = Robot { client, name: "Ada".to_owned() };
     let ended = robot.event("the end", |event| matches!(event, Event::Ended { .. })).await;
     assert!(matches!(ended, Event::Ended { reason: EndReason::Refused(_) }), "{ended:?}");
@@ -193,7 +193,7 @@ async fn what_the_server_refuses_ends_with_its_words() {
 async fn a_server_that_is_not_believed_is_not_joined() {
     let server = TestServer::start();
     let options = ClientOptions { trust: Trust::System, ..server.options("family", "Ada") };
-    let mut client = allo_client::client::WebRtcClient::join(options.clone()).await.unwrap();
+    let mut client = WebRtcClient::join(options.clone()).await.unwrap();
     let unheard = tokio::time::timeout(Duration::from_secs(2), client.event()).await;
     assert!(unheard.is_err(), "{unheard:?}");
     Robot::join(ClientOptions { trust: Trust::DangerAcceptAnyCertificate, ..options }).await;
@@ -216,4 +216,14 @@ async fn who_vanishes_without_a_goodbye_is_missed_and_then_gone() {
     })
     .await;
     assert!(ada.report().await.peers.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_does_not_wait_for_a_server_that_never_answers() {
+    // It takes connections, and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/family", silent.local_addr().unwrap()).parse().unwrap();
+    let client = WebRtcClient::join(ClientOptions::new(url, "Ada").unwrap()).await.unwrap();
+    let (_connection, _) = soon("connecting", silent.accept()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(3), client.leave()).await.unwrap();
 }
