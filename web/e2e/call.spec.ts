@@ -257,6 +257,30 @@ test("where the browser plays no sound by itself, a touch starts it", async ({ o
   await expectInCall(grace, 1);
 });
 
+test("a camera whose permission is withdrawn in mid-call is off, and the call goes on", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+
+  // What a browser does to a page whose permission the person takes back: the track ends, and asking again is refused.
+  await grace.evaluate(() => {
+    const { captured } = window as unknown as { captured: MediaStreamTrack[] };
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("withdrawn", "NotAllowedError"));
+    for (const track of captured.filter(({ kind }) => kind === "video")) {
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+    }
+  });
+
+  await expect(grace.getByText("The browser does not allow it.")).toBeVisible();
+  await expect(grace.getByRole("button", { name: "Turn camera on" })).toBeVisible();
+  await expect(tile(ada, "Grace").locator("video")).toBeHidden();
+  await expect(tile(ada, "Grace")).not.toContainText("muted");
+  await expect(async () => expect((await received(ada, 1000))[0]?.energy).toBeGreaterThan(1e-6)).toPass();
+});
+
 /** Equal tiles that do not overlap, each large enough to see somebody. */
 async function expectGrid(page: Page, count: number): Promise<void> {
   const tiles = await page.getByRole("list", { name: "People" }).getByRole("listitem").all();

@@ -83,7 +83,9 @@ test("a refused device", async ({ open, room, kind }) => {
     before: async (it) => {
       await bringAxe(it);
       await it.addInitScript(() => {
-        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
+        // Absent on the blank page that comes before the first real one.
+        const devices: MediaDevices | undefined = navigator.mediaDevices;
+        if (devices) devices.getUserMedia = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
       });
     },
   });
