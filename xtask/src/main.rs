@@ -8,6 +8,8 @@ mod test;
 mod tidy;
 mod web;
 
+use std::process::ExitCode;
+
 use anyhow::{Result, bail};
 
 const HELP: &str = "\
@@ -21,8 +23,18 @@ Usage: cargo xtask <COMMAND>
   protocol        Writes the JSON Schema and the TypeScript of the protocol to web/src/protocol
   tidy            Checks what no compiler checks: walls between crates, words, tests that do not run";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match obey(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say(&format!("\nerror: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => test::all(),
         ["test", "--quick"] => test::quick(),

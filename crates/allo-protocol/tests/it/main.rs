@@ -1,4 +1,5 @@
 //! The examples of `docs/protocol.md` are the golden samples of the protocol.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 
