@@ -29,7 +29,7 @@ pub(crate) fn write() -> Result<()> {
     Ok(())
 }
 
-/// Fails when a generated file is not what [`write`] would write.
+/// Fails when a generated file is not what [`write()`] would write.
 pub(crate) fn check() -> Result<()> {
     for (path, text) in files()? {
         let found = fs::read_to_string(root().join(path)).unwrap_or_default();
