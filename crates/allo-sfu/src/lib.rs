@@ -1,13 +1,54 @@
 //! The media plane of Allo, without sockets, threads, clocks or files.
 //!
-//! Here are, so far, the decisions of a selective forwarding unit that need no engine: under which numbers a subscriber sees
-//! the packets of changing sources ([`Continuity`]), when a publisher is asked for a keyframe ([`KeyframeRequests`]), and whose
-//! sound is forwarded and who speaks ([`Speakers`]). Transports and the forwarding itself are not written yet.
+//! [`Sfu`] is one media worker: a selective forwarding unit. A participant connects to a room of it by an SDP offer, in which its
+//! sendonly lines are the tracks it sends (Opus, and VP8 in up to three simulcast layers) and its recvonly lines are the slots it
+//! receives in. The worker decides which track each slot carries, and says so in an [`SfuEvent`]; a slot changes its track without
+//! any renegotiation. There is one path through it:
+//!
+//! ```text
+//! datagram ─► AddressMap ─► Transport ─► Track ─► Room ─► Slot ─────────► Transport ─► datagram
+//!             whose is it?  decrypts     rates,   who     which layer?    encrypts, paces,
+//!                                        levels   gets it under which     retransmits
+//!                                                         numbers?
+//! ```
+//!
+//! The decisions are small objects that know no engine: under which numbers a subscriber sees the packets of changing sources
+//! ([`Continuity`]), which layer it gets ([`LayerSelector`]), what fits into its bandwidth ([`BitrateBudget`]), when a publisher is
+//! asked for a keyframe ([`KeyframeRequests`]), and whose sound is forwarded and who speaks ([`Speakers`]).
+//!
+//! Only `transport.rs` knows the engine (str0m), which draws its own ICE credentials, SSRCs and DTLS keys from the system's
+//! randomness; all else here is repeatable.
+//!
+//! Not here: sockets and threads, which are the shell's; TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
+//! layers of VP8, which are all forwarded; pausing at the sender a layer that nobody receives; a cap on retransmissions besides the
+//! engine's own 15 %; spreading one room over several workers.
 
+mod addresses;
+mod budget;
 mod continuity;
+mod event;
+mod ids;
 mod keyframes;
+mod layers;
+mod offer;
+mod packet;
+mod participant;
+mod room;
+mod sfu;
+mod slot;
 mod speakers;
+mod stun;
+mod track;
+mod transport;
 
+pub use budget::{BitrateBudget, VideoRequest};
 pub use continuity::{Continuity, Numbers, Vp8Numbers};
+pub use event::{Closed, Counters, SfuEvent};
+pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKind};
 pub use keyframes::KeyframeRequests;
+pub use layers::{LayerSelector, Verdict};
+pub use offer::{Offer, OfferError, OfferedLine, Purpose};
+pub use participant::Wish;
+pub use sfu::{ConnectError, Sfu, SfuConfig};
 pub use speakers::{Speakers, SpeakersConfig};
+pub use transport::{Certificate, CloseReason, NoCertificate, Transmit};

@@ -1,4 +1,13 @@
-//! Random streams through the forwarding decisions.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+//! Random streams through the forwarding decisions, and calls over a made-up network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, and print its seed and what it saw"
+)]
 
+mod calls;
+mod client;
 mod continuity;
+mod hostile;
+mod lab;
+mod streams;

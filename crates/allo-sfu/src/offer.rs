@@ -1,0 +1,349 @@
+//! A strict look at an offer before the engine sees it (RFC 8829).
+//!
+//! The engine reads SDP too, and more of it. This is the gate: what stands here is all that a participant may ask for.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::ids::{LineId, TrackKind};
+
+/// Offers of browsers with a dozen lines have some 40 KiB.
+const LENGTH_MAX: usize = 128 * 1024;
+/// Lines of text in an offer.
+const TEXT_LINES_MAX: usize = 4_000;
+/// Media lines in an offer: what is sent, and the receiving slots.
+const LINES_MAX: usize = 32;
+/// Lines that a participant sends on: microphone, camera, screen, its sound, and two to spare.
+const TRACKS_MAX: usize = 6;
+/// Simulcast layers of a line.
+const LAYERS_MAX: usize = 3;
+/// SSRCs that one line may declare: three layers, each with its RTX, and as many once more after a restart.
+const SSRCS_MAX: usize = 12;
+
+/// Why an offer is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OfferError {
+    /// It has too many bytes, or lines of text.
+    #[error("the offer is too long")]
+    TooLong,
+    /// A line of text is not of the form of SDP.
+    #[error("the offer is not SDP")]
+    NotSdp,
+    /// There is no media line, or there are too many of them.
+    #[error("an offer has 1 to {LINES_MAX} media lines, of which at most {TRACKS_MAX} send")]
+    Lines,
+    /// It is neither audio nor video over SRTP.
+    #[error("a media line carries audio or video over UDP/TLS/RTP/SAVPF")]
+    Media,
+    /// A line sends and receives, or its kind or direction changed into something that is refused.
+    #[error("a media line is sendonly, recvonly or inactive")]
+    Direction,
+    /// A mid is missing, used twice, too long, or not of letters and digits.
+    #[error("each media line needs a mid of its own, of 1 to 16 letters and digits")]
+    Mid,
+    /// Not all lines share one transport.
+    #[error("all media lines must be in one BUNDLE group, with rtcp-mux")]
+    Bundle,
+    /// A payload type is out of range, used twice in a line, or has an impossible format.
+    #[error("a payload type is not valid")]
+    PayloadType,
+    /// The codec that everybody shares is missing.
+    #[error("audio needs opus, and video needs VP8")]
+    Codec,
+    /// There are too many simulcast layers, or their names are not valid.
+    #[error("a video line has at most {LAYERS_MAX} layers, whose names have 1 to 8 letters and digits")]
+    Layers,
+    /// A header extension has an impossible number, or one that is used twice.
+    #[error("a header extension is not valid")]
+    Extension,
+    /// A line declares too many SSRCs.
+    #[error("a media line declares at most {SSRCS_MAX} SSRCs")]
+    Ssrcs,
+    /// There is no SHA-256 fingerprint, or there are several that differ.
+    #[error("one SHA-256 certificate fingerprint is needed")]
+    Fingerprint,
+    /// The role in DTLS is missing or not possible.
+    #[error("the setup attribute must be actpass, active or passive")]
+    Setup,
+    /// The ICE user name or password is missing or has an illegal length or character.
+    #[error("the ICE credentials are not valid")]
+    IceCredentials,
+    /// ICE-lite at both ends could never connect.
+    #[error("the server is ICE-lite, so the offer must not be")]
+    IceLite,
+    /// What was agreed before would change.
+    #[error("the media lines of an offer must begin as those of the one before")]
+    Changed,
+    /// The engine refused it.
+    #[error("the offer cannot be accepted")]
+    Refused,
+}
+
+/// What a participant offers, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The media lines in their order.
+    pub lines: Vec<OfferedLine>,
+    /// The text for the engine: without candidates, which an ICE-lite server learns from checks alone.
+    pub(crate) sdp: String,
+}
+
+/// A media line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedLine {
+    /// Its place.
+    pub line: LineId,
+    /// Its name in the offer.
+    pub mid: String,
+    /// Sound or picture.
+    pub kind: TrackKind,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a media line is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// The participant sends a track, in these simulcast layers from the lowest; in one without a name if there are none.
+    Track(Vec<String>),
+    /// The participant receives what it is given.
+    Slot,
+    /// Neither, for now.
+    Unused,
+}
+
+impl Offer {
+    /// Reads an offer, or says why not.
+    pub fn parse(sdp: &str) -> Result<Self, OfferError> {
+        if sdp.len() > LENGTH_MAX || sdp.bytes().filter(|byte| *byte == b'\n').count() > TEXT_LINES_MAX {
+            return Err(OfferError::TooLong);
+        }
+        let texts: Vec<&str> = sdp.lines().filter(|line| !line.is_empty()).collect();
+        if texts.first() != Some(&"v=0") || !texts.iter().all(|text| is_sdp_line(text)) {
+            return Err(OfferError::NotSdp);
+        }
+        let mut sections = texts.split_inclusive_before(|text| text.starts_with("m="));
+        let session = sections.next().unwrap_or_default();
+        let media: Vec<&[&str]> = sections.collect();
+        if media.is_empty() || media.len() > LINES_MAX {
+            return Err(OfferError::Lines);
+        }
+        check_transport(&texts)?;
+        let lines: Vec<OfferedLine> = media
+            .iter()
+            .zip(0u8..)
+            .map(|(section, n)| read_line(section, LineId(n)))
+            .collect::<Result<_, _>>()?;
+        check_names(session, &lines)?;
+        let is_track = |line: &&OfferedLine| matches!(line.purpose, Purpose::Track(_));
+        if lines.iter().filter(is_track).count() > TRACKS_MAX {
+            return Err(OfferError::Lines);
+        }
+        let is_candidate = |text: &&&str| text.starts_with("a=candidate:") || **text == "a=end-of-candidates";
+        let sdp = texts.iter().filter(|text| !is_candidate(text)).flat_map(|text| [*text, "\r\n"]).collect();
+        Ok(Self { lines, sdp })
+    }
+
+    /// Checks that what was agreed before still stands: a line keeps its name and kind, and may only be added at the end.
+    pub(crate) fn check_follows(&self, before: &[OfferedLine]) -> Result<(), OfferError> {
+        let is_same = |(new, old): (&OfferedLine, &OfferedLine)| {
+            let is_turned = matches!(
+                (&new.purpose, &old.purpose),
+                (Purpose::Track(_), Purpose::Slot) | (Purpose::Slot, Purpose::Track(_))
+            );
+            new.mid == old.mid && new.kind == old.kind && !is_turned
+        };
+        let stands = self.lines.len() >= before.len() && self.lines.iter().zip(before).all(is_same);
+        if stands { Ok(()) } else { Err(OfferError::Changed) }
+    }
+}
+
+/// Splits a slice before each element that matches.
+trait SplitBefore<'a> {
+    fn split_inclusive_before(
+        &'a self,
+        is_first: impl Fn(&str) -> bool + 'a,
+    ) -> impl Iterator<Item = &'a [&'a str]>;
+}
+
+impl<'a> SplitBefore<'a> for Vec<&'a str> {
+    fn split_inclusive_before(
+        &'a self,
+        is_first: impl Fn(&str) -> bool + 'a,
+    ) -> impl Iterator<Item = &'a [&'a str]> {
+        self.chunk_by(move |_, next| !is_first(next))
+    }
+}
+
+fn is_sdp_line(text: &str) -> bool {
+    let mut characters = text.chars();
+    let kind = characters.next().is_some_and(|kind| kind.is_ascii_lowercase());
+    kind && characters.next() == Some('=') && !characters.any(char::is_control)
+}
+
+/// Returns the values of an attribute, wherever they stand.
+fn values<'a>(texts: &'a [&'a str], name: &'a str) -> impl Iterator<Item = &'a str> {
+    texts.iter().filter_map(move |text| text.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// Checks what all lines share: certificate, role, credentials.
+fn check_transport(texts: &[&str]) -> Result<(), OfferError> {
+    let fingerprints: BTreeSet<&str> = values(texts, "fingerprint").collect();
+    let is_sha256 = |text: &&str| {
+        let digits = text.strip_prefix("sha-256 ").unwrap_or_default();
+        digits.split(':').count() == 32
+            && digits.split(':').all(|byte| byte.len() == 2 && u8::from_str_radix(byte, 16).is_ok())
+    };
+    if fingerprints.len() != 1 || !fingerprints.iter().all(is_sha256) {
+        return Err(OfferError::Fingerprint);
+    }
+    let mut setups = values(texts, "setup").peekable();
+    if setups.peek().is_none() || !setups.all(|setup| matches!(setup, "actpass" | "active" | "passive")) {
+        return Err(OfferError::Setup);
+    }
+    let is_credential = |name: &'static str, shortest: usize| {
+        let all: BTreeSet<&str> = values(texts, name).collect();
+        let is_good = |value: &&str| {
+            (shortest..=256).contains(&value.len())
+                && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        };
+        all.len() == 1 && all.iter().all(is_good)
+    };
+    if !is_credential("ice-ufrag", 4) || !is_credential("ice-pwd", 22) {
+        return Err(OfferError::IceCredentials);
+    }
+    if texts.contains(&"a=ice-lite") {
+        return Err(OfferError::IceLite);
+    }
+    Ok(())
+}
+
+/// Checks that the names of the lines differ and that all are bundled.
+fn check_names(session: &[&str], lines: &[OfferedLine]) -> Result<(), OfferError> {
+    let names: BTreeSet<&str> = lines.iter().map(|line| line.mid.as_str()).collect();
+    if names.len() < lines.len() {
+        return Err(OfferError::Mid);
+    }
+    let groups = values(session, "group").filter_map(|group| group.strip_prefix("BUNDLE "));
+    let bundled: Vec<BTreeSet<&str>> = groups.map(|group| group.split(' ').collect()).collect();
+    match bundled.as_slice() {
+        [bundled] if names.is_subset(bundled) => Ok(()),
+        _ => Err(OfferError::Bundle),
+    }
+}
+
+fn read_line(section: &[&str], line: LineId) -> Result<OfferedLine, OfferError> {
+    let kind = read_media(section)?;
+    check_formats(section, kind)?;
+    check_extensions(section)?;
+    let ssrcs: BTreeSet<&str> = values(section, "ssrc").filter_map(|value| value.split(' ').next()).collect();
+    let is_large = |group: &str| group.split(' ').count() > SSRCS_MAX;
+    if ssrcs.len() > SSRCS_MAX || values(section, "ssrc-group").any(is_large) {
+        return Err(OfferError::Ssrcs);
+    }
+    let mids: Vec<&str> = values(section, "mid").collect();
+    let [mid] = mids.as_slice() else { return Err(OfferError::Mid) };
+    if !is_name(mid, 16) {
+        return Err(OfferError::Mid);
+    }
+    if !section.contains(&"a=rtcp-mux") {
+        return Err(OfferError::Bundle);
+    }
+    Ok(OfferedLine { line, mid: (*mid).to_owned(), kind, purpose: read_purpose(section, kind)? })
+}
+
+fn read_media(section: &[&str]) -> Result<TrackKind, OfferError> {
+    let mut words = section.first().and_then(|text| text.strip_prefix("m=")).unwrap_or_default().split(' ');
+    let kind = match words.next() {
+        Some("audio") => TrackKind::Audio,
+        Some("video") => TrackKind::Video,
+        _ => return Err(OfferError::Media),
+    };
+    let port = words.next().and_then(|port| port.parse::<u16>().ok());
+    match (port, words.next()) {
+        (Some(_), Some("UDP/TLS/RTP/SAVPF")) => Ok(kind),
+        _ => Err(OfferError::Media),
+    }
+}
+
+fn check_formats(section: &[&str], kind: TrackKind) -> Result<(), OfferError> {
+    let first = section.first().copied().unwrap_or_default();
+    let mut known = BTreeSet::new();
+    for word in first.split(' ').skip(3) {
+        // RTCP shares the port (RFC 5761 §4): what would look like it is out of the question.
+        let pt = word.parse::<u8>().ok().filter(|pt| *pt <= 127 && !(64..=95).contains(pt));
+        if !known.insert(pt.ok_or(OfferError::PayloadType)?) {
+            return Err(OfferError::PayloadType);
+        }
+    }
+    let mut has_codec = false;
+    for value in values(section, "rtpmap") {
+        let (pt, format) = value.split_once(' ').ok_or(OfferError::PayloadType)?;
+        let mut parts = format.split('/');
+        let (name, clock) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let is_known = pt.parse::<u8>().is_ok_and(|pt| known.contains(&pt));
+        let has_clock = clock.parse::<u32>().is_ok_and(|clock| (1..=192_000).contains(&clock));
+        let has_channels =
+            parts.next().is_none_or(|channels| channels.parse::<u8>().is_ok_and(|n| (1..=8).contains(&n)));
+        if !is_known || !has_clock || !has_channels {
+            return Err(OfferError::PayloadType);
+        }
+        has_codec |= match kind {
+            TrackKind::Audio => name.eq_ignore_ascii_case("opus") && clock == "48000",
+            TrackKind::Video => name.eq_ignore_ascii_case("vp8") && clock == "90000",
+        };
+    }
+    if has_codec { Ok(()) } else { Err(OfferError::Codec) }
+}
+
+fn check_extensions(section: &[&str]) -> Result<(), OfferError> {
+    let mut known = BTreeSet::new();
+    for value in values(section, "extmap") {
+        let number = value.split([' ', '/']).next().unwrap_or_default().parse::<u16>();
+        // 15 ends the list in the one-byte form (RFC 8285 §4.2), the form that everybody speaks.
+        let number = number.ok().filter(|number| (1..=14).contains(number)).ok_or(OfferError::Extension)?;
+        if !known.insert(number) {
+            return Err(OfferError::Extension);
+        }
+    }
+    Ok(())
+}
+
+fn read_purpose(section: &[&str], kind: TrackKind) -> Result<Purpose, OfferError> {
+    let is = |direction: &str| section.contains(&direction);
+    match (is("a=sendonly"), is("a=recvonly"), is("a=inactive"), is("a=sendrecv")) {
+        (true, false, false, false) => Ok(Purpose::Track(read_layers(section, kind)?)),
+        (false, true, false, false) => Ok(Purpose::Slot),
+        (false, false, true, false) => Ok(Purpose::Unused),
+        _ => Err(OfferError::Direction),
+    }
+}
+
+fn read_layers(section: &[&str], kind: TrackKind) -> Result<Vec<String>, OfferError> {
+    let simulcasts: Vec<&str> = values(section, "simulcast").collect();
+    let declared: BTreeSet<&str> =
+        values(section, "rid").filter_map(|rid| rid.split(' ').next()).take(LAYERS_MAX + 1).collect();
+    let names: Vec<&str> = match simulcasts.as_slice() {
+        [] => Vec::new(),
+        [one] => one.strip_prefix("send ").ok_or(OfferError::Layers)?.split(';').collect(),
+        _ => return Err(OfferError::Layers),
+    };
+    let names: Vec<&str> = names.into_iter().map(|name| name.strip_prefix('~').unwrap_or(name)).collect();
+    let is_good = |name: &&str| is_name(name, 8) && declared.contains(name);
+    let differ = names.iter().collect::<BTreeSet<_>>().len() == names.len();
+    let is_possible = names.is_empty() || kind == TrackKind::Video;
+    if !is_possible
+        || !differ
+        || names.len() > LAYERS_MAX
+        || declared.len() > LAYERS_MAX
+        || !names.iter().all(is_good)
+    {
+        return Err(OfferError::Layers);
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+fn is_name(text: &str, length_max: usize) -> bool {
+    (1..=length_max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}

@@ -1,0 +1,44 @@
+//! A packet of media, as the forwarding sees it.
+
+use std::sync::Arc;
+
+use crate::continuity::Numbers;
+use crate::ids::{LayerId, LineId};
+
+/// A packet that a participant sent, decrypted and parsed once for all who get it.
+#[derive(Debug, Clone)]
+pub(crate) struct MediaPacket<D> {
+    pub(crate) line: LineId,
+    pub(crate) layer: LayerId,
+    /// The SSRC: another one means that the source began anew.
+    pub(crate) ssrc: u32,
+    pub(crate) numbers: Numbers,
+    pub(crate) is_last_of_frame: bool,
+    /// Whether a decoder can begin here. Sound can begin anywhere.
+    pub(crate) begins_keyframe: bool,
+    /// The height of the picture in pixels, where a keyframe says it.
+    pub(crate) height: Option<u16>,
+    /// The loudness in dBov, where the sender says it.
+    pub(crate) level: Option<i8>,
+    /// That it is repeated for those who began at the keyframe with this sequence number. It came before it, out of order.
+    pub(crate) is_for_beginners_at: Option<u64>,
+    pub(crate) payload: Arc<[u8]>,
+    /// What the engine knows of it besides, for when it sends the packet on.
+    pub(crate) details: D,
+}
+
+impl<D> MediaPacket<D> {
+    /// Returns whether it is there for the sake of its size only.
+    pub(crate) fn is_padding(&self) -> bool {
+        self.payload.is_empty()
+    }
+}
+
+/// Returns the height that the header of a VP8 keyframe says (RFC 6386 §9.1).
+pub(crate) fn vp8_height(payload: &[u8]) -> Option<u16> {
+    /// The descriptor has at most 6 bytes, and the start code comes after 3 more.
+    const SEARCHED: usize = 12;
+    let start = payload.windows(3).take(SEARCHED).position(|code| code == [0x9d, 0x01, 0x2a])?;
+    let bytes = payload.get(start + 5..start + 7)?;
+    Some(u16::from_le_bytes([bytes[0], bytes[1]]) & 0x3fff)
+}

@@ -1,0 +1,232 @@
+//! One participant: the tracks it sends, the slots it receives in, and its transport.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::budget::{BitrateBudget, VideoRequest};
+use crate::event::{Outbox, SfuEvent};
+use crate::ids::{Bitrate, LayerId, LineId, ParticipantId, TrackId, TrackKind};
+use crate::offer::Purpose;
+use crate::slot::Slot;
+use crate::track::{Policer, Track};
+use crate::transport::{Details, Packet, Transport};
+
+/// What one audio slot takes, with all headers.
+const AUDIO_SLOT: Bitrate = Bitrate::kbps(50);
+
+/// What a subscriber would like to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// The track.
+    pub track: TrackId,
+    /// The height of its tile in pixels. What is hidden is not wished for.
+    pub height_max: u16,
+}
+
+/// A participant of a room.
+#[derive(Debug)]
+pub(crate) struct Participant {
+    pub(crate) transport: Transport,
+    pub(crate) tracks: BTreeMap<LineId, Track<Details>>,
+    pub(crate) audio: Vec<Slot>,
+    pub(crate) video: Vec<Slot>,
+    pub(crate) wishes: Option<Vec<Wish>>,
+    pub(crate) estimate: Bitrate,
+    pub(crate) policer: Policer,
+    pub(crate) link: Link,
+    /// When the latest check of connectivity was answered.
+    pub(crate) consent_at: Instant,
+    /// What the engine was told to probe for.
+    told: Bitrate,
+}
+
+/// Whether media can flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Not yet, since then.
+    New(Instant),
+    Connected,
+    /// No more proof came that the participant wants to be sent anything (RFC 7675), since then.
+    Silent(Instant),
+}
+
+impl Participant {
+    pub(crate) fn new(now: Instant, transport: Transport, estimate: Bitrate, ingress_max: Bitrate) -> Self {
+        let mut participant = Self {
+            transport,
+            tracks: BTreeMap::new(),
+            audio: Vec::new(),
+            video: Vec::new(),
+            wishes: None,
+            estimate,
+            policer: Policer::new(now, ingress_max),
+            consent_at: now,
+            link: Link::New(now),
+            told: Bitrate::default(),
+        };
+        participant.read_lines();
+        participant
+    }
+
+    /// Makes what the lines of the offer ask for, as far as it is not there. Returns the tracks that are not sent any more.
+    pub(crate) fn read_lines(&mut self) -> Vec<LineId> {
+        let mut gone = Vec::new();
+        for line in self.transport.lines() {
+            match (&line.purpose, line.kind) {
+                (Purpose::Track(layers), kind) => {
+                    self.tracks.entry(line.line).or_insert_with(|| Track::new(kind, layers.len()));
+                }
+                (Purpose::Slot, kind) => {
+                    let slots = if kind == TrackKind::Audio { &mut self.audio } else { &mut self.video };
+                    if slots.iter().all(|slot| slot.line != line.line) {
+                        slots.push(Slot::new(line.line, line.mid.clone(), kind));
+                    }
+                }
+                (Purpose::Unused, _) => {
+                    gone.extend(self.tracks.contains_key(&line.line).then_some(line.line));
+                }
+            }
+        }
+        gone
+    }
+
+    /// Returns how high the tile of a track is: as high as any, while nothing was wished.
+    pub(crate) fn tile_height(&self, track: TrackId) -> u16 {
+        let Some(wishes) = &self.wishes else { return u16::MAX };
+        wishes.iter().find(|wish| wish.track == track).map_or(0, |wish| wish.height_max)
+    }
+
+    /// Returns how important a track is: 0 for the most.
+    pub(crate) fn rank(&self, track: TrackId) -> usize {
+        let mut wishes = self.wishes.iter().flatten();
+        wishes.position(|wish| wish.track == track).unwrap_or(usize::MAX)
+    }
+
+    /// Gives the video slots to these tracks, of which the first are the most important. What is shown already stays where it is.
+    pub(crate) fn assign_video(&mut self, own: ParticipantId, wanted: &[TrackId], outbox: &mut Outbox) {
+        let wanted = &wanted[..wanted.len().min(self.video.len())];
+        for slot in &mut self.video {
+            if slot.track().is_some_and(|track| !wanted.contains(&track)) {
+                assign(slot, own, None, outbox);
+            }
+        }
+        for track in wanted {
+            if self.video.iter().any(|slot| slot.track() == Some(*track)) {
+                continue;
+            }
+            if let Some(slot) = self.video.iter_mut().find(|slot| slot.track().is_none()) {
+                assign(slot, own, Some(*track), outbox);
+            }
+        }
+    }
+
+    /// Gives an audio slot to a track, or to none.
+    pub(crate) fn assign_audio(
+        &mut self,
+        own: ParticipantId,
+        n: usize,
+        track: Option<TrackId>,
+        outbox: &mut Outbox,
+    ) {
+        if let Some(slot) = self.audio.get_mut(n) {
+            // Nobody hears himself.
+            assign(slot, own, track.filter(|track| track.publisher != own), outbox);
+            slot.set_target(slot.track().map(|_| LayerId(0)));
+        }
+    }
+
+    /// Divides the bandwidth among the videos, which come in the order of their importance.
+    pub(crate) fn allocate(
+        &mut self,
+        now: Instant,
+        own: ParticipantId,
+        requests: &[(TrackId, VideoRequest)],
+        outbox: &mut Outbox,
+    ) {
+        let heard = self.audio.iter().filter(|slot| slot.track().is_some()).count();
+        let audio = Bitrate(AUDIO_SLOT.0 * u64::try_from(heard).unwrap_or(u64::MAX));
+        let bare: Vec<VideoRequest> = requests.iter().map(|(_, request)| request.clone()).collect();
+        let allotted = BitrateBudget::new(self.estimate, audio).allocate(&bare);
+        for ((track, request), layer) in requests.iter().zip(&allotted) {
+            let Some(slot) = self.video.iter_mut().find(|slot| slot.track() == Some(*track)) else {
+                continue;
+            };
+            let is_possible = request.layer_max.is_some() && request.layers.iter().any(Option::is_some);
+            match (slot.is_paused, layer) {
+                (false, None) if is_possible => {
+                    slot.is_paused = true;
+                    outbox.events.push_back(SfuEvent::VideoPaused { subscriber: own, track: *track });
+                }
+                (true, Some(_)) => {
+                    slot.is_paused = false;
+                    outbox.events.push_back(SfuEvent::VideoResumed { subscriber: own, track: *track });
+                }
+                _ => {}
+            }
+            slot.set_target(*layer);
+        }
+        self.tell_bitrates(now, audio, &bare);
+    }
+
+    /// Forwards what is for this subscriber.
+    pub(crate) fn forward(
+        &mut self,
+        now: Instant,
+        own: ParticipantId,
+        packets: &[(TrackId, Packet)],
+        outbox: &mut Outbox,
+    ) {
+        if self.link != Link::Connected {
+            return;
+        }
+        let before = outbox.counters.forwarded;
+        for slot in self.audio.iter_mut().chain(&mut self.video) {
+            let Some(track) = slot.track() else { continue };
+            let mut of_track =
+                packets.iter().filter(|(of, _)| *of == track).map(|(_, packet)| packet).peekable();
+            if of_track.peek().is_some() && self.transport.is_congested(slot.line) {
+                outbox.counters.congested += u64::try_from(of_track.count()).unwrap_or(u64::MAX);
+                slot.interrupt();
+                continue;
+            }
+            for packet in of_track {
+                let Some(ticket) = slot.admit(now, packet) else { continue };
+                self.transport.write(slot.line, packet, ticket.numbers, ticket.is_first);
+                outbox.counters.forwarded += 1;
+                if ticket.is_first && slot.kind == TrackKind::Video {
+                    let layer = packet.layer;
+                    outbox.events.push_back(SfuEvent::LayerSwitched { subscriber: own, track, layer });
+                }
+            }
+        }
+        if outbox.counters.forwarded > before {
+            self.transport.flush(now);
+        }
+    }
+
+    /// Tells the engine what to probe for, when it is not what it was told before.
+    fn tell_bitrates(&mut self, now: Instant, audio: Bitrate, requests: &[VideoRequest]) {
+        let best = |request: &VideoRequest| {
+            let max = request.layer_max?;
+            let useful = request.layers.iter().take(usize::from(max.0) + 1).filter_map(|rate| *rate);
+            useful.max().or_else(|| request.layers.iter().flatten().min().copied())
+        };
+        let desired = requests.iter().filter_map(best).fold(audio, Bitrate::plus).percent(125);
+        let is_near = self.told.percent(90) <= desired && desired <= self.told.percent(110);
+        if self.link == Link::Connected && !is_near {
+            self.told = desired;
+            self.transport.set_desired_bitrate(now, desired);
+        }
+    }
+}
+
+fn assign(slot: &mut Slot, subscriber: ParticipantId, track: Option<TrackId>, outbox: &mut Outbox) {
+    if !slot.assign(track) {
+        return;
+    }
+    let mid = slot.mid.clone();
+    outbox.events.push_back(match track {
+        Some(track) => SfuEvent::SlotAssigned { subscriber, mid, track },
+        None => SfuEvent::SlotEmptied { subscriber, mid },
+    });
+}

@@ -1,0 +1,382 @@
+//! One media room: who sends what, and who gets it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::budget::VideoRequest;
+use crate::event::{Closed, Outbox, SfuEvent};
+use crate::ids::{LayerId, ParticipantId, RoomId, TrackId, TrackKind};
+use crate::participant::{Link, Participant, Wish};
+use crate::speakers::{Speakers, SpeakersConfig};
+use crate::transport::{Packet, TransportEvent};
+
+/// How often a room looks around: who fell silent, which layers are sent, what was asked for twice.
+///
+/// Lower: changes show sooner. Higher: big rooms cost less.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long a transport may take to connect, or to come back.
+const DOWN_MAX: Duration = Duration::from_secs(30);
+
+/// How long a participant is sent anything without a new check of connectivity. A browser makes one every 2.5 s.
+///
+/// Lower: a short outage pauses the call. Higher: more is sent to who is not there; RFC 7675 allows 30 s.
+const CONSENT_MAX: Duration = Duration::from_secs(15);
+
+/// Packets that may wait to be forwarded. More come only if the shell does not ask for datagrams to send: they are dropped.
+const WAITING_MAX: usize = 1_024;
+
+/// The loudness of a sender who does not say it: that of quiet speech.
+const LEVEL_ASSUMED: i8 = -40;
+
+/// A room, which exists while somebody is in it.
+#[derive(Debug)]
+pub(crate) struct Room {
+    own: RoomId,
+    participants: BTreeMap<ParticipantId, Participant>,
+    /// The videos that are sent, in the order in which they began.
+    videos: Vec<TrackId>,
+    speakers: Speakers<TrackId>,
+    /// Who is heard in each audio slot.
+    heard: Vec<Option<TrackId>>,
+    speaking: BTreeSet<TrackId>,
+    active: Option<TrackId>,
+    /// Packets that came since the last round of forwarding began.
+    waiting: Vec<(TrackId, Packet)>,
+    round: Round,
+    pub(crate) look_at: Instant,
+}
+
+/// A round of forwarding: some packets, to one subscriber after the other, so that each one's state is fetched only once.
+#[derive(Debug, Default)]
+struct Round {
+    packets: Vec<(TrackId, Packet)>,
+    to_go: Vec<ParticipantId>,
+}
+
+impl Room {
+    pub(crate) fn new(now: Instant, own: RoomId, speakers: SpeakersConfig) -> Self {
+        Self {
+            own,
+            participants: BTreeMap::new(),
+            videos: Vec::new(),
+            heard: vec![None; speakers.slots],
+            speakers: Speakers::new(speakers),
+            speaking: BTreeSet::new(),
+            active: None,
+            waiting: Vec::new(),
+            round: Round::default(),
+            look_at: now + LOOK_INTERVAL,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.participants.is_empty()
+    }
+
+    pub(crate) fn participant(&mut self, participant: ParticipantId) -> Option<&mut Participant> {
+        self.participants.get_mut(&participant)
+    }
+
+    pub(crate) fn join(
+        &mut self,
+        now: Instant,
+        own: ParticipantId,
+        participant: Participant,
+        outbox: &mut Outbox,
+    ) {
+        self.participants.insert(own, participant);
+        self.assign(now, own, outbox);
+        self.service(now, own, outbox);
+    }
+
+    /// Takes a participant out, with its tracks.
+    pub(crate) fn leave(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        let Some(mut participant) = self.participants.remove(&own) else { return };
+        participant.transport.close(now);
+        while let Some(transmit) = participant.transport.poll_transmit() {
+            outbox.transmits.push_back(transmit);
+        }
+        for (line, track) in participant.tracks {
+            if track.is_published {
+                self.unpublish(TrackId { publisher: own, line }, track.kind, outbox);
+            }
+        }
+        self.assign_all(now, outbox);
+        outbox.left.push(own);
+    }
+
+    /// Takes up the lines of a further offer.
+    pub(crate) fn handle_lines(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        let Some(participant) = self.participants.get_mut(&own) else { return };
+        let gone = participant.read_lines();
+        let gone: Vec<_> =
+            gone.into_iter().filter_map(|line| Some((line, participant.tracks.remove(&line)?))).collect();
+        for (line, track) in gone.into_iter().filter(|(_, track)| track.is_published) {
+            self.unpublish(TrackId { publisher: own, line }, track.kind, outbox);
+        }
+        self.assign_all(now, outbox);
+        self.service(now, own, outbox);
+    }
+
+    /// Takes what a subscriber would like to see, the most important first. What is not there, or its own, is not seen.
+    pub(crate) fn subscribe(
+        &mut self,
+        now: Instant,
+        own: ParticipantId,
+        wishes: Vec<Wish>,
+        outbox: &mut Outbox,
+    ) {
+        if let Some(participant) = self.participants.get_mut(&own) {
+            participant.wishes = Some(wishes);
+            self.assign(now, own, outbox);
+        }
+    }
+
+    /// Takes what a participant's transport has to say, until it has nothing more.
+    pub(crate) fn service(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        outbox.touched.insert(own);
+        while let Some(participant) = self.participants.get_mut(&own) {
+            let is_silent = matches!(participant.link, Link::Silent(_));
+            while let Some(transmit) = participant.transport.poll_transmit() {
+                // The silent are sent nothing but answers to their checks.
+                if !is_silent || transmit.contents.first().is_some_and(|first| *first < 4) {
+                    outbox.transmits.push_back(transmit);
+                }
+            }
+            let Some(event) = participant.transport.poll_event() else { return };
+            self.handle_event(now, own, event, outbox);
+        }
+    }
+
+    /// Records that a participant's check of connectivity was answered: it is there.
+    pub(crate) fn handle_consent(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        let Some(participant) = self.participants.get_mut(&own) else { return };
+        participant.consent_at = now;
+        if matches!(participant.link, Link::Silent(_)) {
+            self.handle_event(now, own, TransportEvent::Connected, outbox);
+        }
+    }
+
+    fn end_consents(&mut self, now: Instant, outbox: &mut Outbox) {
+        for (own, participant) in &mut self.participants {
+            if now.saturating_duration_since(participant.consent_at) > CONSENT_MAX {
+                silence(now, *own, participant, outbox);
+            }
+        }
+    }
+
+    /// Looks around, as is done from time to time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
+        self.look_at = now + LOOK_INTERVAL;
+        let silent: Vec<_> =
+            self.speaking.iter().copied().filter(|track| !self.speakers.is_speaking(now, *track)).collect();
+        for track in silent {
+            self.speaking.remove(&track);
+            outbox.events.push_back(SfuEvent::SpeakingChanged { track, is_speaking: false });
+        }
+        self.end_consents(now, outbox);
+        let is_over = |participant: &Participant| match participant.link {
+            Link::Connected => false,
+            Link::New(since) | Link::Silent(since) => now.saturating_duration_since(since) > DOWN_MAX,
+        };
+        let over: Vec<_> =
+            self.participants.iter().filter(|(_, it)| is_over(it)).map(|(own, _)| *own).collect();
+        for own in over {
+            outbox.events.push_back(SfuEvent::TransportClosed(own, Closed::BySilence));
+            self.leave(now, own, outbox);
+        }
+        let everybody: Vec<_> = self.participants.keys().copied().collect();
+        for own in everybody {
+            self.allocate(now, own, outbox);
+        }
+    }
+
+    /// Forwards to one more subscriber. Returns whether there was one.
+    pub(crate) fn forward(&mut self, now: Instant, outbox: &mut Outbox) -> bool {
+        if self.round.to_go.is_empty() {
+            if self.waiting.is_empty() {
+                return false;
+            }
+            self.round.packets.clear();
+            std::mem::swap(&mut self.round.packets, &mut self.waiting);
+            self.round.to_go.extend(self.participants.keys().rev());
+        }
+        let Some(own) = self.round.to_go.pop() else { return false };
+        if let Some(participant) = self.participants.get_mut(&own) {
+            participant.forward(now, own, &self.round.packets, outbox);
+            self.service(now, own, outbox);
+        }
+        true
+    }
+
+    /// Returns whether something waits to be forwarded.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty() || !self.round.to_go.is_empty()
+    }
+
+    fn handle_event(&mut self, now: Instant, own: ParticipantId, event: TransportEvent, outbox: &mut Outbox) {
+        let Some(participant) = self.participants.get_mut(&own) else { return };
+        match event {
+            TransportEvent::Packet(packet) => self.handle_packet(now, own, packet, outbox),
+            TransportEvent::Connected if participant.link == Link::Connected => {}
+            TransportEvent::Connected => {
+                participant.link = Link::Connected;
+                outbox.events.push_back(SfuEvent::TransportConnected(own));
+                self.allocate(now, own, outbox);
+            }
+            TransportEvent::Silent => silence(now, own, participant, outbox),
+            TransportEvent::Closed(reason) => {
+                outbox.events.push_back(SfuEvent::TransportClosed(own, reason.into()));
+                self.leave(now, own, outbox);
+            }
+            TransportEvent::KeyframeWanted(line) => {
+                let slot = participant.video.iter().find(|slot| slot.line == line);
+                if let Some((track, layer)) = slot.and_then(|slot| Some((slot.track()?, slot.current()?))) {
+                    self.want_keyframe(now, track, layer, outbox);
+                }
+            }
+            TransportEvent::Estimate(estimate) => {
+                participant.estimate = estimate;
+                self.allocate(now, own, outbox);
+            }
+        }
+    }
+
+    fn handle_packet(&mut self, now: Instant, own: ParticipantId, packet: Packet, outbox: &mut Outbox) {
+        let Some(participant) = self.participants.get_mut(&own) else { return };
+        if !participant.policer.admit(now, packet.payload.len()) {
+            outbox.counters.policed += 1;
+            return;
+        }
+        let Some(track) = participant.tracks.get_mut(&packet.line) else { return };
+        let early = track.record(now, &packet);
+        let (id, kind) = (TrackId { publisher: own, line: packet.line }, track.kind);
+        if !track.is_published {
+            track.is_published = true;
+            outbox.events.push_back(SfuEvent::TrackPublished(id, kind));
+            if kind == TrackKind::Video {
+                self.videos.push(id);
+                self.assign_all(now, outbox);
+            }
+        }
+        if kind == TrackKind::Audio {
+            self.handle_level(now, id, packet.level.unwrap_or(LEVEL_ASSUMED), outbox);
+            if self.speakers.slot(id).is_none() {
+                return;
+            }
+        }
+        if self.waiting.len() >= WAITING_MAX {
+            outbox.counters.overrun += 1;
+            return;
+        }
+        self.waiting.push((id, packet));
+        self.waiting.extend(early.into_iter().map(|packet| (id, packet)));
+    }
+
+    fn handle_level(&mut self, now: Instant, track: TrackId, level: i8, outbox: &mut Outbox) {
+        self.speakers.handle_level(now, track, level);
+        if self.speakers.is_speaking(now, track) && self.speaking.insert(track) {
+            outbox.events.push_back(SfuEvent::SpeakingChanged { track, is_speaking: true });
+        }
+        if let Some(active) = self.speakers.active().filter(|active| self.active != Some(*active)) {
+            self.active = Some(active);
+            outbox.events.push_back(SfuEvent::ActiveSpeakerChanged(self.own, active));
+        }
+        let slot = self.speakers.slot(track).filter(|slot| self.heard.get(*slot) != Some(&Some(track)));
+        if let Some(n) = slot {
+            self.hear(n, Some(track), outbox);
+        }
+    }
+
+    fn hear(&mut self, n: usize, track: Option<TrackId>, outbox: &mut Outbox) {
+        self.heard[n] = track;
+        for (own, participant) in &mut self.participants {
+            participant.assign_audio(*own, n, track, outbox);
+        }
+    }
+
+    fn unpublish(&mut self, track: TrackId, kind: TrackKind, outbox: &mut Outbox) {
+        outbox.events.push_back(SfuEvent::TrackUnpublished(track));
+        self.waiting.retain(|(of, _)| *of != track);
+        if kind == TrackKind::Video {
+            self.videos.retain(|video| *video != track);
+            return;
+        }
+        self.speakers.remove(track);
+        self.active = self.active.filter(|active| *active != track);
+        if self.speaking.remove(&track) {
+            outbox.events.push_back(SfuEvent::SpeakingChanged { track, is_speaking: false });
+        }
+        if let Some(n) = self.heard.iter().position(|heard| *heard == Some(track)) {
+            self.hear(n, None, outbox);
+        }
+    }
+
+    fn assign_all(&mut self, now: Instant, outbox: &mut Outbox) {
+        let everybody: Vec<_> = self.participants.keys().copied().collect();
+        for own in everybody {
+            self.assign(now, own, outbox);
+        }
+    }
+
+    /// Gives a subscriber's slots to the tracks it wishes for, or to the first that there are.
+    fn assign(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        let Some(participant) = self.participants.get_mut(&own) else { return };
+        let is_there = |track: &TrackId| track.publisher != own && self.videos.contains(track);
+        let wanted: Vec<TrackId> = match &participant.wishes {
+            Some(wishes) => wishes.iter().map(|wish| wish.track).filter(is_there).collect(),
+            None => self.videos.iter().copied().filter(is_there).collect(),
+        };
+        participant.assign_video(own, &wanted, outbox);
+        for (n, track) in self.heard.iter().enumerate() {
+            participant.assign_audio(own, n, *track, outbox);
+        }
+        self.allocate(now, own, outbox);
+    }
+
+    /// Divides a subscriber's bandwidth, and asks for the keyframes that this makes necessary.
+    fn allocate(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        let Some(participant) = self.participants.get(&own) else { return };
+        let mut requests: Vec<_> = participant
+            .video
+            .iter()
+            .filter_map(|slot| {
+                let id = slot.track()?;
+                let track = self.participants.get(&id.publisher)?.tracks.get(&id.line)?;
+                let height = participant.tile_height(id);
+                let layer_max = (height > 0).then(|| track.layer_for(height));
+                let request = VideoRequest { layers: track.rates(now), layer_max, current: slot.target() };
+                Some((participant.rank(id), id, request))
+            })
+            .collect();
+        requests.sort_by_key(|(rank, ..)| *rank);
+        let requests: Vec<_> = requests.into_iter().map(|(_, track, request)| (track, request)).collect();
+        let Some(participant) = self.participants.get_mut(&own) else { return };
+        participant.allocate(now, own, &requests, outbox);
+        let awaited: Vec<_> =
+            participant.video.iter().filter_map(|slot| Some((slot.track()?, slot.awaited()?))).collect();
+        for (track, layer) in awaited {
+            self.want_keyframe(now, track, layer, outbox);
+        }
+        outbox.talkative.insert(own);
+    }
+
+    fn want_keyframe(&mut self, now: Instant, id: TrackId, layer: LayerId, outbox: &mut Outbox) {
+        let Some(publisher) = self.participants.get_mut(&id.publisher) else { return };
+        let Some(track) = publisher.tracks.get_mut(&id.line) else { return };
+        track.keyframes.request(layer);
+        while let Some(layer) = track.keyframes.poll_request(now) {
+            publisher.transport.request_keyframe(now, id.line, layer);
+            outbox.talkative.insert(id.publisher);
+        }
+    }
+}
+
+/// Sends a participant nothing more until it is heard again.
+fn silence(now: Instant, own: ParticipantId, participant: &mut Participant, outbox: &mut Outbox) {
+    if participant.link == Link::Connected {
+        participant.link = Link::Silent(now);
+        outbox.events.push_back(SfuEvent::TransportSilent(own));
+    }
+}

@@ -1,0 +1,324 @@
+//! One media worker: rooms, and the datagrams of those who are in them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use thiserror::Error;
+
+use crate::addresses::{AddressMap, Receiver};
+use crate::event::{Counters, Outbox, SfuEvent};
+use crate::ids::{Bitrate, ParticipantId, RoomId};
+use crate::offer::{Offer, OfferError};
+use crate::participant::{Participant, Wish};
+use crate::room::Room;
+use crate::speakers::SpeakersConfig;
+use crate::transport::{Certificate, DATAGRAM_MAX, Transmit, Transport};
+
+/// Wishes of one subscriber that count. It has fewer slots than that.
+const WISHES_MAX: usize = 64;
+
+/// How a media worker is set up.
+#[derive(Debug, Clone)]
+pub struct SfuConfig {
+    /// The certificate of the server's end of every transport.
+    pub certificate: Certificate,
+    /// The addresses at which participants reach this worker.
+    pub addresses: Vec<SocketAddr>,
+    /// How the speakers of a room are elected, and how many are heard.
+    pub speakers: SpeakersConfig,
+    /// What gets through to a participant, until it is known better.
+    pub initial_bitrate: Bitrate,
+    /// What a participant may send. What is beyond it is dropped.
+    pub ingress_max: Bitrate,
+}
+
+impl SfuConfig {
+    /// Returns what suits most calls.
+    pub fn new(certificate: Certificate, addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            certificate,
+            addresses,
+            speakers: SpeakersConfig::default(),
+            initial_bitrate: Bitrate::kbps(1_000),
+            ingress_max: Bitrate::kbps(12_000),
+        }
+    }
+}
+
+/// Why a participant was not connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// Its offer was not accepted. Nothing changed.
+    #[error("the offer was not accepted")]
+    Offer(#[from] OfferError),
+    /// It is in another room of this worker.
+    #[error("the participant is in another room")]
+    OtherRoom,
+}
+
+/// A selective forwarding unit without sockets, threads or clock.
+///
+/// Methods are of four kinds. `handle_*` take what came from outside: datagrams, and the time. The commands of the control plane
+/// are [`Self::connect`], [`Self::subscribe`] and [`Self::disconnect`]. `poll_*` say what is to be done outside. The rest are
+/// getters.
+///
+/// After one call, or after a batch of datagrams, the caller asks [`Self::poll_transmit`] until there is nothing more, then
+/// [`Self::poll_event`] likewise, and waits for the next datagram until [`Self::poll_timeout`]. Packets of media are forwarded
+/// while it asks, all that came since it asked last to one subscriber after the other: so what is sent to one address comes in
+/// one train.
+#[derive(Debug)]
+pub struct Sfu {
+    config: SfuConfig,
+    rooms: BTreeMap<RoomId, Room>,
+    whereabouts: BTreeMap<ParticipantId, RoomId>,
+    addresses: AddressMap,
+    timers: Timers,
+    outbox: Outbox,
+    /// Rooms in which something may wait to be forwarded.
+    busy: VecDeque<RoomId>,
+    /// The latest time that was told.
+    now: Instant,
+}
+
+impl Sfu {
+    /// Makes a worker without rooms.
+    pub fn new(now: Instant, config: SfuConfig) -> Self {
+        Self {
+            config,
+            rooms: BTreeMap::new(),
+            whereabouts: BTreeMap::new(),
+            addresses: AddressMap::default(),
+            timers: Timers::default(),
+            outbox: Outbox::default(),
+            busy: VecDeque::new(),
+            now,
+        }
+    }
+
+    /// Connects a participant to a room by its offer, and returns the answer.
+    ///
+    /// For a participant of the room it is a further offer: with new lines at the end, or an ICE restart.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        participant: ParticipantId,
+        room: RoomId,
+        offer: &str,
+    ) -> Result<String, ConnectError> {
+        self.now = self.now.max(now);
+        let offer = Offer::parse(offer)?;
+        let answer = match self.whereabouts.get(&participant) {
+            Some(present) if *present != room => return Err(ConnectError::OtherRoom),
+            Some(_) => self.renegotiate(participant, room, offer),
+            None => self.admit(participant, room, offer),
+        };
+        self.settle(room);
+        Ok(answer?)
+    }
+
+    /// Takes a participant out of its room.
+    pub fn disconnect(&mut self, now: Instant, participant: ParticipantId) {
+        self.now = self.now.max(now);
+        self.with_room_of(participant, |room, now, outbox| room.leave(now, participant, outbox));
+    }
+
+    /// Takes what a participant would like to see, the most important first. Until it says so, it sees the first that there are.
+    ///
+    /// More than 64 wishes are not looked at: no one has that many slots.
+    pub fn subscribe(&mut self, now: Instant, participant: ParticipantId, mut wishes: Vec<Wish>) {
+        self.now = self.now.max(now);
+        wishes.truncate(WISHES_MAX);
+        self.with_room_of(participant, |room, now, outbox| room.subscribe(now, participant, wishes, outbox));
+    }
+
+    /// Takes a datagram. What is for nobody, or makes no sense, is counted and otherwise of no effect.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) {
+        self.now = self.now.max(now);
+        if datagram.is_empty() || datagram.len() > DATAGRAM_MAX {
+            self.outbox.counters.bad_size += 1;
+            return;
+        }
+        let (participant, is_check) = match self.addresses.find(self.now, source, datagram) {
+            Receiver::Check(participant) => (participant, true),
+            Receiver::Known(participant) => (participant, false),
+            Receiver::BadStun => return self.outbox.counters.bad_stun += 1,
+            Receiver::Stranger => return self.outbox.counters.strangers += 1,
+        };
+        let mut is_answered = false;
+        self.with_room_of(participant, |room, now, outbox| {
+            let before = outbox.transmits.len();
+            if let Some(it) = room.participant(participant) {
+                it.transport.handle_datagram(now, source, destination, datagram);
+            }
+            room.service(now, participant, outbox);
+            is_answered = outbox.transmits.iter().skip(before).any(|transmit| transmit.destination == source);
+        });
+        // The engine answers only a check whose integrity it has verified.
+        if is_check && is_answered {
+            self.addresses.learn(self.now, source, participant);
+            self.with_room_of(participant, |room, now, outbox| {
+                room.handle_consent(now, participant, outbox);
+            });
+        }
+    }
+
+    /// Lets time pass: serves the transports and rooms that are due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.timers.pop_due(self.now) {
+            match timer {
+                Timer::Transport(participant) => self.with_room_of(participant, |room, now, outbox| {
+                    if let Some(it) = room.participant(participant) {
+                        it.transport.handle_timeout(now);
+                    }
+                    room.service(now, participant, outbox);
+                }),
+                Timer::Room(id) => {
+                    if let Some(room) = self.rooms.get_mut(&id) {
+                        room.handle_timeout(self.now, &mut self.outbox);
+                        self.settle(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        loop {
+            if let Some(transmit) = self.outbox.transmits.pop_front() {
+                return Some(transmit);
+            }
+            let id = *self.busy.front()?;
+            let is_done = match self.rooms.get_mut(&id) {
+                Some(room) => !room.forward(self.now, &mut self.outbox),
+                None => true,
+            };
+            self.settle(id);
+            if is_done {
+                self.busy.pop_front();
+            }
+        }
+    }
+
+    /// Returns what happened next.
+    pub fn poll_event(&mut self) -> Option<SfuEvent> {
+        self.outbox.events.pop_front()
+    }
+
+    /// Returns when [`Self::handle_timeout`] is to be called at the latest; `None` while nobody is here.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Returns what was counted.
+    pub fn counters(&self) -> Counters {
+        self.outbox.counters
+    }
+
+    fn admit(&mut self, own: ParticipantId, room: RoomId, offer: Offer) -> Result<String, OfferError> {
+        let SfuConfig { certificate, addresses, initial_bitrate, ingress_max, speakers } = &self.config;
+        let (mut transport, answer) =
+            Transport::accept(self.now, certificate, addresses, *initial_bitrate, offer)?;
+        let ufrag = transport.ufrag().ok_or(OfferError::Refused)?;
+        self.addresses.expect(ufrag, own);
+        self.whereabouts.insert(own, room);
+        let participant = Participant::new(self.now, transport, *initial_bitrate, *ingress_max);
+        let now = self.now;
+        let room = self.rooms.entry(room).or_insert_with(|| Room::new(now, room, speakers.clone()));
+        room.join(now, own, participant, &mut self.outbox);
+        Ok(answer)
+    }
+
+    fn renegotiate(&mut self, own: ParticipantId, room: RoomId, offer: Offer) -> Result<String, OfferError> {
+        let room = self.rooms.get_mut(&room).ok_or(OfferError::Refused)?;
+        let participant = room.participant(own).ok_or(OfferError::Refused)?;
+        let answer = participant.transport.negotiate(self.now, offer);
+        // An ICE restart renames this end; what it was called before still works for checks under way.
+        if let Some(ufrag) = participant.transport.ufrag() {
+            self.addresses.expect(ufrag, own);
+        }
+        room.handle_lines(self.now, own, &mut self.outbox);
+        answer
+    }
+
+    fn with_room_of(&mut self, own: ParticipantId, act: impl FnOnce(&mut Room, Instant, &mut Outbox)) {
+        let Some(id) = self.whereabouts.get(&own).copied() else { return };
+        if let Some(room) = self.rooms.get_mut(&id) {
+            act(room, self.now, &mut self.outbox);
+            self.settle(id);
+        }
+    }
+
+    /// Brings the timers and maps up to date with what happened in a room.
+    fn settle(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        while let Some(own) = self.outbox.talkative.pop_first() {
+            room.service(self.now, own, &mut self.outbox);
+        }
+        while let Some(own) = self.outbox.touched.pop_first() {
+            let due = room.participant(own).and_then(|it| it.transport.poll_timeout());
+            self.timers.set(Timer::Transport(own), due);
+        }
+        for own in self.outbox.left.drain(..) {
+            self.addresses.remove(own);
+            self.whereabouts.remove(&own);
+            self.timers.set(Timer::Transport(own), None);
+        }
+        if room.is_empty() {
+            self.rooms.remove(&id);
+            self.timers.set(Timer::Room(id), None);
+            return;
+        }
+        self.timers.set(Timer::Room(id), Some(room.look_at));
+        if room.is_waiting() && !self.busy.contains(&id) {
+            self.busy.push_back(id);
+        }
+    }
+}
+
+/// What is due at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Transport(ParticipantId),
+    Room(RoomId),
+}
+
+/// One timer for each transport and room, so that none is touched before it is due.
+#[derive(Debug, Default)]
+struct Timers {
+    queue: BTreeSet<(Instant, Timer)>,
+    set: BTreeMap<Timer, Instant>,
+}
+
+impl Timers {
+    fn set(&mut self, timer: Timer, due: Option<Instant>) {
+        let before = match due {
+            Some(due) => self.set.insert(timer, due),
+            None => self.set.remove(&timer),
+        };
+        if before == due {
+            return;
+        }
+        before.map(|before| self.queue.remove(&(before, timer)));
+        due.map(|due| self.queue.insert((due, timer)));
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.queue.first().map(|(due, _)| *due)
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+        let (_, timer) = *self.queue.first().filter(|(due, _)| *due <= now)?;
+        self.set(timer, None);
+        Some(timer)
+    }
+}

@@ -1,0 +1,206 @@
+//! One receiving slot of a subscriber: a stream whose source changes.
+
+use std::time::Instant;
+
+use crate::continuity::{Continuity, Numbers};
+use crate::ids::{LayerId, LineId, TrackId, TrackKind};
+use crate::layers::{LayerSelector, Verdict};
+use crate::packet::MediaPacket;
+
+/// The first sequence number of every slot. A receiver learns it from the first packet; encryption does not rest on it.
+const FIRST_SEQUENCE: u16 = 1;
+
+/// A slot, which carries one track at a time, or none.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) line: LineId,
+    pub(crate) mid: String,
+    pub(crate) kind: TrackKind,
+    /// Whether the bandwidth does not suffice for it.
+    pub(crate) is_paused: bool,
+    track: Option<TrackId>,
+    selector: LayerSelector,
+    continuity: Continuity,
+    /// The source that is forwarded.
+    ssrc: Option<u32>,
+    /// The sequence number of the source's keyframe that it began at.
+    began_at: Option<u64>,
+}
+
+/// How a packet goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) numbers: Numbers,
+    /// Whether it is the first of its source.
+    pub(crate) is_first: bool,
+}
+
+impl Slot {
+    pub(crate) fn new(line: LineId, mid: String, kind: TrackKind) -> Self {
+        let clock_rate = match kind {
+            TrackKind::Audio => 48_000,
+            TrackKind::Video => 90_000,
+        };
+        let continuity = Continuity::new(clock_rate, FIRST_SEQUENCE);
+        Self {
+            line,
+            mid,
+            kind,
+            is_paused: false,
+            track: None,
+            selector: LayerSelector::default(),
+            continuity,
+            ssrc: None,
+            began_at: None,
+        }
+    }
+
+    /// Returns the track that it carries.
+    pub(crate) fn track(&self) -> Option<TrackId> {
+        self.track
+    }
+
+    /// Carries another track, or none. Returns whether that is a change.
+    pub(crate) fn assign(&mut self, track: Option<TrackId>) -> bool {
+        let is_change = self.track != track;
+        if is_change {
+            self.track = track;
+            self.is_paused = false;
+            self.selector = LayerSelector::default();
+        }
+        is_change
+    }
+
+    /// Sets the layer to reach; `None` pauses.
+    pub(crate) fn set_target(&mut self, target: Option<LayerId>) {
+        self.selector.set_target(target);
+    }
+
+    /// Returns the layer to reach.
+    pub(crate) fn target(&self) -> Option<LayerId> {
+        self.selector.target()
+    }
+
+    /// Returns the layer whose keyframe it waits for.
+    pub(crate) fn awaited(&self) -> Option<LayerId> {
+        self.selector.awaited()
+    }
+
+    /// Returns the layer that it forwards.
+    pub(crate) fn current(&self) -> Option<LayerId> {
+        self.selector.current()
+    }
+
+    /// Something was left out that cannot be done without: goes on at the next keyframe.
+    pub(crate) fn interrupt(&mut self) {
+        self.selector.restart();
+    }
+
+    /// Returns how a packet of its track goes out, or `None` if it does not.
+    pub(crate) fn admit<D>(&mut self, now: Instant, packet: &MediaPacket<D>) -> Option<Ticket> {
+        if packet.is_for_beginners_at.is_some() && packet.is_for_beginners_at != self.began_at {
+            return None;
+        }
+        if self.selector.current() == Some(packet.layer) && self.ssrc != Some(packet.ssrc) {
+            self.selector.restart();
+        }
+        let begins_keyframe = packet.begins_keyframe && !packet.is_padding();
+        let is_first = match self.selector.select(packet.layer, begins_keyframe) {
+            Verdict::Drop => return None,
+            Verdict::Forward => false,
+            Verdict::Switch => true,
+        };
+        if is_first {
+            self.ssrc = Some(packet.ssrc);
+            self.began_at = Some(packet.numbers.sequence);
+            self.continuity.switch(now, packet.numbers);
+        }
+        if packet.is_padding() {
+            self.continuity.skip(packet.numbers.sequence);
+            return None;
+        }
+        let numbers = self.continuity.forward(now, packet.numbers)?;
+        Some(Ticket { numbers, is_first })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ids::ParticipantId;
+
+    fn packet(layer: u8, ssrc: u32, sequence: u64, begins_keyframe: bool) -> MediaPacket<()> {
+        MediaPacket {
+            line: LineId(0),
+            layer: LayerId(layer),
+            ssrc,
+            numbers: Numbers { sequence, time: 0, vp8: None },
+            is_last_of_frame: true,
+            begins_keyframe,
+            height: None,
+            level: None,
+            is_for_beginners_at: None,
+            payload: Arc::from([1]),
+            details: (),
+        }
+    }
+
+    fn slot_on(layer: u8) -> Slot {
+        let mut slot = Slot::new(LineId(3), "3".to_owned(), TrackKind::Video);
+        slot.assign(Some(TrackId { publisher: ParticipantId(1), line: LineId(0) }));
+        slot.set_target(Some(LayerId(layer)));
+        slot
+    }
+
+    fn sequence(slot: &mut Slot, packet: &MediaPacket<()>) -> Option<u64> {
+        slot.admit(Instant::now(), packet).map(|ticket| ticket.numbers.sequence)
+    }
+
+    #[test]
+    fn numbers_go_on_over_a_change_of_layer_and_of_track() {
+        let mut slot = slot_on(0);
+        assert_eq!(sequence(&mut slot, &packet(0, 10, 500, true)), Some(1));
+        slot.set_target(Some(LayerId(1)));
+        assert_eq!(sequence(&mut slot, &packet(0, 10, 501, false)), Some(2));
+        assert_eq!(sequence(&mut slot, &packet(1, 11, 90, true)), Some(3));
+        slot.assign(Some(TrackId { publisher: ParticipantId(2), line: LineId(0) }));
+        slot.set_target(Some(LayerId(0)));
+        assert_eq!(sequence(&mut slot, &packet(0, 12, 7, false)), None);
+        assert_eq!(sequence(&mut slot, &packet(0, 12, 8, true)), Some(4));
+    }
+
+    #[test]
+    fn a_source_that_restarts_is_followed_from_its_keyframe() {
+        let mut slot = slot_on(0);
+        assert_eq!(sequence(&mut slot, &packet(0, 10, 500, true)), Some(1));
+        assert_eq!(sequence(&mut slot, &packet(0, 20, 3, false)), None);
+        assert_eq!(slot.awaited(), Some(LayerId(0)));
+        assert_eq!(sequence(&mut slot, &packet(0, 20, 4, true)), Some(2));
+    }
+
+    #[test]
+    fn what_came_before_its_keyframe_is_for_those_who_begin_there() {
+        let mut beginner = slot_on(0);
+        assert_eq!(sequence(&mut beginner, &packet(0, 10, 501, false)), None);
+        assert_eq!(sequence(&mut beginner, &packet(0, 10, 500, true)), Some(1));
+        let again = MediaPacket { is_for_beginners_at: Some(500), ..packet(0, 10, 501, false) };
+        assert_eq!(sequence(&mut beginner, &again), Some(2));
+        let mut other = slot_on(0);
+        assert_eq!(sequence(&mut other, &packet(0, 10, 400, true)), Some(1));
+        assert_eq!(sequence(&mut other, &again), None, "it had it when it came");
+    }
+
+    #[test]
+    fn padding_leaves_no_gap() {
+        let mut slot = slot_on(0);
+        assert_eq!(sequence(&mut slot, &packet(0, 10, 500, true)), Some(1));
+        assert_eq!(
+            sequence(&mut slot, &MediaPacket { payload: Arc::from([]), ..packet(0, 10, 501, false) }),
+            None
+        );
+        assert_eq!(sequence(&mut slot, &packet(0, 10, 502, false)), Some(2));
+    }
+}

@@ -1,0 +1,173 @@
+//! A track as its publisher sends it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::ids::{Bitrate, LayerId, TrackKind};
+use crate::keyframes::KeyframeRequests;
+use crate::packet::MediaPacket;
+
+/// Over how long a layer's bitrate is measured. Longer: keyframes weigh less, changes are seen later.
+const WINDOW: Duration = Duration::from_millis(500);
+
+/// A layer from which nothing came for so long is not being sent.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What a layer is taken to need until it has been measured.
+const ASSUMED: [Bitrate; 3] = [Bitrate::kbps(150), Bitrate::kbps(500), Bitrate::kbps(1_500)];
+
+/// Packets of each layer that are remembered, for when the first of a keyframe comes after others of it.
+const RECENT_MAX: usize = 24;
+
+/// A track, of one or more layers.
+#[derive(Debug)]
+pub(crate) struct Track<D> {
+    pub(crate) kind: TrackKind,
+    pub(crate) keyframes: KeyframeRequests<LayerId>,
+    /// Whether anything has come yet.
+    pub(crate) is_published: bool,
+    layers: Vec<Layer<D>>,
+}
+
+#[derive(Debug)]
+struct Layer<D> {
+    recent: VecDeque<MediaPacket<D>>,
+    height: Option<u16>,
+    heard_at: Option<Instant>,
+    window: Option<(Instant, u64)>,
+    rate: Option<Bitrate>,
+}
+
+impl<D: Clone> Track<D> {
+    pub(crate) fn new(kind: TrackKind, layers: usize) -> Self {
+        let layers = (0..layers.max(1)).map(|_| Layer::default()).collect();
+        Self { kind, keyframes: KeyframeRequests::new(), is_published: false, layers }
+    }
+
+    /// Takes note of a packet. Returns those that are to follow it: if it begins a keyframe, what came too early.
+    pub(crate) fn record(&mut self, now: Instant, packet: &MediaPacket<D>) -> Vec<MediaPacket<D>> {
+        let Some(layer) = self.layers.get_mut(usize::from(packet.layer.0)) else { return Vec::new() };
+        layer.height = packet.height.or(layer.height);
+        layer.measure(now, packet.payload.len());
+        if packet.begins_keyframe {
+            self.keyframes.handle_keyframe(packet.layer);
+        }
+        if self.kind == TrackKind::Audio {
+            return Vec::new();
+        }
+        let early = if packet.begins_keyframe { layer.early(packet) } else { Vec::new() };
+        layer.remember(packet);
+        early
+    }
+
+    /// Returns what each layer takes, the lowest first; `None` if it is not being sent.
+    pub(crate) fn rates(&self, now: Instant) -> Vec<Option<Bitrate>> {
+        let rate = |(layer, assumed): (&Layer<D>, Bitrate)| {
+            let is_sent = layer.heard_at.is_some_and(|at| now.saturating_duration_since(at) < SILENCE);
+            is_sent.then(|| layer.rate.unwrap_or(assumed))
+        };
+        self.layers.iter().zip(ASSUMED).map(rate).collect()
+    }
+
+    /// Returns the lowest layer that fills a tile of this height, or nearly so: a fifth less is not seen.
+    pub(crate) fn layer_for(&self, height: u16) -> LayerId {
+        let is_enough =
+            |layer: &Layer<D>| layer.height.is_some_and(|own| u32::from(own) * 5 >= u32::from(height) * 4);
+        let n = self.layers.iter().position(is_enough).unwrap_or(self.layers.len() - 1);
+        LayerId(u8::try_from(n).unwrap_or(u8::MAX))
+    }
+}
+
+impl<D> Default for Layer<D> {
+    fn default() -> Self {
+        Self { recent: VecDeque::new(), height: None, heard_at: None, window: None, rate: None }
+    }
+}
+
+impl<D: Clone> Layer<D> {
+    /// Returns the packets that come after `first` in the order of the source, and came before it.
+    fn early(&self, first: &MediaPacket<D>) -> Vec<MediaPacket<D>> {
+        let is_after =
+            |it: &&MediaPacket<D>| it.ssrc == first.ssrc && it.numbers.sequence > first.numbers.sequence;
+        let again = |it: &MediaPacket<D>| MediaPacket {
+            is_for_beginners_at: Some(first.numbers.sequence),
+            ..it.clone()
+        };
+        self.recent.iter().filter(is_after).map(again).collect()
+    }
+
+    fn remember(&mut self, packet: &MediaPacket<D>) {
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(packet.clone());
+    }
+
+    fn measure(&mut self, now: Instant, bytes: usize) {
+        self.heard_at = Some(now);
+        let (since, before) = self.window.unwrap_or((now, 0));
+        let total = before + u64::try_from(bytes).unwrap_or(u64::MAX);
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < WINDOW {
+            self.window = Some((since, total));
+            return;
+        }
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let latest = Bitrate(total.saturating_mul(8_000) / millis.max(1));
+        self.rate = Some(self.rate.map_or(latest, |rate| rate.plus(latest).percent(50)));
+        self.window = Some((now, 0));
+    }
+}
+
+/// Holds a publisher to a rate, with bursts of a second (a token bucket).
+#[derive(Debug)]
+pub(crate) struct Policer {
+    rate: Bitrate,
+    /// Bits that may come at once.
+    free: u64,
+    filled_at: Instant,
+}
+
+impl Policer {
+    pub(crate) fn new(now: Instant, rate: Bitrate) -> Self {
+        Self { rate, free: rate.0, filled_at: now }
+    }
+
+    /// Returns whether a packet may pass.
+    pub(crate) fn admit(&mut self, now: Instant, bytes: usize) -> bool {
+        let elapsed = now.saturating_duration_since(self.filled_at).as_micros();
+        let gained = u128::from(self.rate.0) * elapsed / 1_000_000;
+        self.free = u64::try_from(gained).unwrap_or(u64::MAX).saturating_add(self.free).min(self.rate.0);
+        self.filled_at = self.filled_at.max(now);
+        let left = u64::try_from(bytes).ok().and_then(|bytes| self.free.checked_sub(bytes.saturating_mul(8)));
+        self.free = left.unwrap_or(self.free);
+        left.is_some()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_is_held_to_its_rate() {
+        let start = Instant::now();
+        let mut policer = Policer::new(start, Bitrate::kbps(800));
+        // Ten times too much for ten seconds: 1,000 bytes each millisecond.
+        let passed = (0..10_000).filter(|n| policer.admit(start + Duration::from_millis(*n), 1_000)).count();
+        assert!((1_080..=1_101).contains(&passed), "{passed} of 100 a second, and 100 at once");
+    }
+
+    #[test]
+    fn a_layer_is_measured_and_forgotten_when_it_stops() {
+        let start = Instant::now();
+        let mut layer: Layer<()> = Layer::default();
+        (0..200).for_each(|n| layer.measure(start + Duration::from_millis(n * 10), 1_250));
+        let rate = layer.rate.unwrap();
+        assert!((Bitrate::kbps(950)..Bitrate::kbps(1_050)).contains(&rate), "{rate:?}");
+        let track = Track { layers: vec![layer], ..Track::new(TrackKind::Video, 1) };
+        assert_eq!(track.rates(start + Duration::from_secs(2)), [Some(rate)]);
+        assert_eq!(track.rates(start + Duration::from_secs(4)), [None]);
+    }
+}

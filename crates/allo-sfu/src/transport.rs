@@ -1,0 +1,563 @@
+//! One participant's transport: ICE, DTLS and SRTP. The only module that knows the engine.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use str0m::bwe::{Bitrate as EngineBitrate, BweKind};
+use str0m::change::SdpOffer;
+use str0m::config::DtlsCert;
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo, Vp8Descriptor, Vp8Patch};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use thiserror::Error;
+use tracing::{debug, warn};
+
+use crate::continuity::{Numbers, Vp8Numbers};
+use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
+use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
+use crate::packet::{MediaPacket, vp8_height};
+
+/// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
+pub(crate) const DATAGRAM_MAX: usize = 1_500;
+
+/// Payload that may be passed on: with all that is added, it still fits the engine's buffer.
+const PAYLOAD_MAX: usize = 1_400;
+
+/// Packets kept for retransmission, of each slot: a second at 3 Mbit/s.
+///
+/// Higher: losses are repaired over longer round trips. Lower: less memory per subscriber, 408 bytes a packet.
+const RTX_CACHE: usize = 384;
+
+/// Timeouts so near are served at once: the pacer asks for the next packet a microsecond later.
+const LOOK_AHEAD: Duration = Duration::from_micros(200);
+
+/// Timeouts that are served in one go. Beyond it the rest waits for the timer, so that nobody keeps the worker for himself.
+const TURNS_MAX: usize = 512;
+
+/// Failures in a row after which a transport is given up. Single ones come from the network.
+const FAILURES_MAX: u32 = 16;
+
+/// A packet that waits longer than this for the pacer shows that the subscriber takes less than it is sent.
+const QUEUE_TIME_MAX: Duration = Duration::from_millis(400);
+
+/// The certificate of the server's end of every transport. Making one costs more than all the rest of a transport.
+#[derive(Debug, Clone)]
+pub struct Certificate(DtlsCert);
+
+/// The engine's cryptography cannot make certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no certificate could be made for DTLS")]
+pub struct NoCertificate;
+
+impl Certificate {
+    /// Makes a self-signed certificate, with the system's randomness. Its key is never written anywhere.
+    pub fn generate() -> Result<Self, NoCertificate> {
+        let provider = str0m::crypto::from_feature_flags().dtls_provider;
+        provider.generate_certificate().map(Self).ok_or(NoCertificate)
+    }
+}
+
+/// A datagram to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// The own address to send from.
+    pub source: SocketAddr,
+    /// The address to send to.
+    pub destination: SocketAddr,
+    /// The bytes.
+    pub contents: Vec<u8>,
+}
+
+/// Why a transport is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The participant's end said so, or failed to prove who it is.
+    Remote,
+    /// The engine had a fault. Nobody else is concerned.
+    Fault,
+}
+
+/// What a transport has to say.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a packet is copied in less time than it would be allocated")]
+pub(crate) enum TransportEvent {
+    Connected,
+    /// No check of connectivity came for a while. One can still come.
+    Silent,
+    Closed(CloseReason),
+    Packet(Packet),
+    /// The participant cannot decode what it gets on this line.
+    KeyframeWanted(LineId),
+    /// What gets through to the participant.
+    Estimate(Bitrate),
+}
+
+/// A packet with what the engine needs to send it on.
+pub(crate) type Packet = MediaPacket<Details>;
+
+/// See [`Packet`].
+#[derive(Debug, Clone)]
+pub(crate) struct Details {
+    extensions: ExtensionValues,
+    descriptor: Option<Vp8Descriptor>,
+    received_at: Instant,
+}
+
+/// A transport. It is made by an offer, and answers.
+///
+/// ```text
+///   open: the engine runs ── the other end closed, or the engine has a fault ──► closed
+/// ```
+#[derive(Debug)]
+pub(crate) struct Transport {
+    state: State,
+    lines: Vec<Line>,
+    /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
+    clock: Instant,
+    due: Option<Instant>,
+    failures: u32,
+    /// Emptied after each call, so bounded by what one call makes.
+    transmits: VecDeque<Transmit>,
+    /// As above.
+    events: VecDeque<TransportEvent>,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Box<Rtc>),
+    Closed,
+}
+
+/// A line, with what the engine calls things.
+#[derive(Debug)]
+struct Line {
+    offered: OfferedLine,
+    mid: Mid,
+    rids: Vec<Rid>,
+}
+
+impl Transport {
+    /// Makes a transport from the first offer of a participant, and returns the answer.
+    pub(crate) fn accept(
+        now: Instant,
+        certificate: &Certificate,
+        addresses: &[SocketAddr],
+        initial: Bitrate,
+        offer: Offer,
+    ) -> Result<(Self, String), OfferError> {
+        let rtc = catch_unwind(AssertUnwindSafe(|| engine(now, certificate, addresses, initial)));
+        let Ok(rtc) = rtc else { return Err(OfferError::Refused) };
+        let mut transport = Self {
+            state: State::Open(Box::new(rtc)),
+            lines: Vec::new(),
+            clock: now,
+            due: None,
+            failures: 0,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        let answer = transport.negotiate(now, offer)?;
+        Ok((transport, answer))
+    }
+
+    /// Takes a further offer, with new lines or an ICE restart, and returns the answer.
+    pub(crate) fn negotiate(&mut self, now: Instant, offer: Offer) -> Result<String, OfferError> {
+        let before: Vec<_> = self.lines.iter().map(|line| line.offered.clone()).collect();
+        offer.check_follows(&before)?;
+        let sdp = offer.sdp;
+        let answer = self.contain(|rtc| {
+            let offer = SdpOffer::from_sdp_string(&sdp).ok();
+            Ok(offer.and_then(|offer| rtc.sdp_api().accept_offer(offer).ok()))
+        });
+        let answer = answer.flatten().ok_or(OfferError::Refused)?;
+        self.lines = offer.lines.into_iter().map(Line::new).collect();
+        self.turn(now);
+        Ok(answer.to_sdp_string())
+    }
+
+    /// Returns the lines in their order.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &OfferedLine> {
+        self.lines.iter().map(|line| &line.offered)
+    }
+
+    /// Returns the own part of the user name in the checks to this transport.
+    pub(crate) fn ufrag(&mut self) -> Option<String> {
+        self.contain(|rtc| Ok(rtc.direct_api().local_ice_credentials().ufrag))
+    }
+
+    /// Takes a datagram. What the engine cannot make sense of has no effect.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) {
+        let at = self.tell(now);
+        self.contain(|rtc| {
+            let Ok(received) = Receive::new(Protocol::Udp, source, destination, bytes) else { return Ok(()) };
+            let input = Input::Receive(at, received);
+            // The engine would take anything: whether it is for this transport is asked here.
+            if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
+        });
+        self.drain(now);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.turn(now);
+    }
+
+    /// Returns whether a slot's queue is so long that more would only make it longer.
+    pub(crate) fn is_congested(&mut self, line: LineId) -> bool {
+        let Some(mid) = self.mid(line) else { return true };
+        let is_long = self.contain(|rtc| {
+            let mut api = rtc.direct_api();
+            let info = api.stream_tx_by_mid(mid, None).and_then(|stream| {
+                let info = stream.queue_info()?;
+                Some(info.created_at().saturating_duration_since(info.first_unsent()?) > QUEUE_TIME_MAX)
+            });
+            Ok(info.unwrap_or(false))
+        });
+        is_long.unwrap_or(true)
+    }
+
+    /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
+    pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
+        let Some(Line { offered, mid, .. }) = self.lines.get(usize::from(line.0)) else { return };
+        let (kind, mid) = (offered.kind, *mid);
+        if packet.payload.len() > PAYLOAD_MAX {
+            return;
+        }
+        // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
+        let is_marked = packet.is_last_of_frame || (is_first && kind == TrackKind::Audio);
+        self.contain(|rtc| {
+            let Some(pt) = payload_type(rtc, mid, kind) else { return Ok(()) };
+            let mut api = rtc.direct_api();
+            let Some(stream) = api.stream_tx_by_mid(mid, None) else { return Ok(()) };
+            let sequence = SeqNo::from(numbers.sequence);
+            let details = &packet.details;
+            let mut write =
+                RtpWrite::new(pt, sequence, numbers.time, details.received_at, packet.payload.clone())
+                    .marker(is_marked)
+                    .nackable(true)
+                    .ext_vals(details.extensions.clone());
+            if let Some(patch) = details.descriptor.zip(numbers.vp8).and_then(|(old, new)| patch(old, new)) {
+                write = write.vp8_patch(patch);
+            }
+            stream.write_rtp(write);
+            Ok(())
+        });
+    }
+
+    /// Sends what was written.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        self.turn(now);
+    }
+
+    /// Asks the participant for a keyframe (PLI).
+    pub(crate) fn request_keyframe(&mut self, now: Instant, line: LineId, layer: LayerId) {
+        let Some(own) = self.lines.get(usize::from(line.0)) else { return };
+        let (mid, rid) = (own.mid, own.rids.get(usize::from(layer.0)).copied());
+        self.contain(|rtc| {
+            if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, rid) {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+            Ok(())
+        });
+        self.turn(now);
+    }
+
+    /// Says what the participant would get if all went through, so that the engine finds out whether it would.
+    pub(crate) fn set_desired_bitrate(&mut self, now: Instant, desired: Bitrate) {
+        self.contain(|rtc| {
+            rtc.bwe().set_bitrate(EngineBitrate::ZERO, EngineBitrate::bps(desired.0));
+            Ok(())
+        });
+        self.turn(now);
+    }
+
+    /// Says good-bye to the other end.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.contain(Rtc::close);
+        self.turn(now);
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn mid(&self, line: LineId) -> Option<Mid> {
+        self.lines.get(usize::from(line.0)).map(|line| line.mid)
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let at = self.tell(now);
+        self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
+        self.drain(now);
+    }
+
+    /// The engine's time never goes back.
+    fn tell(&mut self, now: Instant) -> Instant {
+        self.clock = self.clock.max(now);
+        self.clock
+    }
+
+    /// Takes all that the engine has to say, and serves timeouts that are due or nearly so.
+    fn drain(&mut self, now: Instant) {
+        let mut turns = 0;
+        while let Some(output) = self.contain(Rtc::poll_output) {
+            match output {
+                Output::Transmit(transmit) => self.transmits.push_back(Transmit {
+                    source: transmit.source,
+                    destination: transmit.destination,
+                    contents: transmit.contents.into(),
+                }),
+                Output::Event(event) => self.handle_event(event),
+                Output::Timeout(due) if due <= now + LOOK_AHEAD && turns < TURNS_MAX => {
+                    turns += 1;
+                    let at = self.tell(due);
+                    self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
+                }
+                Output::Timeout(due) => {
+                    self.due = Some(due.max(now));
+                    self.failures = 0;
+                    self.check_alive();
+                    return;
+                }
+            }
+        }
+        let is_open = matches!(self.state, State::Open(_));
+        self.due = is_open.then(|| now + Duration::from_millis(100));
+    }
+
+    fn check_alive(&mut self) {
+        if matches!(&self.state, State::Open(rtc) if !rtc.is_alive()) {
+            self.shut(CloseReason::Remote);
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        let event = match event {
+            Event::Connected => TransportEvent::Connected,
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => TransportEvent::Silent,
+            Event::IceConnectionStateChange(state) if state.is_connected() && self.is_connected() => {
+                TransportEvent::Connected
+            }
+            Event::RtpPacket(packet) => match self.read(packet) {
+                Some(packet) => TransportEvent::Packet(packet),
+                None => return,
+            },
+            Event::KeyframeRequest(request) => match self.lines.iter().find(|line| line.mid == request.mid) {
+                Some(line) => TransportEvent::KeyframeWanted(line.offered.line),
+                None => return,
+            },
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                TransportEvent::Estimate(Bitrate(estimate.as_u64()))
+            }
+            Event::Closed => return self.shut(CloseReason::Remote),
+            _ => return,
+        };
+        self.events.push_back(event);
+    }
+
+    fn is_connected(&mut self) -> bool {
+        matches!(&self.state, State::Open(rtc) if rtc.is_connected())
+    }
+
+    /// Makes sense of a packet, or of none that belongs to no line that sends.
+    fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
+        let pt = packet.header.payload_type;
+        let ssrc = *packet.header.ssrc;
+        let (mid, rid) = self
+            .contain(|rtc| {
+                let mut api = rtc.direct_api();
+                let stream = api.stream_rx(&packet.header.ssrc);
+                Ok(stream.map(|stream| (stream.mid(), stream.rid())))
+            })
+            .flatten()?;
+        let line = self.lines.iter().find(|line| line.mid == mid)?;
+        let Purpose::Track(_) = &line.offered.purpose else { return None };
+        let layer = match rid {
+            Some(rid) => line.rids.iter().position(|known| *known == rid)?,
+            None => 0,
+        };
+        let (line, kind) = (line.offered.line, line.offered.kind);
+        let wanted = self.contain(|rtc| Ok(payload_type(rtc, mid, kind))).flatten()?;
+        if pt != wanted {
+            return None;
+        }
+        let is_video = kind == TrackKind::Video;
+        let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
+        let begins_keyframe = descriptor.map_or(!is_video, |it| it.starts_keyframe(&packet.payload));
+        let vp8 = descriptor.and_then(|it| {
+            Some(Vp8Numbers { picture_id: it.picture_id()?, tl0_pic_idx: it.tl0_pic_idx().unwrap_or(0) })
+        });
+        let sent = &packet.header.ext_vals;
+        let extensions = ExtensionValues {
+            audio_level: sent.audio_level,
+            voice_activity: sent.voice_activity,
+            video_orientation: sent.video_orientation,
+            ..ExtensionValues::default()
+        };
+        Some(MediaPacket {
+            line,
+            layer: LayerId(u8::try_from(layer).ok()?),
+            ssrc,
+            numbers: Numbers { sequence: *packet.seq_no, time: packet.header.timestamp, vp8 },
+            is_last_of_frame: packet.header.marker,
+            begins_keyframe,
+            height: if is_video && begins_keyframe { vp8_height(&packet.payload) } else { None },
+            level: sent.audio_level,
+            is_for_beginners_at: None,
+            details: Details { extensions, descriptor, received_at: packet.timestamp },
+            payload: packet.payload,
+        })
+    }
+
+    /// Calls the engine. A fault of it ends this transport, and nothing else.
+    fn contain<T>(&mut self, call: impl FnOnce(&mut Rtc) -> Result<T, RtcError>) -> Option<T> {
+        let State::Open(rtc) = &mut self.state else { return None };
+        match catch_unwind(AssertUnwindSafe(|| call(rtc))) {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                // What the engine says may quote what came from the network.
+                debug!(%error, "the engine failed");
+                self.failures += 1;
+                if self.failures > FAILURES_MAX {
+                    self.shut(CloseReason::Remote);
+                }
+                None
+            }
+            Err(_panic) => {
+                warn!("the engine had a fault, and a transport was closed");
+                self.shut(CloseReason::Fault);
+                None
+            }
+        }
+    }
+
+    fn shut(&mut self, reason: CloseReason) {
+        if let State::Open(rtc) = std::mem::replace(&mut self.state, State::Closed) {
+            // What is left after a fault may be unsound enough to fail once more.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(rtc)));
+            self.due = None;
+            self.events.push_back(TransportEvent::Closed(reason));
+        }
+    }
+}
+
+impl Line {
+    fn new(offered: OfferedLine) -> Self {
+        let mid = Mid::from(offered.mid.as_str());
+        let rids = match &offered.purpose {
+            Purpose::Track(layers) => layers.iter().map(|layer| Rid::from(layer.as_str())).collect(),
+            Purpose::Slot | Purpose::Unused => Vec::new(),
+        };
+        Self { offered, mid, rids }
+    }
+}
+
+fn engine(now: Instant, certificate: &Certificate, addresses: &[SocketAddr], initial: Bitrate) -> Rtc {
+    let mut rtc = RtcConfig::new()
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_vp8(true)
+        .set_dtls_cert(certificate.0.clone())
+        .set_ice_lite(true)
+        .set_rtp_mode(true)
+        .set_send_buffer_video(RTX_CACHE)
+        .enable_bwe(Some(EngineBitrate::bps(initial.0)))
+        .build(now);
+    for address in addresses {
+        if let Ok(candidate) = Candidate::host(*address, "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+    rtc
+}
+
+/// Returns the payload type of the one codec that a kind is sent in.
+fn payload_type(rtc: &Rtc, mid: Mid, kind: TrackKind) -> Option<Pt> {
+    let codec = match kind {
+        TrackKind::Audio => Codec::Opus,
+        TrackKind::Video => Codec::Vp8,
+    };
+    let agreed = rtc.media(mid)?.remote_pts();
+    let mut params = rtc.codec_config().params().iter();
+    params.find(|it| it.spec().codec == codec && agreed.contains(&it.pt())).map(PayloadParams::pt)
+}
+
+fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
+    let build = |picture_id: u16| {
+        let patch = descriptor.patch().picture_id(picture_id);
+        let has_index = descriptor.tl0_pic_idx().is_some();
+        if has_index { patch.tl0_pic_idx(numbers.tl0_pic_idx) } else { patch }.build()
+    };
+    // Some senders spend only 7 bits on the picture id.
+    build(numbers.picture_id).or_else(|_| build(numbers.picture_id & 0x7f)).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use super::*;
+
+    fn transport() -> Transport {
+        let now = Instant::now();
+        let certificate = Certificate::generate().unwrap();
+        let rtc = engine(now, &certificate, &[], Bitrate::kbps(1_000));
+        Transport {
+            state: State::Open(Box::new(rtc)),
+            lines: Vec::new(),
+            clock: now,
+            due: None,
+            failures: 0,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_engine_ends_only_the_transport() {
+        let mut transport = transport();
+        let nothing: Option<()> = transport.contain(|_| panic!("this is what the test is about"));
+        assert_eq!(nothing, None);
+        let event = transport.poll_event();
+        assert!(matches!(event, Some(TransportEvent::Closed(CloseReason::Fault))), "{event:?}");
+        let later = transport.clock + Duration::from_secs(1);
+        transport.handle_timeout(later);
+        transport.handle_datagram(later, ([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 2).into(), &[0x80; 40]);
+        assert_eq!(transport.poll_timeout(), None);
+        assert!(transport.poll_event().is_none(), "it is said once");
+    }
+
+    #[test]
+    fn failures_in_a_row_end_the_transport_and_single_ones_do_not() {
+        let mut transport = transport();
+        let fail = |transport: &mut Transport| {
+            let _: Option<()> = transport.contain(|_| Err(RtcError::RemoteSdp("no".to_owned())));
+        };
+        let mut now = transport.clock;
+        for _ in 0..100 {
+            fail(&mut transport);
+            now += Duration::from_secs(1);
+            transport.handle_timeout(now);
+        }
+        assert!(transport.poll_event().is_none());
+        (0..=FAILURES_MAX).for_each(|_| fail(&mut transport));
+        assert!(matches!(transport.poll_event(), Some(TransportEvent::Closed(CloseReason::Remote))));
+    }
+}

@@ -1,0 +1,387 @@
+//! A participant as a browser would be one: it offers, sends simulcast, and answers keyframe requests.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use allo_sfu::ParticipantId;
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::config::DtlsCert;
+use str0m::format::Codec;
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+/// A frame of each layer: its name, its height, and how many packets it takes.
+pub(crate) const LAYERS: [(&str, u16, usize); 3] = [("l", 180, 1), ("m", 360, 2), ("h", 720, 5)];
+const FRAME: Duration = Duration::from_millis(33);
+const SOUND: Duration = Duration::from_millis(20);
+const PACKET: usize = 1_000;
+
+/// What stands at the end of each payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tag {
+    pub(crate) publisher: ParticipantId,
+    pub(crate) layer: u8,
+    pub(crate) frame: u32,
+    pub(crate) is_keyframe: bool,
+    pub(crate) begins: bool,
+    pub(crate) ends: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) at: Instant,
+    pub(crate) mid: String,
+    pub(crate) sequence: u64,
+    pub(crate) time: u32,
+    pub(crate) picture_id: Option<u16>,
+    pub(crate) tag: Tag,
+}
+
+/// What a client is made with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    pub(crate) sends_mic: bool,
+    pub(crate) sends_cam: bool,
+    pub(crate) layers: usize,
+    pub(crate) audio_slots: usize,
+    pub(crate) video_slots: usize,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { sends_mic: true, sends_cam: true, layers: 3, audio_slots: 3, video_slots: 4 }
+    }
+}
+
+pub(crate) struct Client {
+    pub(crate) own: ParticipantId,
+    pub(crate) rtc: Rtc,
+    pub(crate) address: SocketAddr,
+    pub(crate) received: Vec<Received>,
+    pub(crate) keyframe_requests: Vec<(Instant, u8)>,
+    /// The loudness of the microphone, in dBov.
+    pub(crate) level: i8,
+    pub(crate) is_cam_on: bool,
+    pub(crate) is_connected: bool,
+    /// Whether it takes part in the network at all.
+    pub(crate) is_deaf: bool,
+    habits: Habits,
+    mic: Option<Mid>,
+    cam: Option<Mid>,
+    pending: Option<SdpPendingOffer>,
+    due: Instant,
+    next_frame: Instant,
+    next_sound: Instant,
+    frame: u32,
+    sequences: [u64; 4],
+    wants_keyframe: [bool; 3],
+}
+
+impl Client {
+    pub(crate) fn new(now: Instant, own: ParticipantId, address: SocketAddr, habits: Habits) -> Self {
+        let mut rtc = RtcConfig::new()
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .set_dtls_cert(certificate())
+            .set_rtp_mode(true)
+            .build(now);
+        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        // Numbers begin anywhere.
+        let offset = own.0 * 1_000 % 50_000;
+        Self {
+            own,
+            rtc,
+            address,
+            received: Vec::new(),
+            keyframe_requests: Vec::new(),
+            level: -30,
+            is_cam_on: true,
+            is_connected: false,
+            is_deaf: false,
+            habits,
+            mic: None,
+            cam: None,
+            pending: None,
+            due: now,
+            next_frame: now,
+            next_sound: now,
+            frame: 0,
+            sequences: [offset, offset + 7, offset + 77, offset + 777],
+            wants_keyframe: [true; 3],
+        }
+    }
+
+    pub(crate) fn offer(&mut self) -> String {
+        let Habits { sends_mic, sends_cam, layers, audio_slots, video_slots } = self.habits;
+        let mut simulcast = Simulcast::new();
+        LAYERS[..layers].iter().for_each(|(rid, ..)| simulcast.add_send_layer(SimulcastLayer::new(rid)));
+        let simulcast = (layers > 1).then_some(simulcast);
+        let mut api = self.rtc.sdp_api();
+        let (audio, video) = (MediaKind::Audio, MediaKind::Video);
+        if sends_mic {
+            self.mic = Some(api.add_media(audio, Direction::SendOnly, None, None, None));
+        }
+        if sends_cam {
+            self.cam = Some(api.add_media(video, Direction::SendOnly, None, None, simulcast));
+        }
+        for kind in [vec![audio; audio_slots], vec![video; video_slots]].concat() {
+            api.add_media(kind, Direction::RecvOnly, None, None, None);
+        }
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    /// Asks for a keyframe on every video slot.
+    pub(crate) fn request_keyframes(&mut self, now: Instant) -> Vec<Transmit> {
+        let mids: BTreeSet<_> =
+            self.received.iter().filter(|it| it.picture_id.is_some()).map(|it| &it.mid).collect();
+        for mid in mids {
+            if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(Mid::from(mid.as_str()), None) {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+        }
+        self.flush(now)
+    }
+
+    /// Sends any bytes as a packet of the camera's lowest layer.
+    pub(crate) fn send_picture(&mut self, now: Instant, payload: &[u8]) -> Vec<Transmit> {
+        let rid = (self.habits.layers > 1).then(|| Rid::from(LAYERS[0].0));
+        let mid = self.cam.unwrap();
+        self.write(now, mid, rid, 0, self.frame * 2_970, payload.to_vec(), ExtensionValues::default());
+        self.flush(now)
+    }
+
+    /// Offers an ICE restart.
+    pub(crate) fn offer_restart(&mut self) -> String {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    pub(crate) fn handle_answer(&mut self, now: Instant, answer: &str) -> Vec<Transmit> {
+        let answer = SdpAnswer::from_sdp_string(answer).unwrap();
+        self.rtc.sdp_api().accept_answer(self.pending.take().unwrap(), answer).unwrap();
+        self.handle_timeout(now)
+    }
+
+    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Vec<Transmit> {
+        if let Ok(received) = Receive::new(Protocol::Udp, from, self.address, bytes) {
+            let input = Input::Receive(now, received);
+            if self.rtc.accepts(&input) {
+                self.rtc.handle_input(input).unwrap();
+            }
+        }
+        self.drain(now)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Transmit> {
+        self.is_deaf |= self.rtc.handle_input(Input::Timeout(now)).is_err();
+        let mut transmits = self.drain(now);
+        while self.next_frame <= now {
+            self.next_frame += FRAME;
+            if self.is_connected && self.is_cam_on {
+                self.send_frame(now, &mut transmits);
+            }
+        }
+        while self.next_sound <= now {
+            self.next_sound += SOUND;
+            if self.is_connected {
+                self.send_sound(now, &mut transmits);
+            }
+        }
+        transmits
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        self.due.min(self.next_frame).min(self.next_sound)
+    }
+
+    /// Returns the tags of what came on video slots since then.
+    pub(crate) fn seen(&self, since: Instant) -> Vec<&Received> {
+        self.received.iter().filter(|it| it.at >= since && it.picture_id.is_some()).collect()
+    }
+
+    pub(crate) fn heard(&self, since: Instant) -> Vec<&Received> {
+        self.received.iter().filter(|it| it.at >= since && it.picture_id.is_none()).collect()
+    }
+
+    fn send_frame(&mut self, now: Instant, transmits: &mut Vec<Transmit>) {
+        let Some(mid) = self.cam else { return };
+        self.frame += 1;
+        for (layer, (rid, height, packets)) in LAYERS.into_iter().enumerate().take(self.habits.layers) {
+            let is_keyframe = std::mem::take(&mut self.wants_keyframe[layer]);
+            let packets = if is_keyframe { packets * 3 } else { packets };
+            for n in 0..packets {
+                let tag = Tag {
+                    publisher: self.own,
+                    layer: u8::try_from(layer).unwrap(),
+                    frame: self.frame,
+                    is_keyframe,
+                    begins: n == 0,
+                    ends: n + 1 == packets,
+                };
+                let rid = (self.habits.layers > 1).then(|| Rid::from(rid));
+                let time = self.frame * 2_970;
+                self.write(
+                    now,
+                    mid,
+                    rid,
+                    layer,
+                    time,
+                    video_payload(tag, height),
+                    ExtensionValues::default(),
+                );
+            }
+        }
+        transmits.extend(self.flush(now));
+    }
+
+    fn send_sound(&mut self, now: Instant, transmits: &mut Vec<Transmit>) {
+        let Some(mid) = self.mic else { return };
+        let extensions = ExtensionValues {
+            audio_level: Some(self.level),
+            voice_activity: Some(self.level > -50),
+            ..ExtensionValues::default()
+        };
+        let frame = u32::try_from(self.sequences[3] & 0xffff).unwrap();
+        let tag = Tag { publisher: self.own, layer: 0, frame, is_keyframe: true, begins: true, ends: false };
+        let payload = [vec![0x78; 60], tag.to_bytes()].concat();
+        self.write(now, mid, None, 3, frame * 960, payload, extensions);
+        transmits.extend(self.flush(now));
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a packet has that many parts")]
+    fn write(
+        &mut self,
+        now: Instant,
+        mid: Mid,
+        rid: Option<Rid>,
+        counter: usize,
+        time: u32,
+        payload: Vec<u8>,
+        extensions: ExtensionValues,
+    ) {
+        let codec = if counter == 3 { Codec::Opus } else { Codec::Vp8 };
+        let pt: Pt = self.rtc.codec_config().find(|it| it.spec().codec == codec).unwrap().pt();
+        self.sequences[counter] += 1;
+        let sequence = SeqNo::from(self.sequences[counter]);
+        let is_last = tag_of(&payload).is_some_and(|tag| tag.ends);
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(mid, rid).unwrap();
+        let write = RtpWrite::new(pt, sequence, time, now, payload).marker(is_last).nackable(true);
+        stream.write_rtp(write.ext_vals(extensions));
+    }
+
+    fn flush(&mut self, now: Instant) -> Vec<Transmit> {
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        self.drain(now)
+    }
+
+    fn drain(&mut self, now: Instant) -> Vec<Transmit> {
+        let mut transmits = Vec::new();
+        loop {
+            let Ok(output) = self.rtc.poll_output() else {
+                self.is_deaf = true;
+                return transmits;
+            };
+            match output {
+                Output::Timeout(due) if due <= now => {
+                    self.is_deaf |= self.rtc.handle_input(Input::Timeout(now)).is_err();
+                }
+                Output::Timeout(due) => {
+                    self.due = due;
+                    return transmits;
+                }
+                Output::Transmit(transmit) => transmits.push(transmit),
+                Output::Event(event) => self.handle_event(now, event),
+            }
+        }
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Connected => self.is_connected = true,
+            Event::KeyframeRequest(request) => {
+                let layer =
+                    request.rid.and_then(|rid| LAYERS.iter().position(|(name, ..)| rid == Rid::from(*name)));
+                let layer = layer.unwrap_or(0);
+                self.wants_keyframe[layer] = true;
+                self.keyframe_requests.push((now, u8::try_from(layer).unwrap()));
+            }
+            Event::RtpPacket(packet) => self.handle_packet(now, &packet),
+            _ => {}
+        }
+    }
+
+    fn handle_packet(&mut self, now: Instant, packet: &RtpPacket) {
+        let ssrc = packet.header.ssrc;
+        let mid = self.rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid().to_string());
+        let (Some(mid), Some(tag)) = (mid, tag_of(&packet.payload)) else { return };
+        let is_video = packet.payload.len() > 100;
+        let picture_id = is_video.then(|| u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]));
+        self.received.push(Received {
+            at: now,
+            mid,
+            sequence: *packet.seq_no,
+            time: packet.header.timestamp,
+            picture_id,
+            tag,
+        });
+    }
+}
+
+impl Tag {
+    fn to_bytes(self) -> Vec<u8> {
+        let [a, b, c, d] = self.frame.to_be_bytes();
+        let publisher = u8::try_from(self.publisher.0).unwrap();
+        vec![publisher, self.layer, a, b, c, d, self.is_keyframe.into(), self.begins.into(), self.ends.into()]
+    }
+}
+
+fn tag_of(payload: &[u8]) -> Option<Tag> {
+    let [publisher, layer, a, b, c, d, is_keyframe, begins, ends] = *payload.last_chunk::<9>()?;
+    Some(Tag {
+        publisher: ParticipantId(publisher.into()),
+        layer,
+        frame: u32::from_be_bytes([a, b, c, d]),
+        is_keyframe: is_keyframe == 1,
+        begins: begins == 1,
+        ends: ends == 1,
+    })
+}
+
+/// Makes a payload with a VP8 descriptor that has all numbers, and in a keyframe the header that says the height.
+fn video_payload(tag: Tag, height: u16) -> Vec<u8> {
+    let [high, low] = u16::try_from(tag.frame & 0x7fff).unwrap().to_be_bytes();
+    let start = if tag.begins { 0x90 } else { 0x80 };
+    let tl0_pic_idx = u8::try_from(tag.frame & 0xff).unwrap();
+    let mut payload = vec![start, 0xe0, 0x80 | high, low, tl0_pic_idx, 0x20];
+    if tag.is_keyframe && tag.begins {
+        payload.extend([0x10, 0, 0, 0x9d, 0x01, 0x2a, 0, 1]);
+        payload.extend(height.to_le_bytes());
+    } else {
+        payload.push(1);
+    }
+    payload.resize(PACKET - 9, 0);
+    payload.extend(tag.to_bytes());
+    payload
+}
+
+/// Making a certificate takes longer than most tests.
+fn certificate() -> DtlsCert {
+    static CERTIFICATE: LazyLock<DtlsCert> = LazyLock::new(|| {
+        str0m::crypto::from_feature_flags()
+            .dtls_provider
+            .generate_certificate()
+            .expect("certificates can be made")
+    });
+    CERTIFICATE.clone()
+}

@@ -1,0 +1,259 @@
+//! What comes from those who mean no good, or are broken.
+
+use std::net::SocketAddr;
+
+use allo_sfu::{Closed, ConnectError, OfferError, ParticipantId, SfuEvent};
+use proptest::prelude::*;
+
+use crate::client::{Client, Habits};
+use crate::lab::{Lab, Network, ROOM, SECOND, address, explore};
+use crate::streams::check_streams;
+
+fn stranger() -> SocketAddr {
+    address(200)
+}
+
+/// Checks that a call goes on as if nothing had been.
+fn check_call_goes_on(lab: &mut Lab) {
+    let since = lab.now;
+    lab.run_for(2 * SECOND);
+    for client in lab.clients.values() {
+        assert!(client.seen(since).len() >= 55, "{:?} sees {}", client.own, client.seen(since).len());
+        assert!(client.heard(since).len() >= 95, "{:?} hears {}", client.own, client.heard(since).len());
+        check_streams(client);
+    }
+    let is_over = |(_, it): &(_, SfuEvent)| matches!(it, SfuEvent::TransportClosed(..));
+    assert!(!lab.events.iter().any(is_over));
+}
+
+#[test]
+fn datagrams_of_every_size_and_first_byte_from_anywhere_have_no_effect() {
+    let (mut lab, _) = Lab::meeting(40, 2);
+    lab.run_for(SECOND);
+    for source in [stranger(), address(1)] {
+        for first in 0..=255u8 {
+            lab.inject(source, &[vec![first], vec![0xa5; 99]].concat());
+        }
+        for size in (0..60).chain([1_499, 1_500, 1_501, 2_000, 65_507]) {
+            for first in [0, 1, 20, 22, 63, 128, 144, 200] {
+                lab.inject(source, &vec![first; size]);
+            }
+        }
+    }
+    assert!(lab.astray.is_empty(), "nobody is answered");
+    let counters = lab.sfu.counters();
+    assert!(counters.bad_size >= 50 && counters.bad_stun > 0 && counters.strangers > 250, "{counters:?}");
+    check_call_goes_on(&mut lab);
+}
+
+#[test]
+fn a_client_hello_from_an_address_that_passed_no_check_is_not_answered() {
+    let mut lab = Lab::new(41);
+    lab.join(1);
+    lab.join(2);
+    // A handshake record with a ClientHello inside, sent before the real handshakes begin.
+    let mut hello =
+        vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 1, 0, 0, 88, 0, 0, 0, 0, 0, 0, 0, 88];
+    hello.resize(113, 0);
+    (0..100).for_each(|_| lab.inject(stranger(), &hello));
+    assert!(lab.astray.is_empty());
+    lab.run_until_connected();
+    lab.run_for(4 * SECOND);
+    check_call_goes_on(&mut lab);
+}
+
+#[test]
+fn a_check_with_a_wrong_password_is_not_answered() {
+    let (mut lab, all) = Lab::meeting(42, 2);
+    lab.run_for(4 * SECOND);
+    let mut check = lab.latest_up[&(all[0], true)].clone();
+    let last = check.len() - 30;
+    check[last] ^= 1;
+    (0..100).for_each(|_| lab.inject(stranger(), &check));
+    assert!(lab.astray.is_empty());
+    check_call_goes_on(&mut lab);
+}
+
+#[test]
+fn a_replayed_check_does_not_move_the_media() {
+    let (mut lab, all) = Lab::meeting(43, 2);
+    lab.run_for(4 * SECOND);
+    let check = lab.latest_up[&(all[0], true)].clone();
+    lab.inject(stranger(), &check);
+    let since = lab.now;
+    lab.run_for(2 * SECOND);
+    let stolen = lab.astray.iter().filter(|(_, bytes)| bytes[0] >= 4).count();
+    println!("{stolen} datagrams of media went to who replayed a check");
+    assert!(lab.clients[&all[0]].seen(since).len() >= 55);
+    assert_eq!(stolen, 0);
+}
+
+#[test]
+fn replayed_and_forged_media_have_no_effect() {
+    let (mut lab, all) = Lab::meeting(44, 2);
+    lab.run_for(2 * SECOND);
+    let media = lab.latest_up[&(all[0], false)].clone();
+    for n in 0..2_000 {
+        let mut forged = media.clone();
+        if n % 2 == 0 {
+            let at = n % forged.len();
+            forged[at] ^= 0x10;
+        }
+        lab.inject(address(1), &forged);
+    }
+    check_call_goes_on(&mut lab);
+}
+
+#[test]
+fn who_cannot_prove_the_offered_fingerprint_is_not_let_in() {
+    let mut lab = Lab::new(45);
+    let own = ParticipantId(1);
+    let mut client = Client::new(lab.now, own, address(1), Habits::default());
+    let offer = client.offer();
+    let at = offer.find("a=fingerprint:sha-256 ").unwrap() + "a=fingerprint:sha-256 ".len();
+    let other = if offer[at..].starts_with("00") { "11" } else { "00" };
+    let digits = &offer[at..at + 2];
+    let forged = offer.replace(&format!("sha-256 {digits}"), &format!("sha-256 {other}"));
+    let answer = lab.sfu.connect(lab.now, own, ROOM, &forged).unwrap();
+    lab.clients.insert(own, client);
+    lab.networks.insert(own, Network::GOOD);
+    lab.act(own, |client, now| client.handle_answer(now, &answer));
+    lab.run_for(40 * SECOND);
+    let events = lab.events_since(lab.events.first().map_or(lab.now, |(at, _)| *at));
+    assert!(!events.contains(&SfuEvent::TransportConnected(own)), "{events:?}");
+    assert!(events.iter().any(|it| matches!(it, SfuEvent::TransportClosed(closed, _) if *closed == own)));
+}
+
+#[test]
+fn a_video_descriptor_cut_off_anywhere_does_no_harm() {
+    let (mut lab, all) = Lab::meeting(46, 3);
+    lab.run_for(2 * SECOND);
+    let whole = [0x90, 0xf0, 0x80, 0x01, 0x02, 0x20, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0, 1, 0, 1];
+    for end in 0..=whole.len() {
+        lab.act(all[0], |client, now| client.send_picture(now, &whole[..end]));
+        lab.run_for(std::time::Duration::from_millis(20));
+    }
+    let since = lab.now;
+    lab.run_for(2 * SECOND);
+    assert!(lab.clients[&all[1]].seen(since).iter().any(|it| it.tag.publisher == all[2]));
+    let is_over = |(_, it): &(_, SfuEvent)| matches!(it, SfuEvent::TransportClosed(..));
+    assert!(!lab.events.iter().any(is_over));
+}
+
+#[test]
+fn offers_that_ask_for_too_much_or_make_no_sense_are_refused_by_name() {
+    let mut lab = Lab::new(47);
+    let habits = Habits { sends_mic: true, sends_cam: true, layers: 3, audio_slots: 1, video_slots: 1 };
+    let good = Client::new(lab.now, ParticipantId(1), address(1), habits).offer();
+    let mid = good.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap().to_owned();
+    let other_mid = good.lines().filter_map(|line| line.strip_prefix("a=mid:")).nth(1).unwrap().to_owned();
+    let fingerprint = good.lines().find(|line| line.starts_with("a=fingerprint:")).unwrap().to_owned();
+    let ufrag = good.lines().find(|line| line.starts_with("a=ice-ufrag:")).unwrap().to_owned();
+    let opus = good.lines().find(|line| line.contains("opus/48000/2")).unwrap().to_owned();
+    let pt = opus["a=rtpmap:".len()..].split(' ').next().unwrap().to_owned();
+    let extension = good.lines().find(|line| line.starts_with("a=extmap:")).unwrap().to_owned();
+    let uri = extension.split_once(' ').unwrap().1.to_owned();
+    let audio = good.lines().find(|line| line.starts_with("m=audio")).unwrap().to_owned();
+    let many = |line: &str, count: usize| vec![line; count].join("\r\n");
+    let cases: Vec<(&str, String, OfferError)> = vec![
+        ("256 KiB", format!("{good}a=x:{}\r\n", "x".repeat(256 * 1024)), OfferError::TooLong),
+        ("many attributes", format!("{good}{}\r\n", many("a=x", 10_000)), OfferError::TooLong),
+        ("not SDP", "hello".to_owned(), OfferError::NotSdp),
+        ("nothing", String::new(), OfferError::NotSdp),
+        ("a control character", good.replace("a=rtcp-mux", "a=rtcp\u{1}-mux"), OfferError::NotSdp),
+        ("no line", good.split("m=").next().unwrap().to_owned(), OfferError::Lines),
+        ("1000 lines", format!("{good}{}\r\n", many(&audio, 1_000)), OfferError::Lines),
+        ("data", good.replacen("m=audio", "m=application", 1), OfferError::Media),
+        (
+            "a mid twice",
+            good.replace(&format!("a=mid:{other_mid}"), &format!("a=mid:{mid}")),
+            OfferError::Mid,
+        ),
+        ("a long mid", good.replace(&mid, &"m".repeat(100)), OfferError::Mid),
+        ("no mid", good.replace(&format!("a=mid:{mid}\r\n"), ""), OfferError::Mid),
+        ("no bundle", good.replace("a=group:BUNDLE", "a=group:LS"), OfferError::Bundle),
+        ("no rtcp-mux", good.replacen("a=rtcp-mux\r\n", "", 1), OfferError::Bundle),
+        ("payload type 200", good.replacen(&format!(" {pt}"), " 200", 1), OfferError::PayloadType),
+        ("payload type 72", good.replacen(&format!(" {pt}"), " 72", 1), OfferError::PayloadType),
+        (
+            "a payload type twice",
+            good.replacen(&format!(" {pt}"), &format!(" {pt} {pt}"), 1),
+            OfferError::PayloadType,
+        ),
+        ("no clock", good.replacen("opus/48000/2", "opus/0/2", 1), OfferError::PayloadType),
+        ("255 channels", good.replacen("opus/48000/2", "opus/48000/255", 1), OfferError::PayloadType),
+        ("no codec", good.replace("opus/48000/2", "speex/48000/2"), OfferError::Codec),
+        ("a direction too many", good.replacen("a=sendonly", "a=sendrecv", 1), OfferError::Direction),
+        (
+            "20 layers",
+            good.replace(
+                "a=simulcast:send ",
+                &format!("a=simulcast:send {};", many("l", 20).replace("\r\n", ";")),
+            ),
+            OfferError::Layers,
+        ),
+        ("an unknown layer", good.replace("a=simulcast:send l", "a=simulcast:send z"), OfferError::Layers),
+        ("extension 0", good.replacen(&extension, &format!("a=extmap:0 {uri}"), 1), OfferError::Extension),
+        ("extension 15", good.replacen(&extension, &format!("a=extmap:15 {uri}"), 1), OfferError::Extension),
+        (
+            "extension 256",
+            good.replacen(&extension, &format!("a=extmap:256 {uri}"), 1),
+            OfferError::Extension,
+        ),
+        (
+            "100 SSRCs",
+            format!("{good}a=ssrc-group:SIM {}\r\n", many("7", 100).replace("\r\n", " ")),
+            OfferError::Ssrcs,
+        ),
+        ("no fingerprint", good.replace(&format!("{fingerprint}\r\n"), ""), OfferError::Fingerprint),
+        ("md5", good.replace("a=fingerprint:sha-256", "a=fingerprint:md5"), OfferError::Fingerprint),
+        (
+            "two fingerprints",
+            good.replacen(&fingerprint, &format!("a=fingerprint:sha-256 {}", vec!["AB"; 32].join(":")), 1),
+            OfferError::Fingerprint,
+        ),
+        ("holdconn", good.replacen("a=setup:actpass", "a=setup:holdconn", 1), OfferError::Setup),
+        ("a short ufrag", good.replace(&ufrag, "a=ice-ufrag:abc"), OfferError::IceCredentials),
+        ("a strange ufrag", good.replace(&ufrag, "a=ice-ufrag:ab cd"), OfferError::IceCredentials),
+        ("ICE-lite", good.replacen("m=audio", "a=ice-lite\r\nm=audio", 1), OfferError::IceLite),
+    ];
+    for (what, offer, expected) in cases {
+        assert_ne!(offer, good, "{what}: the offer was not changed");
+        let result = lab.sfu.connect(lab.now, ParticipantId(1), ROOM, &offer);
+        assert_eq!(result, Err(ConnectError::Offer(expected)), "{what}");
+    }
+    assert!(lab.sfu.poll_timeout().is_none(), "nobody is here");
+    assert!(lab.sfu.connect(lab.now, ParticipantId(1), ROOM, &good).is_ok());
+}
+
+#[test]
+fn garbage_never_disturbs_a_call() {
+    let datagram = (any::<bool>(), proptest::collection::vec(any::<u8>(), 0..300));
+    explore(24, &proptest::collection::vec(datagram, 1..200), |datagrams| {
+        let (mut lab, _) = Lab::meeting(48, 2);
+        lab.run_for(SECOND);
+        for (is_known, datagram) in datagrams {
+            lab.inject(if is_known { address(1) } else { stranger() }, &datagram);
+        }
+        check_call_goes_on(&mut lab);
+    });
+}
+
+#[test]
+fn an_offer_changed_anywhere_is_answered_or_refused() {
+    let change = (any::<prop::sample::Index>(), any::<u8>(), any::<bool>());
+    explore(200, &change, |(at, to, is_cut)| {
+        let mut lab = Lab::new(49);
+        let client = Client::new(lab.now, ParticipantId(1), address(1), Habits::default());
+        let mut bytes = { client }.offer().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = to;
+        bytes.truncate(if is_cut { at } else { bytes.len() });
+        let result = lab.sfu.connect(lab.now, ParticipantId(1), ROOM, &String::from_utf8_lossy(&bytes));
+        if result.is_ok() {
+            lab.run_for(SECOND);
+        }
+        let is_fault = |(_, it): &(_, SfuEvent)| matches!(it, SfuEvent::TransportClosed(_, Closed::ByFault));
+        assert!(!lab.events.iter().any(is_fault));
+    });
+}
