@@ -65,6 +65,11 @@ export function call(options: CallOptions): Call {
     local,
     send,
     isReachable: (peer) => hasJoined && participant(peer)?.connection === "online",
+    sends(peer) {
+      // Who is not online cannot say that a device was turned off.
+      const { mic = false, cam = false, connection } = participant(peer) ?? {};
+      return connection === "online" ? { mic, cam } : { mic: false, cam: false };
+    },
     hasCam: (peer) => participant(peer)?.cam ?? false,
     on,
   });

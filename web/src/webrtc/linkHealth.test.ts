@@ -95,6 +95,13 @@ test("waking mends what does not stand, and nothing else", () => {
   expect(events).toEqual(["interrupted", "restartIce"]);
 });
 
+test("a link that stands and is deaf is mended as it was found best", () => {
+  const { health, events } = connected();
+  health.deaf("restartIce");
+  health.deaf("renew");
+  expect(events).toEqual(["restartIce", "renew"]);
+});
+
 test("a closed link is silent", () => {
   const { health, events } = connected();
   health.changed("disconnected", "disconnected");
@@ -102,6 +109,7 @@ test("a closed link is silent", () => {
   events.length = 0;
   health.changed("failed", "failed");
   health.broken("too late");
+  health.deaf("renew");
   health.wake();
   vi.advanceTimersByTime(60_000);
   expect(events).toEqual([]);

@@ -1,5 +1,6 @@
 /** Watches one link, and says when to mend it and when to ask for another. */
 
+import type { Remedy } from "./hearing";
 import type { Log } from "./log";
 import type { LinkState } from "./types";
 
@@ -8,6 +9,8 @@ export type LinkHealth = {
   readonly changed: (connection: RTCPeerConnectionState, ice: RTCIceConnectionState) => void;
   /** The network may be back: no need to wait for the next step. */
   readonly wake: () => void;
+  /** The link stands, and yet nothing comes of what the peer sends. */
+  readonly deaf: (remedy: Remedy) => void;
   /** No mending helps any more. */
   readonly broken: (why: string) => void;
   /** Whether the link ever stood: before that there is nothing to restart. */
@@ -23,7 +26,7 @@ export type LinkHealthOptions = {
   readonly log: Log;
 };
 
-type Step = { readonly afterMs: number; readonly do: "restartIce" | "renew" };
+type Step = { readonly afterMs: number; readonly do: Remedy };
 
 /**
  * For a link that stood. A hiccup of the network is over in two seconds; lower would restart ICE for each. Fifteen are
@@ -35,8 +38,7 @@ const MENDING: readonly Step[] = [
   { afterMs: 15_000, do: "renew" },
 ];
 /**
- * For a link that never stood. A fresh one is as good as an ICE restart, and safer: a restart during the first attempt may
- * leave Firefox (153, November 2026) deaf to Chromium, while both say that they are connected.
+ * For a link that never stood: a fresh one is as good as an ICE restart, which would have nothing to go back to if it failed.
  */
 const STARTING: readonly Step[] = [{ afterMs: 15_000, do: "renew" }];
 /** Restarting faster than ICE can check a pair of candidates would mend nothing. */
@@ -54,14 +56,14 @@ export function linkHealth({ onState, restartIce, renew, log }: LinkHealthOption
   let ladder: Timer[] = climb(STARTING);
 
   function climb(steps: readonly Step[]): Timer[] {
-    const timers = steps.map((step) => setTimeout(() => take(step), step.afterMs));
+    const timers = steps.map((step) => setTimeout(() => take(step.do), step.afterMs));
     // The last step may be declined; then all of it begins again.
     const last = steps.at(-1)?.afterMs ?? 0;
     return [...timers, setTimeout(() => (ladder = climb(steps)), last)];
   }
 
-  function take(step: Step): void {
-    if (step.do === "restartIce") return restart();
+  function take(remedy: Remedy): void {
+    if (remedy === "restartIce") return restart();
     log("linkGivenUp");
     renew();
   }
@@ -112,6 +114,11 @@ export function linkHealth({ onState, restartIce, renew, log }: LinkHealthOption
   return {
     changed,
     broken,
+    deaf(remedy) {
+      if (isOver) return;
+      log("linkDeaf", { remedy }, "warn");
+      take(remedy);
+    },
     wasConnected: () => everConnected,
     wake: () => everConnected && state !== "connected" && !isOver && restart(),
     close() {

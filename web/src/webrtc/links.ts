@@ -3,6 +3,7 @@
 import type { ClientMessage, LinkId, ParticipantId } from "../protocol/messages";
 import type { DeviceKind } from "./devices";
 import { clientError } from "./errors";
+import { hearing, type Hearing } from "./hearing";
 import type { LocalMedia } from "./localMedia";
 import { logTo } from "./log";
 import { peerConnection, type PeerConnection, type Signal } from "./peerConnection";
@@ -16,6 +17,8 @@ export type LinksOptions = {
   readonly send: (message: ClientMessage) => void;
   /** Whether a message to this peer would arrive. */
   readonly isReachable: (peer: ParticipantId) => boolean;
+  /** What this peer says that it sends, as far as it can be asked. */
+  readonly sends: (peer: ParticipantId) => Readonly<Record<DeviceKind, boolean>>;
   /** Whether this peer says that its camera is on. */
   readonly hasCam: (peer: ParticipantId) => boolean;
   readonly on: Callbacks;
@@ -38,8 +41,9 @@ export type Links = {
 type Link = {
   readonly number: LinkId;
   readonly connection: PeerConnection;
-  /** The same for the whole life of the peer, from link to link. */
+  /** These are the same for the whole life of the peer, from link to link. */
   readonly stream: MediaStream;
+  readonly hearing: Hearing;
   tracks: readonly MediaStreamTrack[];
   wasConnected: boolean;
 };
@@ -55,12 +59,14 @@ export const pictureBitrate = (peers: number): number =>
   Math.round(Math.min(PICTURE_BITRATE_MAX, UPLINK_BITRATE / Math.max(1, peers)));
 
 export function links(options: LinksOptions): Links {
-  const { negotiation, iceServers, local, send, isReachable, hasCam, on } = options;
+  const { negotiation, iceServers, local, send, isReachable, sends, hasCam, on } = options;
   const log = logTo(on.log);
   const all = new Map<ParticipantId, Link>();
 
   function make(peer: ParticipantId, number: LinkId, polite: boolean): Link {
     log("linkMade", { peer, number, polite });
+    const former = all.get(peer);
+    const ears = former?.hearing ?? hearing();
     const connection = peerConnection({
       negotiation,
       polite,
@@ -68,6 +74,8 @@ export function links(options: LinksOptions): Links {
       stream: local.stream,
       mic: local.track("mic"),
       cam: local.track("cam"),
+      expected: () => sends(peer),
+      hearing: ears,
       on: {
         signal: (signal) => send({ ...signal, to: peer, link: number }),
         state(state) {
@@ -85,11 +93,11 @@ export function links(options: LinksOptions): Links {
         ...(on.log && { log: on.log }),
       },
     });
-    const former = all.get(peer);
     const link: Link = {
       number,
       connection,
       stream: former?.stream ?? new MediaStream(),
+      hearing: ears,
       // Kept until the new link has its own, so that nothing flickers.
       tracks: former?.tracks ?? [],
       wasConnected: former?.wasConnected ?? false,

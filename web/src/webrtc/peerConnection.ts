@@ -1,10 +1,11 @@
 /** Level 2: one `RTCPeerConnection` for one link, negotiated, mended and measured. */
 
+import { hearing, LOOK_EVERY_MS, type Hearing } from "./hearing";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
 import { negotiator, type Signal } from "./negotiation";
 import { senders, type Place } from "./senders";
-import { readArrivals, readStats, type LinkStats, type Totals } from "./stats";
+import { readArrivals, readHeard, readStats, type LinkStats, type Totals } from "./stats";
 import type { LinkState, LogEntry, Negotiation, PeerStats } from "./types";
 
 export type { Signal } from "./negotiation";
@@ -19,13 +20,17 @@ export type PeerConnectionOptions = {
   /** What to send from the start. */
   readonly mic: MediaStreamTrack | null;
   readonly cam: MediaStreamTrack | null;
+  /** What the peer says that it sends. If that does not arrive, the link is mended. */
+  readonly expected?: () => Readonly<Record<Place, boolean>>;
+  /** What was known of this peer's silence from the links before this one. */
+  readonly hearing?: Hearing;
   readonly on: {
     /** Something to be carried to the other end, in order. It may be lost: see `resync`. */
     readonly signal: (signal: Signal) => void;
     readonly state?: (state: LinkState) => void;
     /** The tracks that the peer may send on, whenever they are others than before. */
     readonly tracks?: (tracks: readonly MediaStreamTrack[]) => void;
-    /** This connection cannot be mended. It asks again every 15 s until it is closed. */
+    /** This connection cannot be mended. It asks again until it is closed. */
     readonly renewWanted?: () => void;
     readonly log?: (entry: LogEntry) => void;
   };
@@ -78,6 +83,9 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   });
   const sending = senders({ connection, mayOffer: negotiating.mayOffer, stream, log });
 
+  const ears = options.hearing ?? hearing();
+  const looking = setInterval(() => void look(), LOOK_EVERY_MS);
+
   const observe = (): void => health.changed(connection.connectionState, connection.iceConnectionState);
   connection.addEventListener("connectionstatechange", observe);
   connection.addEventListener("iceconnectionstatechange", observe);
@@ -97,8 +105,25 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   }
 
   function restartIce(): void {
-    // Under `simple` the impolite end notices as well, and mends the link for both.
+    // Under `simple` the impolite end mends the link for both, if it notices; if not, this end will ask for another link.
     if (negotiating.mayOffer && health.wasConnected()) connection.restartIce();
+  }
+
+  function isUp(): boolean {
+    return connection.connectionState === "connected" && connection.signalingState === "stable";
+  }
+
+  async function look(): Promise<void> {
+    const expected = options.expected?.();
+    if (!expected) return;
+    const heard = { mic: await heardFrom("mic"), cam: await heardFrom("cam") };
+    const remedy = ears.looked({ atMs: performance.now(), isUp: isUp(), expected, heard });
+    if (remedy) health.deaf(remedy);
+  }
+
+  async function heardFrom(place: Place): Promise<number> {
+    const report = await sending.receiver(place)?.getStats();
+    return report ? readHeard(report) : 0;
   }
 
   async function measure(): Promise<LinkStats> {
@@ -126,6 +151,7 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
     settled: negotiating.settled,
     signalingState: () => connection.signalingState,
     close() {
+      clearInterval(looking);
       health.close();
       connection.close();
     },

@@ -20,6 +20,8 @@ export type Senders = {
   readonly add: (track: MediaStreamTrack) => (() => void) | undefined;
   /** The most that the camera's picture may take, in bit/s. */
   readonly limitVideo: (maxBitrate: number) => void;
+  /** What the peer sends in this place, if anything: sound and pictures have the same two places both ways. */
+  readonly receiver: (place: Place) => RTCRtpReceiver | undefined;
   /** Both ends agree: what had to wait for that is done. */
   readonly refresh: () => void;
 };
@@ -113,6 +115,7 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
       limit();
     },
 
+    receiver: (place) => places[place]?.receiver,
     refresh: limit,
   };
 

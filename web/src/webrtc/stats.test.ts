@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readArrivals, readStats } from "./stats";
+import { readArrivals, readHeard, readStats } from "./stats";
 
 type Entry = { id: string; type: string; [field: string]: unknown };
 const report = (...entries: Entry[]) => new Map(entries.map((it) => [it.id, it]));
@@ -78,4 +78,11 @@ test("arrivals grow with media, and with the checks alone when nobody sends any"
   expect(checks("responsesReceived", 8)).toBeGreaterThan(checks("responsesReceived", 7));
   expect(checks("lastPacketReceivedTimestamp", 8)).toBeGreaterThan(checks("lastPacketReceivedTimestamp", 7));
   expect(readArrivals(report())).toBe(0);
+});
+
+test("what is heard are packets of sound, and of pictures only those that can be shown", () => {
+  const [audio, video, outbound] = rtp(0, 1_000, 9, 0) as [Entry, Entry, Entry];
+  expect(readHeard(report(audio, outbound))).toBe(9);
+  expect(readHeard(report({ ...video, packetsReceived: 500 }, outbound))).toBe(42);
+  expect(readHeard(report())).toBe(0);
 });

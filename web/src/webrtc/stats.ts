@@ -67,6 +67,18 @@ export function readArrivals(report: Report): number {
   return sum(inbound, "bytesReceived") + checks;
 }
 
+/**
+ * Returns a number that grows as long as sound, or pictures that can be shown, arrive at one receiver. Packets are not
+ * enough for pictures: those that wait for a keyframe in vain are as good as none.
+ */
+export function readHeard(report: Report): number {
+  let heard = 0;
+  report.forEach(({ type, kind, framesDecoded, packetsReceived }) => {
+    if (type === "inbound-rtp") heard += number(kind === "video" ? framesDecoded : packetsReceived) ?? 0;
+  });
+  return heard;
+}
+
 /** The pair in use: by the transport where there is one, by Firefox's own `selected` where there is none. */
 function selectedPair(entries: Map<string, Entry>): Entry | undefined {
   for (const entry of entries.values()) {
