@@ -57,7 +57,7 @@ fn raise_each(requests: &[VideoRequest], chosen: &mut [Option<LayerId>], left: &
     for (request, chosen) in requests.iter().zip(chosen) {
         let Some(now) = *chosen else { continue };
         let Some((layer, rate)) = request.next_above(Some(now)) else { continue };
-        let free = left.plus(request.rate(now));
+        let free = left.plus(request.rate(Some(now)));
         if request.price(layer, rate) <= free {
             (*left, *chosen) = (free.minus(rate), Some(layer));
             is_any = true;
@@ -75,8 +75,15 @@ impl VideoRequest {
         above.next().filter(|(candidate, _)| layer.is_none() || *candidate <= max)
     }
 
-    fn rate(&self, layer: LayerId) -> Bitrate {
-        self.layers.get(usize::from(layer.0)).copied().flatten().unwrap_or_default()
+    /// Returns what a layer takes.
+    pub(crate) fn rate(&self, layer: Option<LayerId>) -> Bitrate {
+        layer.and_then(|layer| *self.layers.get(usize::from(layer.0))?).unwrap_or_default()
+    }
+
+    /// Returns how much more must be free to go up from `layer`, or `None` if there is nothing above it.
+    pub(crate) fn step_above(&self, layer: Option<LayerId>) -> Option<Bitrate> {
+        let (above, rate) = self.next_above(layer)?;
+        Some(self.price(above, rate).minus(self.rate(layer)))
     }
 
     /// Returns what must be free to give `layer`. What was given before stays for its bare rate.

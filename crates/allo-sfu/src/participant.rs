@@ -14,6 +14,12 @@ use crate::transport::{Details, Packet, Transport};
 /// What one audio slot takes, with all headers.
 const AUDIO_SLOT: Bitrate = Bitrate::kbps(50);
 
+/// How much of the estimate is filled up while there is a step up to be had, in hundredths.
+///
+/// Lower: an estimate that fell for no reason takes longer to rise again, because little is sent that could prove it wrong.
+/// Higher: on a narrow link the filling costs packets of sound.
+const FILL_PERCENT: u64 = 70;
+
 /// What a subscriber would like to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wish {
@@ -37,7 +43,7 @@ pub(crate) struct Participant {
     /// When the latest check of connectivity was answered.
     pub(crate) consent_at: Instant,
     /// What the engine was told to probe for.
-    told: Bitrate,
+    told: (Bitrate, Bitrate),
 }
 
 /// Whether media can flow.
@@ -62,7 +68,7 @@ impl Participant {
             policer: Policer::new(now, ingress_max),
             consent_at: now,
             link: Link::New(now),
-            told: Bitrate::default(),
+            told: (Bitrate::default(), Bitrate::default()),
         };
         participant.read_lines();
         participant
@@ -165,7 +171,7 @@ impl Participant {
             }
             slot.set_target(*layer);
         }
-        self.tell_bitrates(now, audio, &bare);
+        self.tell_bitrates(now, audio, &bare, &allotted);
     }
 
     /// Forwards what is for this subscriber.
@@ -205,17 +211,28 @@ impl Participant {
     }
 
     /// Tells the engine what to probe for, when it is not what it was told before.
-    fn tell_bitrates(&mut self, now: Instant, audio: Bitrate, requests: &[VideoRequest]) {
+    fn tell_bitrates(
+        &mut self,
+        now: Instant,
+        audio: Bitrate,
+        requests: &[VideoRequest],
+        allotted: &[Option<LayerId>],
+    ) {
         let best = |request: &VideoRequest| {
             let max = request.layer_max?;
             let useful = request.layers.iter().take(usize::from(max.0) + 1).filter_map(|rate| *rate);
             useful.max().or_else(|| request.layers.iter().flatten().min().copied())
         };
         let desired = requests.iter().filter_map(best).fold(audio, Bitrate::plus).percent(125);
-        let is_near = self.told.percent(90) <= desired && desired <= self.told.percent(110);
-        if self.link == Link::Connected && !is_near {
-            self.told = desired;
-            self.transport.set_desired_bitrate(now, desired);
+        let spent = requests.iter().zip(allotted).map(|(request, layer)| request.rate(*layer));
+        let spent = spent.fold(audio, Bitrate::plus);
+        let steps = requests.iter().zip(allotted).filter_map(|(request, layer)| request.step_above(*layer));
+        let filled = self.estimate.percent(FILL_PERCENT);
+        let next = steps.min().map_or(Bitrate::default(), |step| spent.plus(step).min(filled));
+        let is_near = |a: Bitrate, b: Bitrate| a.percent(90) <= b && b <= a.percent(110);
+        if self.link == Link::Connected && !(is_near(self.told.0, next) && is_near(self.told.1, desired)) {
+            self.told = (next, desired);
+            self.transport.set_bitrates(now, next, desired);
         }
     }
 }

@@ -272,10 +272,11 @@ impl Transport {
         self.turn(now);
     }
 
-    /// Says what the participant would get if all went through, so that the engine finds out whether it would.
-    pub(crate) fn set_desired_bitrate(&mut self, now: Instant, desired: Bitrate) {
+    /// Says what the next step up takes and what all would take, so that the engine finds out whether it would get through: it
+    /// fills up to the next step with retransmissions, as far as there is room, and probes beyond it.
+    pub(crate) fn set_bitrates(&mut self, now: Instant, next: Bitrate, desired: Bitrate) {
         self.contain(|rtc| {
-            rtc.bwe().set_bitrate(EngineBitrate::ZERO, EngineBitrate::bps(desired.0));
+            rtc.bwe().set_bitrate(EngineBitrate::bps(next.0), EngineBitrate::bps(desired.0));
             Ok(())
         });
         self.turn(now);

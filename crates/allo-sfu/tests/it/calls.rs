@@ -143,14 +143,13 @@ fn losses_and_reordering_are_repaired() {
     }
     lab.run_until_connected();
     lab.run_for(10 * SECOND);
-    for client in lab.clients.values() {
-        let (missing, all) = missing(client);
-        println!("{missing} of {all} packets of video missing");
-        // How much is sent is up to the estimate, which such a network shakes. How much of it is repaired is not.
-        assert!(all > 200, "{all}");
-        // Each packet crosses the network twice: without repair one in ten were missing.
-        assert!(missing * 100 <= all * 3, "{missing} of {all}");
-    }
+    let counts: Vec<_> = lab.clients.values().map(missing).collect();
+    println!("packets of video missing, of how many: {counts:?}");
+    let (missing, all) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    // How much is sent to each is up to the estimate, which such a network shakes. How much of it is repaired is not.
+    assert!(all > 1_500, "{all}");
+    // Each packet crosses the network twice: without repair one in ten were missing.
+    assert!(missing * 100 <= all * 3, "{missing} of {all}");
 }
 
 #[test]
