@@ -5,12 +5,12 @@
  * ALLO_GLARES says how many rounds there are in all; ALLO_GLARE_SEED repeats a run.
  */
 
-import { test, type Browser, type Page } from "@playwright/test";
+import { expect, test, type Browser, type Page } from "@playwright/test";
 import type { Negotiation } from "../src/webrtc/types";
 import { glareHost, type Host } from "./glare/host";
 import type { BatchOptions, glare as Glare } from "./glare/page";
 import { seeded } from "./glare/random";
-import { expectMediaBothWays, play, type Link, type RemoteEnd } from "./glare/rounds";
+import { play, type Link, type Played, type RemoteEnd } from "./glare/rounds";
 import { contextOptions, launch, type BrowserKind } from "./support/browsers";
 
 declare const glare: typeof Glare;
@@ -21,6 +21,8 @@ const SEED = Number(process.env.ALLO_GLARE_SEED ?? Date.now() % 2 ** 32);
 const ROUNDS_PER_LINK = 40;
 /** More would make the machine the bottleneck, fewer leave it idle between signals. */
 const LINKS_AT_ONCE = 6;
+/** Each holds one of the six connections that a browser opens to one server, and signals need some, too. */
+const LINKS_ACROSS_AT_ONCE = 4;
 
 /** How the rounds are shared out. Crossing browsers is slower for each round. */
 const SHARES = { chromium: 0.5, firefox: 0.4, across: 0.1 } as const;
@@ -28,6 +30,12 @@ const ALGORITHMS: readonly { negotiation: Negotiation; share: number }[] = [
   { negotiation: "perfect", share: 0.75 },
   { negotiation: "simple", share: 0.25 },
 ];
+
+/**
+ * After an ICE restart Chromium (156, November 2026) may keep sending to the ICE generation before, because Firefox (153) still
+ * answers its checks there, but takes no media. One in a hundred rounds is seen to end so, and mended by another link.
+ */
+const RENEWALS_ACROSS = 0.04;
 
 let host: Host;
 test.beforeAll(async () => {
@@ -40,13 +48,15 @@ for (const { negotiation, share } of ALGORITHMS) {
   for (const kind of ["chromium", "firefox"] as const) {
     test(`${negotiation} negotiation survives glare in ${kind}`, async () => {
       const rounds = Math.ceil(ROUNDS * share * SHARES[kind]);
+      const played: Played[] = [];
       test.setTimeout(60_000 + rounds * 1_000);
       const browser = await launch(kind);
       try {
         const page = await openPage(browser, kind);
         for (const batches of inGroups(batchesOf(negotiation, rounds), LINKS_AT_ONCE)) {
-          await page.evaluate((it) => glare.playBatches(it), batches);
+          played.push(...(await page.evaluate((it) => glare.playBatches(it), batches)));
         }
+        expectFewRenewals(played, 0);
       } finally {
         await browser.close();
       }
@@ -55,17 +65,28 @@ for (const { negotiation, share } of ALGORITHMS) {
 
   test(`${negotiation} negotiation survives glare across browsers`, async () => {
     const rounds = Math.ceil(ROUNDS * share * SHARES.across);
+    const played: Played[] = [];
     test.setTimeout(60_000 + rounds * 1_000);
     const browsers = await Promise.all([launch("chromium"), launch("firefox")]);
     try {
       const pages = [await openPage(browsers[0], "chromium"), await openPage(browsers[1], "firefox")] as const;
-      for (const batches of inGroups(batchesOf(negotiation, rounds), LINKS_AT_ONCE)) {
-        await Promise.all(batches.map((batch, index) => playAcross(pages, batch, index % 2 === 0 ? 0 : 1)));
+      for (const batches of inGroups(batchesOf(negotiation, rounds), LINKS_ACROSS_AT_ONCE)) {
+        const all = batches.map((batch, index) => playAcross(pages, batch, index % 2 === 0 ? 0 : 1));
+        played.push(...(await Promise.all(all)));
       }
+      expectFewRenewals(played, RENEWALS_ACROSS);
     } finally {
       await Promise.all(browsers.map((browser) => browser.close()));
     }
   });
+}
+
+/** A renewed link is a call that went on after a silence. It is to be exceptional: at most this share of the rounds. */
+function expectFewRenewals(played: readonly Played[], shareMax: number): void {
+  const rounds = played.reduce((sum, it) => sum + it.rounds, 0);
+  const renewals = played.flatMap((it) => it.renewals);
+  console.log(`glare: ${rounds} rounds played, ${renewals.length} links renewed`);
+  expect(renewals.length, renewals.join("\n\n")).toBeLessThanOrEqual(Math.ceil(rounds * shareMax));
 }
 
 function batchesOf(negotiation: Negotiation, rounds: number): BatchOptions[] {
@@ -79,9 +100,14 @@ function batchesOf(negotiation: Negotiation, rounds: number): BatchOptions[] {
 }
 
 /** Plays a batch between two browsers; `polite` says which of them gives way. */
-async function playAcross(pages: readonly [Page, Page], { negotiation, seed, rounds }: BatchOptions, polite: 0 | 1) {
+async function playAcross(
+  pages: readonly [Page, Page],
+  { negotiation, seed, rounds }: BatchOptions,
+  polite: 0 | 1,
+): Promise<Played> {
   const random = seeded(seed);
-  const names = [`chromium${seed}`, `firefox${seed}`] as const;
+  // The host knows ends by name, and both algorithms are played with the same seeds.
+  const names = [`chromium_${negotiation}_${seed}`, `firefox_${negotiation}_${seed}`] as const;
   const wires = host.connect(names, random.whole(2 ** 32));
   const open = (page: Page, index: number): Promise<void> => {
     const options = { negotiation, polite: index === polite, seed: random.whole(2 ** 32), name: names[index]! };
@@ -90,16 +116,15 @@ async function playAcross(pages: readonly [Page, Page], { negotiation, seed, rou
   await Promise.all(pages.map(open));
   const link: Link = {
     ends: [far(pages[0], names[0]), far(pages[1], names[1])],
+    polite,
     isQuiet: () => wires.every((it) => it.isEmpty()),
     cut: (chance) => chance.pick([[0], [1], [0, 1]]).forEach((index) => wires[index]!.cut()),
     mend: () => wires.forEach((it) => it.mend()),
     lookAgainMs: 25,
   };
-  // A Firefox (153, November 2026) that is asked by Chromium to restart ICE within its first DTLS handshake stays deaf.
-  // The client does not ask: it restarts what stood and was interrupted. So the rounds begin with a link that stands.
-  await expectMediaBothWays(link);
-  await play(link, rounds, random.whole(2 ** 32));
+  const played = await play(link, rounds, random.whole(2 ** 32));
   await Promise.all(pages.map((page, index) => page.evaluate((it) => glare.closeFar(it), names[index]!)));
+  return played;
 }
 
 const far = (page: Page, name: string): RemoteEnd => ({
@@ -108,6 +133,8 @@ const far = (page: Page, name: string): RemoteEnd => ({
   resync: () => page.evaluate((it) => glare.resync(it), name),
   sendAll: () => page.evaluate((it) => glare.sendAll(it), name),
   isStable: () => page.evaluate((it) => glare.isStable(it), name),
+  wantsRenewal: () => page.evaluate((it) => glare.wantsRenewal(it), name),
+  renew: () => page.evaluate((it) => glare.renew(it), name),
   received: () => page.evaluate((it) => glare.received(it), name),
   complaints: () => page.evaluate((it) => glare.complaints(it), name),
   log: () => page.evaluate((it) => glare.log(it), name),

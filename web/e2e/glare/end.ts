@@ -1,29 +1,36 @@
 /** One end of a link under test: the real peer connection, and what a person could do to it at any moment. */
 
-import { peerConnection, type PeerConnection, type Signal } from "../../src/webrtc/peerConnection";
+import { hearing } from "../../src/webrtc/hearing";
+import { peerConnection, type PeerConnection } from "../../src/webrtc/peerConnection";
 import type { LogEntry, Negotiation } from "../../src/webrtc/types";
 import type { Random } from "./random";
+import type { LinkSignal } from "./wire";
 
 export type EndOptions = {
   readonly polite: boolean;
   readonly negotiation: Negotiation;
   readonly random: Random;
-  readonly send: (signal: Signal) => void;
+  readonly send: (signal: LinkSignal) => void;
 };
 
-export type Place = "mic" | "cam";
+type Place = "mic" | "cam";
 
 export type End = {
-  readonly connection: PeerConnection;
+  readonly receive: (signal: LinkSignal) => void;
+  readonly resync: () => void;
   /** Does one thing by chance, and returns its name. */
   readonly act: () => string;
-  /** Turns microphone and camera on, for the media to be counted. */
+  /** Turns microphone and camera on, for the media to be counted. Both ends do it, and expect it of each other. */
   readonly sendAll: () => void;
   /** Lets everything that was received be dealt with; then says whether this end agrees with the other. */
   readonly isStable: () => Promise<boolean>;
-  /** What was decoded so far of the peer's microphone (packets) and camera (frames). */
+  /** Whether this end asked for another link. */
+  readonly wantsRenewal: () => boolean;
+  /** Goes on with another link, as if the server had greeted. */
+  readonly renew: () => void;
+  /** What was decoded so far of the peer's microphone (packets) and camera (frames) over this link. */
   readonly received: () => Promise<Record<Place, number>>;
-  /** Why the connection gave up on itself, if it did. */
+  /** What the browser refused, if anything. */
   readonly complaints: readonly string[];
   readonly log: readonly LogEntry[];
   /** How things stand, for whoever has to find out what went wrong. */
@@ -33,6 +40,8 @@ export type End = {
 
 /** Tracks sent besides microphone and camera, such as a screen. */
 const FURTHER_MAX = 2;
+
+type Opened = { readonly connection: PeerConnection; readonly browserConnection: RTCPeerConnection };
 
 let devices: Promise<MediaStream> | undefined;
 
@@ -49,24 +58,43 @@ export async function makeEnd({ polite, negotiation, random, send }: EndOptions)
   const complaints: string[] = [];
   const log: LogEntry[] = [];
 
-  const { connection, browserConnection } = withBrowserConnection(() =>
-    peerConnection({
-      negotiation,
-      polite,
-      iceServers: [],
-      stream: new MediaStream(),
-      mic: null,
-      cam: null,
-      on: {
-        signal: send,
-        renewWanted: () => complaints.push("renewWanted"),
-        log(entry) {
-          log.push(entry);
-          if (entry.event === "linkBroken") complaints.push(String(entry.details?.why));
+  const ears = hearing();
+  let isExpecting = false;
+  let number = 0;
+  let wantsRenewal = false;
+  let { connection, browserConnection } = open();
+
+  function open(): Opened {
+    number += 1;
+    const own = number;
+    return withBrowserConnection(() =>
+      peerConnection({
+        negotiation,
+        polite,
+        iceServers: [],
+        stream: new MediaStream(),
+        mic: tracks.mic,
+        cam: tracks.cam,
+        expected: () => ({ mic: isExpecting, cam: isExpecting }),
+        hearing: ears,
+        on: {
+          signal: (signal) => send({ link: own, signal }),
+          renewWanted: () => (wantsRenewal = true),
+          log(entry) {
+            log.push(entry);
+            if (entry.event === "linkBroken") complaints.push(String(entry.details?.why));
+          },
         },
-      },
-    }),
-  );
+      }),
+    );
+  }
+
+  function renew(): void {
+    connection.close();
+    while (further.length > 0) removeFurther();
+    wantsRenewal = false;
+    ({ connection, browserConnection } = open());
+  }
 
   function put(place: Place, track: MediaStreamTrack | null): void {
     tracks[place]?.stop();
@@ -93,23 +121,28 @@ export async function makeEnd({ polite, negotiation, random, send }: EndOptions)
     replaceCam: () => put("cam", fresh("cam")),
     add: () => (further.length < FURTHER_MAX ? addFurther() : removeFurther()),
     remove: removeFurther,
-    restartIce: connection.restartIce,
-    resync: connection.resync,
+    restartIce: () => connection.restartIce(),
+    resync: () => connection.resync(),
   };
 
   const transceiver = (place: Place): RTCRtpTransceiver | undefined =>
     browserConnection.getTransceivers().find((it) => it.mid === (place === "mic" ? "0" : "1"));
 
   return {
-    connection,
     complaints,
     log,
+    renew,
+    receive: ({ link, signal }) => link === number && connection.receive(signal),
+    resync: () => connection.resync(),
+    wantsRenewal: () => wantsRenewal,
     act() {
+      isExpecting = false;
       const name = random.pick(Object.keys(operations));
       operations[name]!();
       return name;
     },
     sendAll() {
+      isExpecting = true;
       put("mic", fresh("mic"));
       put("cam", fresh("cam"));
     },
@@ -146,8 +179,12 @@ async function describe(connection: RTCPeerConnection): Promise<string> {
   });
   const counts: string[] = [];
   (await connection.getStats()).forEach((it: Record<string, unknown>) => {
-    if (it.type === "inbound-rtp") counts.push(`${it.mid}<${it.packetsReceived}`);
+    if (it.type === "inbound-rtp") counts.push(`${it.mid}<${it.packetsReceived}/${it.framesDecoded}`);
     if (it.type === "outbound-rtp") counts.push(`${it.mid}>${it.packetsSent}`);
+    if (it.type === "candidate-pair")
+      counts.push(
+        `pair ${it.state} nom${it.nominated} ${it.bytesReceived}<>${it.bytesSent} req${it.requestsSent}/${it.requestsReceived}`,
+      );
     if (it.type === "transport") counts.push(`dtls ${it.dtlsState} ${it.packetsReceived}<>${it.packetsSent}`);
   });
   const { signalingState, connectionState, iceConnectionState } = connection;
@@ -155,10 +192,7 @@ async function describe(connection: RTCPeerConnection): Promise<string> {
 }
 
 /** Lends an eye on the browser's own object, which the module under test keeps to itself. */
-function withBrowserConnection<T>(make: () => T): {
-  readonly connection: T;
-  readonly browserConnection: RTCPeerConnection;
-} {
+function withBrowserConnection(make: () => PeerConnection): Opened {
   const Original = RTCPeerConnection;
   const made: RTCPeerConnection[] = [];
   // An object that a constructor returns is what `new` gives.

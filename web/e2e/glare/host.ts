@@ -4,9 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
-import type { Signal } from "../../src/webrtc/peerConnection";
 import { seeded } from "./random";
-import { wire, type Wire } from "./wire";
+import { wire, type LinkSignal, type Wire } from "./wire";
 
 export type Host = {
   readonly url: string;
@@ -35,7 +34,7 @@ export async function glareHost(): Promise<Host> {
   async function relay(request: IncomingMessage, response: ServerResponse, from: string): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    wires.get(from)?.send(JSON.parse(Buffer.concat(chunks).toString()) as Signal);
+    wires.get(from)?.send(JSON.parse(Buffer.concat(chunks).toString()) as LinkSignal);
     response.writeHead(204).end();
   }
 
@@ -44,10 +43,11 @@ export async function glareHost(): Promise<Host> {
     // Firefox says that the source is open at the first byte of the body.
     response.write(":\n\n");
     early.get(end)?.forEach((event) => response.write(event));
+    early.delete(end);
     listeners.set(end, response);
   }
 
-  function tell(end: string, signal: Signal): void {
+  function tell(end: string, signal: LinkSignal): void {
     const event = `data: ${JSON.stringify(signal)}\n\n`;
     const listener = listeners.get(end);
     if (listener) listener.write(event);

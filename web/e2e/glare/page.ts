@@ -1,11 +1,10 @@
 /** What runs in the page: pairs of ends in one browser, or one end of a link whose other end is in another browser. */
 
 import type { Negotiation } from "../../src/webrtc/types";
-import type { Signal } from "../../src/webrtc/peerConnection";
 import { makeEnd, type End } from "./end";
 import { seeded, type Random } from "./random";
-import { play, type RemoteEnd } from "./rounds";
-import { wire } from "./wire";
+import { play, type Link, type Played, type RemoteEnd } from "./rounds";
+import { wire, type LinkSignal } from "./wire";
 
 export type BatchOptions = { readonly negotiation: Negotiation; readonly seed: number; readonly rounds: number };
 export type FarOptions = Omit<BatchOptions, "rounds"> & { readonly polite: boolean; readonly name: string };
@@ -13,7 +12,9 @@ export type FarOptions = Omit<BatchOptions, "rounds"> & { readonly polite: boole
 const here = (name: string, end: End): RemoteEnd => ({
   name,
   act: async () => end.act(),
-  resync: async () => end.connection.resync(),
+  resync: async () => end.resync(),
+  wantsRenewal: async () => end.wantsRenewal(),
+  renew: async () => end.renew(),
   sendAll: async () => end.sendAll(),
   isStable: end.isStable,
   received: end.received,
@@ -23,35 +24,34 @@ const here = (name: string, end: End): RemoteEnd => ({
 });
 
 /** Plays rounds between two ends in this page. */
-async function playHere({ negotiation, seed, rounds }: BatchOptions): Promise<void> {
+async function playHere({ negotiation, seed, rounds }: BatchOptions): Promise<Played> {
   const random = seeded(seed);
   const ends: End[] = [];
-  const wires = [1, 0].map((to) =>
-    wire(seeded(random.whole(2 ** 32)), (signal) => ends[to]?.connection.receive(signal)),
-  );
+  const wires = [1, 0].map((to) => wire(seeded(random.whole(2 ** 32)), (signal) => ends[to]?.receive(signal)));
   for (const index of [0, 1]) {
     const own: Random = seeded(random.whole(2 ** 32));
     ends.push(
       await makeEnd({ polite: index === 1, negotiation, random: own, send: (signal) => wires[index]!.send(signal) }),
     );
   }
-  const link = {
+  const link: Link = {
     ends: [here("impolite", ends[0]!), here("polite", ends[1]!)] as const,
+    polite: 1,
     isQuiet: () => wires.every((it) => it.isEmpty()),
     cut: (chance: Random) => chance.pick([[0], [1], [0, 1]]).forEach((index) => wires[index]!.cut()),
     mend: () => wires.forEach((it) => it.mend()),
     lookAgainMs: 8,
   };
   try {
-    await play(link, rounds, random.whole(2 ** 32));
+    return await play(link, rounds, random.whole(2 ** 32));
   } finally {
     ends.forEach((end) => end.close());
   }
 }
 
 /** Several pairs at once: most of a round is waiting for the other end. */
-async function playBatches(batches: readonly BatchOptions[]): Promise<void> {
-  await Promise.all(batches.map(playHere));
+function playBatches(batches: readonly BatchOptions[]): Promise<Played[]> {
+  return Promise.all(batches.map(playHere));
 }
 
 type Far = { readonly end: End; readonly posted: () => Promise<unknown>; readonly close: () => void };
@@ -68,13 +68,13 @@ const far = (name: string): Far => {
 /** Makes this page's end of a link whose signals go through the server that this page came from. */
 async function openFar({ negotiation, polite, seed, name }: FarOptions): Promise<void> {
   let lastPost: Promise<unknown> = Promise.resolve();
-  const send = (signal: Signal): void => {
+  const send = (signal: LinkSignal): void => {
     // One after the other: the order of signals is part of the contract.
     lastPost = lastPost.then(() => fetch(`/signals/${name}`, { method: "POST", body: JSON.stringify(signal) }));
   };
   const end = await makeEnd({ polite, negotiation, random: seeded(seed), send });
   const events = new EventSource(`/signals/${name}`);
-  events.onmessage = ({ data }: MessageEvent<string>) => end.connection.receive(JSON.parse(data) as Signal);
+  events.onmessage = ({ data }: MessageEvent<string>) => end.receive(JSON.parse(data) as LinkSignal);
   const close = (): void => {
     events.close();
     end.close();
@@ -99,7 +99,9 @@ export const glare = {
   closeFar,
   isStable,
   act: (name: string) => far(name).end.act(),
-  resync: (name: string) => far(name).end.connection.resync(),
+  resync: (name: string) => far(name).end.resync(),
+  wantsRenewal: (name: string) => far(name).end.wantsRenewal(),
+  renew: (name: string) => far(name).end.renew(),
   sendAll: (name: string) => far(name).end.sendAll(),
   received: (name: string) => far(name).end.received(),
   complaints: (name: string) => far(name).end.complaints,

@@ -3,8 +3,11 @@
 import type { Signal } from "../../src/webrtc/peerConnection";
 import type { Random } from "./random";
 
+/** A signal and the number of the link that it belongs to, as the protocol has it. */
+export type LinkSignal = { readonly link: number; readonly signal: Signal };
+
 export type Wire = {
-  readonly send: (signal: Signal) => void;
+  readonly send: (signal: LinkSignal) => void;
   /** Loses what is on its way, and all that is sent until `mend`. */
   readonly cut: () => void;
   readonly mend: () => void;
@@ -14,12 +17,12 @@ export type Wire = {
 const DELAY_MS_MAX = 15;
 const DUPLICATES = 0.1;
 
-export function wire(random: Random, deliver: (signal: Signal) => void): Wire {
+export function wire(random: Random, deliver: (signal: LinkSignal) => void): Wire {
   let isCut = false;
-  let inFlight: { readonly signal: Signal; readonly dueAt: number }[] = [];
+  let inFlight: { readonly signal: LinkSignal; readonly dueAt: number }[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  function put(signal: Signal): void {
+  function put(signal: LinkSignal): void {
     const dueAt = Math.max(performance.now() + random.fraction() * DELAY_MS_MAX, inFlight.at(-1)?.dueAt ?? 0);
     inFlight.push({ signal, dueAt });
   }
