@@ -347,3 +347,64 @@ fn read_layers(section: &[&str], kind: TrackKind) -> Result<Vec<String>, OfferEr
 fn is_name(text: &str, length_max: usize) -> bool {
     (1..=length_max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a browser writes, shortened where it repeats itself.
+    fn browser_offer() -> String {
+        let digest = vec!["AB"; 32].join(":");
+        let shared = format!(
+            "c=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:Xb+/\r\na=ice-pwd:0123456789abcdefghijkl\r\n\
+             a=ice-options:trickle\r\na=fingerprint:sha-256 {digest}\r\na=setup:actpass\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
+        );
+        let audio = "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=rtpmap:111 opus/48000/2\r\n\
+                     a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:13 CN/8000\r\n";
+        let video = "a=extmap:14/sendrecv urn:ietf:params:rtp-hdrext:toffset\r\na=rtpmap:96 VP8/90000\r\n\
+                     a=rtcp-fb:96 transport-cc\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:35 AV1/90000\r\n";
+        format!(
+            "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2 3\r\na=extmap-allow-mixed\r\n\
+             m=audio 9 UDP/TLS/RTP/SAVPF 111 63 13\r\n{shared}a=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n\
+             a=end-of-candidates\r\na=mid:0\r\na=sendonly\r\n{audio}a=ssrc:7 cname:x\r\n\
+             m=video 9 UDP/TLS/RTP/SAVPF 96 97 35\r\n{shared}a=mid:1\r\na=sendonly\r\n{video}\
+             a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send q;~h;f\r\n\
+             m=audio 0 UDP/TLS/RTP/SAVPF 111 63 13\r\n{shared}a=bundle-only\r\na=mid:2\r\na=recvonly\r\n{audio}\
+             m=video 0 UDP/TLS/RTP/SAVPF 96 97 35\r\n{shared}a=bundle-only\r\na=mid:3\r\na=inactive\r\n{video}"
+        )
+    }
+
+    #[test]
+    fn the_offer_of_a_browser_is_understood() {
+        let offer = Offer::parse(&browser_offer()).unwrap();
+        let lines: Vec<_> =
+            offer.lines.into_iter().map(|line| (line.line.0, line.mid, line.kind, line.purpose)).collect();
+        let layers = ["q", "h", "f"].map(str::to_owned).to_vec();
+        let expected = [
+            (0, "0".to_owned(), TrackKind::Audio, Purpose::Track(Vec::new())),
+            (1, "1".to_owned(), TrackKind::Video, Purpose::Track(layers)),
+            (2, "2".to_owned(), TrackKind::Audio, Purpose::Slot),
+            (3, "3".to_owned(), TrackKind::Video, Purpose::Unused),
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn the_engine_never_sees_a_candidate() {
+        let offer = Offer::parse(&browser_offer()).unwrap();
+        assert!(!offer.sdp.contains("candidate"), "an address in an offer is never sent anything");
+        assert!(offer.sdp.contains("a=ice-options:trickle\r\n"));
+    }
+
+    #[test]
+    fn a_further_offer_begins_as_the_one_before() {
+        let before = Offer::parse(&browser_offer()).unwrap();
+        let turned_on = browser_offer().replace("a=inactive", "a=recvonly");
+        assert_eq!(Offer::parse(&turned_on).unwrap().check_follows(&before.lines), Ok(()));
+        let turned_round = browser_offer().replacen("a=sendonly", "a=recvonly", 1);
+        let turned_round = Offer::parse(&turned_round).unwrap();
+        assert_eq!(turned_round.check_follows(&before.lines), Err(OfferError::Changed));
+        let shortened = Offer { lines: before.lines[..2].to_vec(), sdp: String::new() };
+        assert_eq!(shortened.check_follows(&before.lines), Err(OfferError::Changed));
+    }
+}
