@@ -163,6 +163,36 @@ fn the_ninth_is_refused_with_a_sentence_and_may_try_elsewhere() {
 }
 
 #[test]
+fn fifty_too_many_at_the_same_instant_are_fifty_too_many() {
+    let mut world = World::new();
+    let mut refused = 0;
+    for n in 0..58 {
+        let connection = world.connect();
+        world.say(connection, hello());
+        world.heard(connection);
+        world.say(connection, join("family", n, 0));
+        refused +=
+            errors(&world.heard(connection)).iter().filter(|e| **e == (ErrorCode::RoomFull, false)).count();
+    }
+    assert_eq!((world.rooms.counts().participants, refused), (8, 50));
+}
+
+#[test]
+fn two_joins_of_one_person_at_the_same_instant_are_one_participant() {
+    let mut world = World::new();
+    let [first, second] = [1, 2].map(|_| {
+        let connection = world.connect();
+        world.say(connection, hello());
+        connection
+    });
+    world.say(first, join("family", 1, 1));
+    world.say(second, join("family", 1, 2));
+    assert_eq!(world.rooms.counts().participants, 1);
+    assert_eq!(world.close_code(first), Some(CloseCode::Superseded));
+    assert_eq!(world.close_code(second), None);
+}
+
+#[test]
 fn rooms_do_not_hear_of_each_other() {
     let mut world = World::new();
     let (ada, ada_id) = world.join("family", 1);
