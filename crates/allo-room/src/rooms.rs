@@ -356,10 +356,11 @@ impl Rooms {
     }
 
     fn vouch(&mut self, now: Instant, from: ConnectionId, seat: &Seat, peer: &ParticipantId) {
-        let mut until = None;
-        let config = self.config.clone();
-        self.with_peer(from, seat, peer, |room, _, _| until = room.vouch(peer, now, &config));
-        if let Some(until) = until {
+        if !self.is_peer(seat, peer) {
+            return self.refuse(from, &Refusal::NoSuchPeer);
+        }
+        let room = self.directory.get_mut(&seat.room);
+        if let Some(until) = room.and_then(|room| room.vouch(peer, now, &self.config)) {
             self.timers.set(Timer::Lease(seat.room.clone(), peer.clone()), until);
         }
     }
@@ -378,13 +379,16 @@ impl Rooms {
         peer: &ParticipantId,
         act: impl FnOnce(&mut Room, &ParticipantId, &mut Outputs),
     ) {
-        let is_peer = *peer != seat.participant
-            && self.directory.get(&seat.room).is_some_and(|room| room.contains(peer));
-        if is_peer {
+        if self.is_peer(seat, peer) {
             self.in_room(seat, act);
         } else {
             self.refuse(from, &Refusal::NoSuchPeer);
         }
+    }
+
+    /// Returns whether there is such a participant in the same room, other than oneself.
+    fn is_peer(&self, seat: &Seat, peer: &ParticipantId) -> bool {
+        *peer != seat.participant && self.directory.get(&seat.room).is_some_and(|room| room.contains(peer))
     }
 
     fn tell_snapshot(&mut self, seat: &Seat) {
