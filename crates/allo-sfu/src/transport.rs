@@ -151,7 +151,13 @@ impl Transport {
     ) -> Result<(Self, String), OfferError> {
         let rtc = catch_unwind(AssertUnwindSafe(|| engine(now, certificate, addresses, initial)));
         let Ok(rtc) = rtc else { return Err(OfferError::Refused) };
-        let mut transport = Self {
+        let mut transport = Self::with_engine(now, rtc);
+        let answer = transport.negotiate(now, offer)?;
+        Ok((transport, answer))
+    }
+
+    fn with_engine(now: Instant, rtc: Rtc) -> Self {
+        Self {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
             clock: now,
@@ -159,9 +165,7 @@ impl Transport {
             failures: 0,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
-        };
-        let answer = transport.negotiate(now, offer)?;
-        Ok((transport, answer))
+        }
     }
 
     /// Takes a further offer, with new lines or an ICE restart, and returns the answer.
@@ -520,15 +524,7 @@ mod tests {
         let now = Instant::now();
         let certificate = Certificate::generate().unwrap();
         let rtc = engine(now, &certificate, &[], Bitrate::kbps(1_000));
-        Transport {
-            state: State::Open(Box::new(rtc)),
-            lines: Vec::new(),
-            clock: now,
-            due: None,
-            failures: 0,
-            transmits: VecDeque::new(),
-            events: VecDeque::new(),
-        }
+        Transport::with_engine(now, rtc)
     }
 
     #[test]
