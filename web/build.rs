@@ -3,6 +3,8 @@
 //! It runs again only when a source of the client changed. `ALLO_WEB_DIST` names a folder with a client that is
 //! built already; then neither Node nor npm is needed.
 
+mod node;
+
 use std::{
     env, fs,
     hash::{DefaultHasher, Hasher as _},
@@ -17,6 +19,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 const SOURCES: &[&str] = &[
     "build.rs",
     "index.html",
+    "node.rs",
     "package.json",
     "package-lock.json",
     "public",
@@ -26,9 +29,6 @@ const SOURCES: &[&str] = &[
     "tsconfig.app.json",
     "vite.config.ts",
 ];
-
-/// The oldest Node that Vite runs on.
-const OLDEST_NODE: (u32, u32) = (20, 19);
 
 /// The best compression: it costs a second at build time, and each visitor saves by it.
 const BROTLI_QUALITY: i32 = 11;
@@ -60,35 +60,13 @@ fn build_client(web: &Path, dist: PathBuf) -> Result<PathBuf> {
     for source in SOURCES.iter().filter(|source| web.join(source).exists()) {
         println!("cargo::rerun-if-changed={source}");
     }
-    check_node()?;
+    node::check(Command::new("node"))?;
     if !has_packages(web) {
         npm(web, &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
     }
     let folder = dist.to_str().context("the path of the build folder is not UTF-8")?;
     npm(web, &["run", "build", "--", "--outDir", folder, "--emptyOutDir", "--logLevel", "warn"])?;
     Ok(dist)
-}
-
-fn check_node() -> Result<()> {
-    let advice = format!(
-        "Building Allo's web page needs Node.js {}.{} or newer, with npm: see https://nodejs.org, or your system's \
-         packages.\nOr set ALLO_WEB_DIST to a folder with the page already built.",
-        OLDEST_NODE.0, OLDEST_NODE.1
-    );
-    let output = match Command::new("node").arg("--version").output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!("Node.js was not found.\n{advice}"),
-        Err(error) => return Err(error).context("cannot run node"),
-    };
-    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    ensure!(parse_version(&version) >= Some(OLDEST_NODE), "Node.js {version} is too old.\n{advice}");
-    Ok(())
-}
-
-/// Reads the major and minor number of `v20.19.0`.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.strip_prefix('v')?.split('.').map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Returns whether the packages are those of the lock file: npm writes its own copy of it last.

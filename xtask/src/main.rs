@@ -2,6 +2,8 @@
 
 mod browsers;
 mod ci;
+#[path = "../../web/node.rs"]
+mod node;
 mod protocol;
 mod run;
 mod test;

@@ -2,13 +2,14 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::run::{command, is_installed, output, root, run};
+use crate::node;
+use crate::run::{command, root, run};
 
 /// Installs the npm packages that the lock file names, unless they are there.
 pub(crate) fn install() -> Result<()> {
-    check_node()?;
+    node::check(command(".", "node"))?;
     // npm writes this file last; it is older than a lock file that has changed since.
     let modified = |path: &str| fs::metadata(root().join(path)).and_then(|file| file.modified());
     let installed = modified("web/node_modules/.package-lock.json").ok();
@@ -42,17 +43,4 @@ pub(crate) fn unit_tests() -> Result<()> {
 pub(crate) fn browser_tests() -> Result<()> {
     install()?;
     run(command("web", "npm run e2e"))
-}
-
-fn check_node() -> Result<()> {
-    if !is_installed("node") {
-        bail!("Node.js is not installed. The web client needs version 20.19 or newer: https://nodejs.org");
-    }
-    let version = output(command(".", "node --version")).context("`node --version` failed")?;
-    let mut numbers = version.trim().trim_start_matches('v').split('.').map_while(|n| n.parse::<u32>().ok());
-    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if (major, minor) < (20, 19) {
-        bail!("Node.js {} is too old: the web client needs version 20.19 or newer.", version.trim());
-    }
-    Ok(())
 }
