@@ -33,6 +33,8 @@ pub(crate) enum Receiver {
 #[derive(Debug, Default)]
 pub(crate) struct AddressMap {
     ufrags: BTreeMap<String, ParticipantId>,
+    /// What each transport is called now. The engine refuses checks under any other name.
+    names: BTreeMap<ParticipantId, String>,
     addresses: BTreeMap<SocketAddr, Holder>,
 }
 
@@ -43,14 +45,19 @@ struct Holder {
 }
 
 impl AddressMap {
-    /// Lets checks with this user name through to a participant.
+    /// Lets checks with this user name through to a participant, and no longer those with the one before.
     pub(crate) fn expect(&mut self, ufrag: String, participant: ParticipantId) {
+        if let Some(before) = self.names.insert(participant, ufrag.clone()) {
+            self.ufrags.remove(&before);
+        }
         self.ufrags.insert(ufrag, participant);
     }
 
     /// Forgets a participant.
     pub(crate) fn remove(&mut self, participant: ParticipantId) {
-        self.ufrags.retain(|_, holder| *holder != participant);
+        if let Some(ufrag) = self.names.remove(&participant) {
+            self.ufrags.remove(&ufrag);
+        }
         self.addresses.retain(|_, holder| holder.participant != participant);
     }
 
@@ -63,6 +70,11 @@ impl AddressMap {
         let Some(holder) = self.addresses.get_mut(&source) else { return Receiver::Stranger };
         holder.heard_at = now;
         Receiver::Known(holder.participant)
+    }
+
+    /// Returns whether an address belongs to a transport.
+    pub(crate) fn knows(&self, source: SocketAddr) -> bool {
+        self.addresses.contains_key(&source)
     }
 
     /// Records that a check from `source` was answered.
@@ -103,6 +115,15 @@ mod tests {
         assert_eq!(map.find(now, address(1), &[0x80]), Receiver::Known(ANN));
         map.remove(ANN);
         assert_eq!(map.find(now, address(1), &[0x80]), Receiver::Stranger);
+    }
+
+    #[test]
+    fn a_transport_has_one_name_at_a_time() {
+        let mut map = AddressMap::default();
+        (0..100).for_each(|n| map.expect(n.to_string(), ANN));
+        assert_eq!(map.ufrags.keys().collect::<Vec<_>>(), ["99"]);
+        map.remove(ANN);
+        assert!(map.ufrags.is_empty() && map.names.is_empty());
     }
 
     #[test]

@@ -18,6 +18,15 @@ pub enum SfuEvent {
     TrackPublished(TrackId, TrackKind),
     /// A track is gone.
     TrackUnpublished(TrackId),
+    /// Another number of a track's layers is received by anybody. At first it is none.
+    ///
+    /// It is said of a track that is declared, whether it is sent yet or not, and again after a new connection.
+    LayersWanted {
+        /// The track.
+        track: TrackId,
+        /// How many layers from the lowest. At 0 the publisher can pause the track; a track without layers has one.
+        layers: u8,
+    },
     /// A subscriber's slot carries a track from now on.
     SlotAssigned {
         /// Who receives it.

@@ -16,18 +16,24 @@
 //! ([`Continuity`]), which layer it gets ([`LayerSelector`]), what fits into its bandwidth ([`BitrateBudget`]), when a publisher is
 //! asked for a keyframe ([`KeyframeRequests`]), and whose sound is forwarded and who speaks ([`Speakers`]).
 //!
-//! Only `transport.rs` knows the engine (str0m), which draws its own ICE credentials, SSRCs and DTLS keys from the system's
-//! randomness; all else here is repeatable.
+//! Only `transport.rs` knows the engine (str0m), which draws its own SSRCs and DTLS keys from the system's randomness; all else
+//! here is repeatable.
+//!
+//! Several workers can share one address. Which of them a check of connectivity is for stands in the check ([`worker_of`]); of
+//! anything else each worker says whether it is for it ([`Sfu::knows`]).
 //!
 //! Not here: sockets and threads, which are the shell's; TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
-//! layers of VP8, which are all forwarded; pausing at the sender a layer that nobody receives; a cap on retransmissions besides the
-//! engine's own 15 %; a cap on the SSRCs of a transport besides the engine's own; admission control; spreading one room over
-//! several workers. What forwarding costs has not been measured yet. On a network that both loses packets and shuffles them the
-//! engine's estimate sometimes falls so far that videos are paused for seconds, though there is room for them.
+//! layers of VP8, which are all forwarded; a cap on retransmissions besides the engine's own 15 %; a cap on the SSRCs of a
+//! transport besides the engine's own; admission control; spreading one room over several workers. On a network that both loses
+//! packets and shuffles them the engine's estimate sometimes falls so far that videos are paused for seconds, though there is room.
+//! Whoever forges the beginning of a DTLS handshake from the address of a participant that has just passed its first check keeps
+//! that handshake from ending: it is given up after ten seconds, and the participant needs a new transport.
 
 mod addresses;
 mod budget;
 mod continuity;
+mod credentials;
+mod demand;
 mod event;
 mod ids;
 mod keyframes;
@@ -40,17 +46,19 @@ mod sfu;
 mod slot;
 mod speakers;
 mod stun;
+mod subscription;
 mod track;
 mod transport;
 
 pub use budget::{BitrateBudget, VideoRequest};
 pub use continuity::{Continuity, Numbers, Vp8Numbers};
+pub use credentials::{CredentialSeed, worker_of};
 pub use event::{Closed, Counters, SfuEvent};
 pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKind};
 pub use keyframes::KeyframeRequests;
 pub use layers::{LayerSelector, Verdict};
 pub use offer::{Offer, OfferError, OfferedLine, Purpose};
-pub use participant::Wish;
 pub use sfu::{ConnectError, Sfu, SfuConfig};
 pub use speakers::{Speakers, SpeakersConfig};
+pub use subscription::{Subscription, Wish};
 pub use transport::{Certificate, CloseReason, NoCertificate, Transmit};

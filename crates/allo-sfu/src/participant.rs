@@ -8,6 +8,7 @@ use crate::event::{Outbox, SfuEvent};
 use crate::ids::{Bitrate, LayerId, LineId, ParticipantId, TrackId, TrackKind};
 use crate::offer::Purpose;
 use crate::slot::Slot;
+use crate::subscription::Subscription;
 use crate::track::{Policer, Track};
 use crate::transport::{Details, Packet, Transport};
 
@@ -20,15 +21,6 @@ const AUDIO_SLOT: Bitrate = Bitrate::kbps(50);
 /// Higher: on a narrow link the filling costs packets of sound.
 const FILL_PERCENT: u64 = 70;
 
-/// What a subscriber would like to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
-    /// The track.
-    pub track: TrackId,
-    /// The height of its tile in pixels. What is hidden is not wished for.
-    pub height_max: u16,
-}
-
 /// A participant of a room.
 #[derive(Debug)]
 pub(crate) struct Participant {
@@ -36,7 +28,7 @@ pub(crate) struct Participant {
     pub(crate) tracks: BTreeMap<LineId, Track<Details>>,
     pub(crate) audio: Vec<Slot>,
     pub(crate) video: Vec<Slot>,
-    pub(crate) wishes: Option<Vec<Wish>>,
+    pub(crate) subscription: Subscription,
     pub(crate) estimate: Bitrate,
     pub(crate) policer: Policer,
     pub(crate) link: Link,
@@ -51,6 +43,8 @@ pub(crate) struct Participant {
 pub(crate) enum Link {
     /// Not yet, since then.
     New(Instant),
+    /// It passed a check of connectivity, and its handshake goes on since then.
+    Handshake(Instant),
     Connected,
     /// No more proof came that the participant wants to be sent anything (RFC 7675), since then.
     Silent(Instant),
@@ -63,7 +57,7 @@ impl Participant {
             tracks: BTreeMap::new(),
             audio: Vec::new(),
             video: Vec::new(),
-            wishes: None,
+            subscription: Subscription::default(),
             estimate,
             policer: Policer::new(now, ingress_max),
             consent_at: now,
@@ -96,16 +90,15 @@ impl Participant {
         gone
     }
 
-    /// Returns how high the tile of a track is: as high as any, while nothing was wished.
-    pub(crate) fn tile_height(&self, track: TrackId) -> u16 {
-        let Some(wishes) = &self.wishes else { return u16::MAX };
-        wishes.iter().find(|wish| wish.track == track).map_or(0, |wish| wish.height_max)
+    /// Returns whether it is sent any media.
+    pub(crate) fn receives(&self) -> bool {
+        self.link == Link::Connected
+            && self.audio.iter().chain(&self.video).any(|slot| slot.track().is_some())
     }
 
-    /// Returns how important a track is: 0 for the most.
-    pub(crate) fn rank(&self, track: TrackId) -> usize {
-        let mut wishes = self.wishes.iter().flatten();
-        wishes.position(|wish| wish.track == track).unwrap_or(usize::MAX)
+    /// Returns whether its bandwidth needs no division: it is sent nothing, and the engine knows.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.receives() && self.told == Default::default()
     }
 
     /// Gives the video slots to these tracks, of which the first are the most important. What is shown already stays where it is.
@@ -136,7 +129,8 @@ impl Participant {
     ) {
         if let Some(slot) = self.audio.get_mut(n) {
             // Nobody hears himself.
-            assign(slot, own, track.filter(|track| track.publisher != own), outbox);
+            let track = track.filter(|track| self.subscription.hears && track.publisher != own);
+            assign(slot, own, track, outbox);
             slot.set_target(slot.track().map(|_| LayerId(0)));
         }
     }

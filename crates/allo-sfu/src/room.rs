@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use crate::budget::VideoRequest;
 use crate::event::{Closed, Outbox, SfuEvent};
 use crate::ids::{LayerId, ParticipantId, RoomId, TrackId, TrackKind};
-use crate::participant::{Link, Participant, Wish};
+use crate::participant::{Link, Participant};
 use crate::speakers::{Speakers, SpeakersConfig};
-use crate::transport::{Packet, TransportEvent};
+use crate::subscription::Subscription;
+use crate::track::Track;
+use crate::transport::{Details, Packet, TransportEvent};
 
 /// How often a room looks around: who fell silent, which layers are sent, what was asked for twice.
 ///
@@ -17,6 +19,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long a transport may take to connect, or to come back.
 const DOWN_MAX: Duration = Duration::from_secs(30);
+
+/// How long a handshake may take. One that somebody disturbed never ends, and is made anew on a new transport.
+///
+/// Lower: who has a slow connection gets nowhere. Higher: who was disturbed waits longer.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// How long a participant is sent anything without a new check of connectivity. A browser makes one every 2.5 s.
 ///
@@ -33,7 +40,7 @@ const LEVEL_ASSUMED: i8 = -40;
 #[derive(Debug)]
 pub(crate) struct Room {
     own: RoomId,
-    participants: BTreeMap<ParticipantId, Participant>,
+    pub(crate) participants: BTreeMap<ParticipantId, Participant>,
     /// The videos that are sent, in the order in which they began.
     videos: Vec<TrackId>,
     speakers: Speakers<TrackId>,
@@ -87,6 +94,7 @@ impl Room {
     ) {
         self.participants.insert(own, participant);
         self.assign(now, own, outbox);
+        self.review_demand(now, outbox);
         self.service(now, own, outbox);
     }
 
@@ -116,20 +124,22 @@ impl Room {
             self.unpublish(TrackId { publisher: own, line }, track.kind, outbox);
         }
         self.assign_all(now, outbox);
+        self.review_demand(now, outbox);
         self.service(now, own, outbox);
     }
 
-    /// Takes what a subscriber would like to see, the most important first. What is not there, or its own, is not seen.
+    /// Takes what a subscriber would like to see and hear. What is not there, or its own, is not seen.
     pub(crate) fn subscribe(
         &mut self,
         now: Instant,
         own: ParticipantId,
-        wishes: Vec<Wish>,
+        subscription: Subscription,
         outbox: &mut Outbox,
     ) {
         if let Some(participant) = self.participants.get_mut(&own) {
-            participant.wishes = Some(wishes);
+            participant.subscription = subscription;
             self.assign(now, own, outbox);
+            self.raise_demand(own, outbox);
         }
     }
 
@@ -153,6 +163,9 @@ impl Room {
     pub(crate) fn handle_consent(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
         let Some(participant) = self.participants.get_mut(&own) else { return };
         participant.consent_at = now;
+        if matches!(participant.link, Link::New(_)) {
+            participant.link = Link::Handshake(now);
+        }
         if matches!(participant.link, Link::Silent(_)) {
             self.handle_event(now, own, TransportEvent::Connected, outbox);
         }
@@ -179,6 +192,7 @@ impl Room {
         let is_over = |participant: &Participant| match participant.link {
             Link::Connected => false,
             Link::New(since) | Link::Silent(since) => now.saturating_duration_since(since) > DOWN_MAX,
+            Link::Handshake(since) => now.saturating_duration_since(since) > HANDSHAKE_MAX,
         };
         let over: Vec<_> =
             self.participants.iter().filter(|(_, it)| is_over(it)).map(|(own, _)| *own).collect();
@@ -186,10 +200,12 @@ impl Room {
             outbox.events.push_back(SfuEvent::TransportClosed(own, Closed::BySilence));
             self.leave(now, own, outbox);
         }
-        let everybody: Vec<_> = self.participants.keys().copied().collect();
-        for own in everybody {
+        let busy: Vec<_> =
+            self.participants.iter().filter(|(_, it)| !it.is_idle()).map(|(own, _)| *own).collect();
+        for own in busy {
             self.allocate(now, own, outbox);
         }
+        self.review_demand(now, outbox);
     }
 
     /// Forwards to one more subscriber. Returns whether there was one.
@@ -200,7 +216,8 @@ impl Room {
             }
             self.round.packets.clear();
             std::mem::swap(&mut self.round.packets, &mut self.waiting);
-            self.round.to_go.extend(self.participants.keys().rev());
+            let receiving = self.participants.iter().rev().filter(|(_, it)| it.receives());
+            self.round.to_go.extend(receiving.map(|(own, _)| *own));
         }
         let Some(own) = self.round.to_go.pop() else { return false };
         if let Some(participant) = self.participants.get_mut(&own) {
@@ -224,6 +241,7 @@ impl Room {
                 participant.link = Link::Connected;
                 outbox.events.push_back(SfuEvent::TransportConnected(own));
                 self.allocate(now, own, outbox);
+                self.raise_demand(own, outbox);
             }
             TransportEvent::Silent => silence(now, own, participant, outbox),
             TransportEvent::Closed(reason) => {
@@ -320,14 +338,29 @@ impl Room {
         }
     }
 
+    /// Returns the videos that a subscriber would like to see, the most important first. Some may be declared and not sent yet.
+    pub(crate) fn wanted_videos(&self, own: ParticipantId) -> Vec<TrackId> {
+        let Some(participant) = self.participants.get(&own) else { return Vec::new() };
+        if let Some(wishes) = &participant.subscription.wishes {
+            let is_possible = |id: &TrackId| id.publisher != own && self.video(*id).is_some();
+            return wishes.iter().map(|wish| wish.track).filter(is_possible).collect();
+        }
+        let declared =
+            self.tracks(TrackKind::Video).filter(|id| self.video(*id).is_some_and(|it| !it.is_published));
+        let all = self.videos.iter().copied().chain(declared);
+        all.filter(|id| id.publisher != own).take(participant.video.len()).collect()
+    }
+
+    fn video(&self, id: TrackId) -> Option<&Track<Details>> {
+        let track = self.participants.get(&id.publisher)?.tracks.get(&id.line)?;
+        Some(track).filter(|track| track.kind == TrackKind::Video)
+    }
+
     /// Gives a subscriber's slots to the tracks it wishes for, or to the first that there are.
     fn assign(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
+        let mut wanted = self.wanted_videos(own);
+        wanted.retain(|id| self.video(*id).is_some_and(|track| track.is_published));
         let Some(participant) = self.participants.get_mut(&own) else { return };
-        let is_there = |track: &TrackId| track.publisher != own && self.videos.contains(track);
-        let wanted: Vec<TrackId> = match &participant.wishes {
-            Some(wishes) => wishes.iter().map(|wish| wish.track).filter(is_there).collect(),
-            None => self.videos.iter().copied().filter(is_there).collect(),
-        };
         participant.assign_video(own, &wanted, outbox);
         for (n, track) in self.heard.iter().enumerate() {
             participant.assign_audio(own, n, *track, outbox);
@@ -344,10 +377,10 @@ impl Room {
             .filter_map(|slot| {
                 let id = slot.track()?;
                 let track = self.participants.get(&id.publisher)?.tracks.get(&id.line)?;
-                let height = participant.tile_height(id);
+                let height = participant.subscription.tile_height(id);
                 let layer_max = (height > 0).then(|| track.layer_for(height));
                 let request = VideoRequest { layers: track.rates(now), layer_max, current: slot.target() };
-                Some((participant.rank(id), id, request))
+                Some((participant.subscription.rank(id), id, request))
             })
             .collect();
         requests.sort_by_key(|(rank, ..)| *rank);

@@ -7,20 +7,23 @@ use std::time::Instant;
 use thiserror::Error;
 
 use crate::addresses::{AddressMap, Receiver};
+use crate::credentials::{CredentialSeed, CredentialSource};
 use crate::event::{Counters, Outbox, SfuEvent};
-use crate::ids::{Bitrate, ParticipantId, RoomId};
+use crate::ids::{Bitrate, ParticipantId, RoomId, TrackId};
 use crate::offer::{Offer, OfferError};
-use crate::participant::{Participant, Wish};
+use crate::participant::Participant;
 use crate::room::Room;
 use crate::speakers::SpeakersConfig;
+use crate::subscription::Subscription;
 use crate::transport::{Certificate, DATAGRAM_MAX, Transmit, Transport};
-
-/// Wishes of one subscriber that count. It has fewer slots than that.
-const WISHES_MAX: usize = 64;
 
 /// How a media worker is set up.
 #[derive(Debug, Clone)]
 pub struct SfuConfig {
+    /// The number of this worker among those that share its addresses.
+    pub worker: u8,
+    /// What the ICE credentials of the server's ends are made from.
+    pub seed: CredentialSeed,
     /// The certificate of the server's end of every transport.
     pub certificate: Certificate,
     /// The addresses at which participants reach this worker.
@@ -28,15 +31,20 @@ pub struct SfuConfig {
     /// How the speakers of a room are elected, and how many are heard.
     pub speakers: SpeakersConfig,
     /// What gets through to a participant, until it is known better.
+    ///
+    /// Lower: on a narrow link nothing is lost at first. Higher: a picture that comes in one layer only is seen sooner. With 2,000
+    /// kbit/s most pictures stood still for seconds after their first frame, for a reason that is not known.
     pub initial_bitrate: Bitrate,
     /// What a participant may send. What is beyond it is dropped.
     pub ingress_max: Bitrate,
 }
 
 impl SfuConfig {
-    /// Returns what suits most calls.
-    pub fn new(certificate: Certificate, addresses: Vec<SocketAddr>) -> Self {
+    /// Returns what suits most calls, for the only worker at its addresses.
+    pub fn new(certificate: Certificate, addresses: Vec<SocketAddr>, seed: CredentialSeed) -> Self {
         Self {
+            worker: 0,
+            seed,
             certificate,
             addresses,
             speakers: SpeakersConfig::default(),
@@ -70,6 +78,7 @@ pub enum ConnectError {
 #[derive(Debug)]
 pub struct Sfu {
     config: SfuConfig,
+    credentials: CredentialSource,
     rooms: BTreeMap<RoomId, Room>,
     whereabouts: BTreeMap<ParticipantId, RoomId>,
     addresses: AddressMap,
@@ -85,6 +94,7 @@ impl Sfu {
     /// Makes a worker without rooms.
     pub fn new(now: Instant, config: SfuConfig) -> Self {
         Self {
+            credentials: CredentialSource::new(&config.seed, config.worker),
             config,
             rooms: BTreeMap::new(),
             whereabouts: BTreeMap::new(),
@@ -123,13 +133,15 @@ impl Sfu {
         self.with_room_of(participant, |room, now, outbox| room.leave(now, participant, outbox));
     }
 
-    /// Takes what a participant would like to see, the most important first. Until it says so, it sees the first that there are.
+    /// Takes what a participant would like to receive. Until it says so, it hears the loudest and sees the first that there are.
     ///
     /// More than 64 wishes are not looked at: no one has that many slots.
-    pub fn subscribe(&mut self, now: Instant, participant: ParticipantId, mut wishes: Vec<Wish>) {
+    pub fn subscribe(&mut self, now: Instant, participant: ParticipantId, subscription: Subscription) {
         self.now = self.now.max(now);
-        wishes.truncate(WISHES_MAX);
-        self.with_room_of(participant, |room, now, outbox| room.subscribe(now, participant, wishes, outbox));
+        let subscription = subscription.bounded();
+        self.with_room_of(participant, |room, now, outbox| {
+            room.subscribe(now, participant, subscription, outbox);
+        });
     }
 
     /// Takes a datagram. What is for nobody, or makes no sense, is counted and otherwise of no effect.
@@ -169,6 +181,16 @@ impl Sfu {
         }
     }
 
+    /// Changes the addresses in the answers from now on. Transports that are there keep theirs.
+    pub fn set_addresses(&mut self, addresses: Vec<SocketAddr>) {
+        self.config.addresses = addresses;
+    }
+
+    /// Returns whether a datagram other than STUN from there would be for a participant of this worker.
+    pub fn knows(&self, source: SocketAddr) -> bool {
+        self.addresses.knows(source)
+    }
+
     /// Lets time pass: serves the transports and rooms that are due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
@@ -190,7 +212,8 @@ impl Sfu {
         }
     }
 
-    /// Returns the next datagram to send.
+    /// Returns the next datagram to send. What goes to one address comes in a row, with the last of a frame at its end, so that
+    /// it can be sent in one call of the system.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         loop {
             if let Some(transmit) = self.outbox.transmits.pop_front() {
@@ -219,15 +242,34 @@ impl Sfu {
         self.timers.next()
     }
 
+    /// Returns the track that a participant declared on the line with this mid, sent or not.
+    pub fn track(&self, participant: ParticipantId, mid: &str) -> Option<TrackId> {
+        let publisher = self.participant(participant)?;
+        let line = publisher.transport.lines().find(|line| line.mid == mid)?.line;
+        publisher.tracks.contains_key(&line).then_some(TrackId { publisher: participant, line })
+    }
+
+    /// Returns the mid of a track in the offer of its publisher, as long as that one is here.
+    pub fn mid(&self, track: TrackId) -> Option<&str> {
+        let publisher = self.participant(track.publisher)?;
+        let line = publisher.transport.lines().find(|line| line.line == track.line)?;
+        Some(&line.mid)
+    }
+
     /// Returns what was counted.
     pub fn counters(&self) -> Counters {
         self.outbox.counters
     }
 
+    fn participant(&self, own: ParticipantId) -> Option<&Participant> {
+        self.rooms.get(self.whereabouts.get(&own)?)?.participants.get(&own)
+    }
+
     fn admit(&mut self, own: ParticipantId, room: RoomId, offer: Offer) -> Result<String, OfferError> {
-        let SfuConfig { certificate, addresses, initial_bitrate, ingress_max, speakers } = &self.config;
+        let SfuConfig { certificate, addresses, initial_bitrate, ingress_max, speakers, .. } = &self.config;
+        let credentials = self.credentials.draw();
         let (mut transport, answer) =
-            Transport::accept(self.now, certificate, addresses, *initial_bitrate, offer)?;
+            Transport::accept(self.now, certificate, addresses, *initial_bitrate, &credentials, offer)?;
         let ufrag = transport.ufrag().ok_or(OfferError::Refused)?;
         self.addresses.expect(ufrag, own);
         self.whereabouts.insert(own, room);
@@ -241,8 +283,8 @@ impl Sfu {
     fn renegotiate(&mut self, own: ParticipantId, room: RoomId, offer: Offer) -> Result<String, OfferError> {
         let room = self.rooms.get_mut(&room).ok_or(OfferError::Refused)?;
         let participant = room.participant(own).ok_or(OfferError::Refused)?;
-        let answer = participant.transport.negotiate(self.now, offer);
-        // An ICE restart renames this end; what it was called before still works for checks under way.
+        let answer = participant.transport.negotiate(self.now, offer, &self.credentials.draw());
+        // An ICE restart renames this end.
         if let Some(ufrag) = participant.transport.ufrag() {
             self.addresses.expect(ufrag, own);
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// How quick the elections are.
 #[derive(Debug, Clone)]
 pub struct SpeakersConfig {
-    /// How many are forwarded at a time.
+    /// How many are forwarded at a time. Who is among them hears one less: nobody hears himself.
     pub slots: usize,
     /// Louder than this is sound, in dBov.
     ///
@@ -25,7 +25,7 @@ pub struct SpeakersConfig {
 impl Default for SpeakersConfig {
     fn default() -> Self {
         Self {
-            slots: 3,
+            slots: 4,
             threshold: -50,
             hangover: Duration::from_millis(800),
             margin: 6.0,
@@ -177,7 +177,8 @@ mod tests {
     }
 
     fn speakers() -> (Speakers<char>, Instant) {
-        (Speakers::new(SpeakersConfig::default()), Instant::now())
+        let config = SpeakersConfig { slots: 3, ..SpeakersConfig::default() };
+        (Speakers::new(config), Instant::now())
     }
 
     #[test]

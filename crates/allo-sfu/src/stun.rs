@@ -4,6 +4,10 @@ const HEADER_LENGTH: usize = 20;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const BINDING_REQUEST: u16 = 0x0001;
 const USERNAME: u16 = 0x0006;
+/// The last attribute of a check: its kind and its length, before a checksum of all that stands before it (RFC 8489 §14.7).
+const FINGERPRINT: [u8; 4] = [0x80, 0x28, 0, 4];
+/// What the checksum is masked with, so that it differs from one of another protocol.
+const FINGERPRINT_MASK: u32 = 0x5354_554e;
 /// Attributes that are looked at. ICE checks have fewer than ten, with the user name among the first.
 const ATTRIBUTES_MAX: usize = 16;
 /// The longest part of a user name (RFC 8839 §5.4).
@@ -15,7 +19,7 @@ pub(crate) fn receiver_ufrag(datagram: &[u8]) -> Option<&str> {
     let is_request = read_u16(header, 0)? == BINDING_REQUEST;
     let is_whole =
         usize::from(read_u16(header, 2)?) == attributes.len() && attributes.len().is_multiple_of(4);
-    if !is_request || !is_whole || header[4..8] != MAGIC_COOKIE {
+    if !is_request || !is_whole || header[4..8] != MAGIC_COOKIE || has_wrong_fingerprint(datagram) {
         return None;
     }
     for _ in 0..ATTRIBUTES_MAX {
@@ -28,6 +32,21 @@ pub(crate) fn receiver_ufrag(datagram: &[u8]) -> Option<&str> {
         attributes = attributes.get(padded..)?;
     }
     None
+}
+
+fn has_wrong_fingerprint(datagram: &[u8]) -> bool {
+    let Some((covered, [kind_and_length @ .., a, b, c, d])) = datagram.split_last_chunk::<8>() else {
+        return false;
+    };
+    let said = u32::from_be_bytes([*a, *b, *c, *d]);
+    *kind_and_length == FINGERPRINT && crc32(covered) ^ FINGERPRINT_MASK != said
+}
+
+/// The checksum of ITU-T V.42. A check is short and comes every few seconds: a table would not pay.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
+    })
 }
 
 fn read_u16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -54,6 +73,17 @@ mod tests {
     #[test]
     fn the_receiver_is_the_first_half_of_the_user_name() {
         let request = message(BINDING_REQUEST, &[(0x8022, b"x"), (USERNAME, b"serv:cli")]);
+        assert_eq!(receiver_ufrag(&request), Some("serv"));
+    }
+
+    #[test]
+    fn a_fingerprint_is_right_or_not_there() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let mut request = message(BINDING_REQUEST, &[(USERNAME, b"serv:cli"), (0x8028, &[0; 4])]);
+        assert_eq!(receiver_ufrag(&request), None);
+        let end = request.len() - 4;
+        let sum = crc32(&request[..end - 4]) ^ FINGERPRINT_MASK;
+        request[end..].copy_from_slice(&sum.to_be_bytes());
         assert_eq!(receiver_ufrag(&request), Some("serv"));
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::demand::Demand;
 use crate::ids::{Bitrate, LayerId, TrackKind};
 use crate::keyframes::KeyframeRequests;
 use crate::packet::MediaPacket;
@@ -16,6 +17,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// What a layer is taken to need until it has been measured.
 const ASSUMED: [Bitrate; 3] = [Bitrate::kbps(150), Bitrate::kbps(500), Bitrate::kbps(1_500)];
 
+/// The height of the highest layer, in pixels, until a keyframe of any layer says otherwise: that of most cameras.
+const HEIGHT_ASSUMED: u16 = 720;
+
 /// Packets of each layer that are remembered, for when the first of a keyframe comes after others of it.
 const RECENT_MAX: usize = 24;
 
@@ -24,6 +28,7 @@ const RECENT_MAX: usize = 24;
 pub(crate) struct Track<D> {
     pub(crate) kind: TrackKind,
     pub(crate) keyframes: KeyframeRequests<LayerId>,
+    pub(crate) demand: Demand,
     /// Whether anything has come yet.
     pub(crate) is_published: bool,
     layers: Vec<Layer<D>>,
@@ -41,7 +46,13 @@ struct Layer<D> {
 impl<D: Clone> Track<D> {
     pub(crate) fn new(kind: TrackKind, layers: usize) -> Self {
         let layers = (0..layers.max(1)).map(|_| Layer::default()).collect();
-        Self { kind, keyframes: KeyframeRequests::new(), is_published: false, layers }
+        Self {
+            kind,
+            keyframes: KeyframeRequests::new(),
+            demand: Demand::default(),
+            is_published: false,
+            layers,
+        }
     }
 
     /// Takes note of a packet. Returns those that are to follow it: if it begins a keyframe, what came too early.
@@ -71,10 +82,17 @@ impl<D: Clone> Track<D> {
 
     /// Returns the lowest layer that fills a tile of this height, or nearly so: a fifth less is not seen.
     pub(crate) fn layer_for(&self, height: u16) -> LayerId {
-        let is_enough =
-            |layer: &Layer<D>| layer.height.is_some_and(|own| u32::from(own) * 5 >= u32::from(height) * 4);
-        let n = self.layers.iter().position(is_enough).unwrap_or(self.layers.len() - 1);
+        let is_enough = |n: &usize| self.height(*n) * 5 >= u64::from(height) * 4;
+        let n = (0..self.layers.len()).find(is_enough).unwrap_or(self.layers.len() - 1);
         LayerId(u8::try_from(n).unwrap_or(u8::MAX))
+    }
+
+    /// Returns the height of a layer. As long as no keyframe of it came it is taken to be double that of the layer below it.
+    fn height(&self, n: usize) -> u64 {
+        let known = self.layers.iter().enumerate().filter_map(|(of, layer)| Some((of, layer.height?)));
+        let (of, height) =
+            known.min_by_key(|(of, _)| of.abs_diff(n)).unwrap_or((self.layers.len() - 1, HEIGHT_ASSUMED));
+        if n > of { u64::from(height) << (n - of) } else { u64::from(height) >> (of - n) }
     }
 }
 
@@ -157,6 +175,19 @@ mod tests {
         // Ten times too much for ten seconds: 1,000 bytes each millisecond.
         let passed = (0..10_000).filter(|n| policer.admit(start + Duration::from_millis(*n), 1_000)).count();
         assert!((1_080..=1_101).contains(&passed), "{passed} of 100 a second, and 100 at once");
+    }
+
+    #[test]
+    fn heights_that_are_not_known_follow_from_those_that_are() {
+        let mut track: Track<()> = Track::new(TrackKind::Video, 3);
+        let layers =
+            |track: &Track<()>| [90, 180, 225, 300, 450, 1_080].map(|height| track.layer_for(height).0);
+        assert_eq!(layers(&track), [0, 0, 0, 1, 1, 2], "of 180, 360 and 720");
+        track.layers[0].height = Some(120);
+        assert_eq!(layers(&track), [0, 1, 1, 1, 2, 2], "of 120, 240 and 480");
+        track.layers[2].height = Some(720);
+        assert_eq!(layers(&track), [0, 1, 1, 1, 2, 2], "of 120, 240 and 720");
+        assert_eq!(Track::<()>::new(TrackKind::Video, 1).layer_for(2_000), LayerId(0));
     }
 
     #[test]

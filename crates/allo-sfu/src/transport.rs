@@ -12,11 +12,14 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo, Vp8Descriptor, Vp8Patch};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::{
+    Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reason, Rtc, RtcConfig, RtcError,
+};
 use thiserror::Error;
 use tracing::{debug, warn};
 
 use crate::continuity::{Numbers, Vp8Numbers};
+use crate::credentials::Credentials;
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, vp8_height};
@@ -37,6 +40,23 @@ const LOOK_AHEAD: Duration = Duration::from_micros(200);
 
 /// Timeouts that are served in one go. Beyond it the rest waits for the timer, so that nobody keeps the worker for himself.
 const TURNS_MAX: usize = 512;
+
+/// A transport without media for so long goes to sleep. The engine then estimates nothing new either.
+const AWAKE: Duration = Duration::from_millis(500);
+
+/// The engine asks for a round of its bandwidth estimation once in a round trip: to somebody in the same building that is a
+/// thousand times a second, or without an end. Each packet or report makes a round of its own, whatever this is.
+///
+/// Lower: more is spent on waiting. Higher: what else is due may be as late, because the engine tells only the first of all.
+const ESTIMATION_INTERVAL: Duration = Duration::from_millis(5);
+
+/// The same while all that is wanted gets through: nothing is probed for, and nothing waits for the pacer.
+const ESTIMATION_INTERVAL_CALM: Duration = Duration::from_millis(25);
+
+/// How long a transport sleeps at most when all that is due is a round of the bandwidth estimation, which comes every 25 ms.
+///
+/// Lower: those who are only connected cost more. Higher: reports go out later. A packet wakes it at once.
+const SLEEP: Duration = Duration::from_secs(1);
 
 /// Failures in a row after which a transport is given up. Single ones come from the network.
 const FAILURES_MAX: u32 = 16;
@@ -119,6 +139,11 @@ pub(crate) struct Transport {
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
     clock: Instant,
     due: Option<Instant>,
+    /// What gets through, and what all that is wanted takes.
+    estimate: Bitrate,
+    desired: Bitrate,
+    /// When media was last written or came.
+    media_at: Option<Instant>,
     failures: u32,
     /// Emptied after each call, so bounded by what one call makes.
     transmits: VecDeque<Transmit>,
@@ -147,12 +172,18 @@ impl Transport {
         certificate: &Certificate,
         addresses: &[SocketAddr],
         initial: Bitrate,
+        credentials: &Credentials,
         offer: Offer,
     ) -> Result<(Self, String), OfferError> {
-        let rtc = catch_unwind(AssertUnwindSafe(|| engine(now, certificate, addresses, initial)));
+        let rtc = catch_unwind(AssertUnwindSafe(|| {
+            let mut rtc = engine(now, certificate, initial);
+            rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
+            add_candidates(&mut rtc, addresses);
+            rtc
+        }));
         let Ok(rtc) = rtc else { return Err(OfferError::Refused) };
         let mut transport = Self::with_engine(now, rtc);
-        let answer = transport.negotiate(now, offer)?;
+        let answer = transport.negotiate(now, offer, credentials)?;
         Ok((transport, answer))
     }
 
@@ -162,25 +193,44 @@ impl Transport {
             lines: Vec::new(),
             clock: now,
             due: None,
+            estimate: Bitrate::default(),
+            desired: Bitrate::default(),
+            media_at: None,
             failures: 0,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
 
-    /// Takes a further offer, with new lines or an ICE restart, and returns the answer.
-    pub(crate) fn negotiate(&mut self, now: Instant, offer: Offer) -> Result<String, OfferError> {
+    /// Takes a further offer, with new lines or an ICE restart, and returns the answer. A restart takes up the new credentials.
+    pub(crate) fn negotiate(
+        &mut self,
+        now: Instant,
+        offer: Offer,
+        credentials: &Credentials,
+    ) -> Result<String, OfferError> {
         let before: Vec<_> = self.lines.iter().map(|line| line.offered.clone()).collect();
         offer.check_follows(&before)?;
         let sdp = offer.sdp;
         let answer = self.contain(|rtc| {
-            let offer = SdpOffer::from_sdp_string(&sdp).ok();
-            Ok(offer.and_then(|offer| rtc.sdp_api().accept_offer(offer).ok()))
+            let Ok(offer) = SdpOffer::from_sdp_string(&sdp) else { return Ok(None) };
+            let before = rtc.direct_api().local_ice_credentials();
+            let Ok(answer) = rtc.sdp_api().accept_offer(offer) else { return Ok(None) };
+            let drawn = rtc.direct_api().local_ice_credentials();
+            let answer = answer.to_sdp_string();
+            if drawn == before {
+                return Ok(Some(answer));
+            }
+            // What the engine draws at a restart can be guessed, and does not say which worker it is.
+            rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
+            Ok(Some(
+                answer.replace(&drawn.ufrag, &credentials.ufrag).replace(&drawn.pass, &credentials.password),
+            ))
         });
         let answer = answer.flatten().ok_or(OfferError::Refused)?;
         self.lines = offer.lines.into_iter().map(Line::new).collect();
         self.turn(now);
-        Ok(answer.to_sdp_string())
+        Ok(nameless_candidates(&answer))
     }
 
     /// Returns the lines in their order.
@@ -256,6 +306,7 @@ impl Transport {
             stream.write_rtp(write);
             Ok(())
         });
+        self.media_at = Some(self.clock);
     }
 
     /// Sends what was written.
@@ -279,6 +330,7 @@ impl Transport {
     /// Says what the next step up takes and what all would take, so that the engine finds out whether it would get through: it
     /// fills up to the next step with retransmissions, as far as there is room, and probes beyond it.
     pub(crate) fn set_bitrates(&mut self, now: Instant, next: Bitrate, desired: Bitrate) {
+        self.desired = desired;
         self.contain(|rtc| {
             rtc.bwe().set_bitrate(EngineBitrate::bps(next.0), EngineBitrate::bps(desired.0));
             Ok(())
@@ -331,21 +383,36 @@ impl Transport {
                     contents: transmit.contents.into(),
                 }),
                 Output::Event(event) => self.handle_event(event),
-                Output::Timeout(due) if due <= now + LOOK_AHEAD && turns < TURNS_MAX => {
+                Output::Timeout(due) => {
+                    let due = self.postpone(now, due);
+                    if due > now + LOOK_AHEAD || turns == TURNS_MAX {
+                        self.due = Some(due.max(now + LOOK_AHEAD));
+                        self.failures = 0;
+                        self.check_alive();
+                        return;
+                    }
                     turns += 1;
                     let at = self.tell(due);
                     self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
-                }
-                Output::Timeout(due) => {
-                    self.due = Some(due.max(now));
-                    self.failures = 0;
-                    self.check_alive();
-                    return;
                 }
             }
         }
         let is_open = matches!(self.state, State::Open(_));
         self.due = is_open.then(|| now + Duration::from_millis(100));
+    }
+
+    /// Returns when the engine is to be told the time, if it asks for it then.
+    fn postpone(&self, now: Instant, due: Instant) -> Instant {
+        let State::Open(rtc) = &self.state else { return due };
+        let is_asleep =
+            rtc.is_connected() && self.media_at.is_none_or(|at| now.saturating_duration_since(at) > AWAKE);
+        let pause = match rtc.last_timeout_reason() {
+            Reason::BweDelayControl if is_asleep => SLEEP,
+            Reason::BweDelayControl if self.estimate >= self.desired => ESTIMATION_INTERVAL_CALM,
+            Reason::BweDelayControl => ESTIMATION_INTERVAL,
+            _ => return due,
+        };
+        due.max(now + pause)
     }
 
     fn check_alive(&mut self) {
@@ -370,7 +437,8 @@ impl Transport {
                 None => return,
             },
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                TransportEvent::Estimate(Bitrate(estimate.as_u64()))
+                self.estimate = Bitrate(estimate.as_u64());
+                TransportEvent::Estimate(self.estimate)
             }
             Event::Closed => return self.shut(CloseReason::Remote),
             _ => return,
@@ -404,6 +472,7 @@ impl Transport {
         if pt != wanted {
             return None;
         }
+        self.media_at = Some(self.clock);
         let is_video = kind == TrackKind::Video;
         let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
         let begins_keyframe = descriptor.map_or(!is_video, |it| it.starts_keyframe(&packet.payload));
@@ -475,8 +544,23 @@ impl Line {
     }
 }
 
-fn engine(now: Instant, certificate: &Certificate, addresses: &[SocketAddr], initial: Bitrate) -> Rtc {
-    let mut rtc = RtcConfig::new()
+impl From<Credentials> for IceCreds {
+    fn from(credentials: Credentials) -> Self {
+        Self { ufrag: credentials.ufrag, pass: credentials.password }
+    }
+}
+
+/// Takes the user names off the candidates: the engine does not rename them with the transport, and a browser drops those of others.
+fn nameless_candidates(answer: &str) -> String {
+    let nameless = |line: &str| match line.split_once(" ufrag ") {
+        Some((candidate, _)) if line.starts_with("a=candidate:") => format!("{candidate}\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    answer.lines().map(nameless).collect()
+}
+
+fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
+    RtcConfig::new()
         .clear_codecs()
         .enable_opus(true, false)
         .enable_vp8(true)
@@ -485,13 +569,15 @@ fn engine(now: Instant, certificate: &Certificate, addresses: &[SocketAddr], ini
         .set_rtp_mode(true)
         .set_send_buffer_video(RTX_CACHE)
         .enable_bwe(Some(EngineBitrate::bps(initial.0)))
-        .build(now);
+        .build(now)
+}
+
+fn add_candidates(rtc: &mut Rtc, addresses: &[SocketAddr]) {
     for address in addresses {
         if let Ok(candidate) = Candidate::host(*address, "udp") {
             rtc.add_local_candidate(candidate);
         }
     }
-    rtc
 }
 
 /// Returns the payload type of the one codec that a kind is sent in.
@@ -523,7 +609,7 @@ mod tests {
     fn transport() -> Transport {
         let now = Instant::now();
         let certificate = Certificate::generate().unwrap();
-        let rtc = engine(now, &certificate, &[], Bitrate::kbps(1_000));
+        let rtc = engine(now, &certificate, Bitrate::kbps(1_000));
         Transport::with_engine(now, rtc)
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use allo_sfu::{ParticipantId, RoomId, SfuEvent};
+use allo_sfu::{ParticipantId, RoomId, Sfu, SfuEvent, worker_of};
 
 use crate::client::{Client, Habits, Received};
-use crate::lab::{Lab, Network, ROOM, SECOND, cam, mic};
+use crate::lab::{Lab, Network, ROOM, SECOND, WORKER, address, cam, config, mic, server};
 use crate::streams::{check_streams, missing};
 
 fn publishers<'a>(received: impl IntoIterator<Item = &'a Received>) -> BTreeSet<ParticipantId> {
@@ -117,6 +117,46 @@ fn the_loudest_are_heard_and_who_begins_to_speak_gets_a_slot() {
 }
 
 #[test]
+fn what_goes_to_one_subscriber_comes_in_a_row() {
+    let mut lab = Lab::new(13);
+    let publisher = lab.join(1);
+    for n in 2..=9 {
+        let habits = Habits { sends_mic: false, sends_cam: false, ..Habits::default() };
+        lab.join_with(n, ROOM, habits, Network::GOOD);
+    }
+    lab.run_until_connected();
+    lab.clients.get_mut(&publisher).unwrap().is_mic_on = false;
+    lab.run_for(6 * SECOND);
+    lab.trains.clear();
+    let sent: u64 = lab.sent.values().sum();
+    lab.run_for(SECOND);
+    let sent = usize::try_from(lab.sent.values().sum::<u64>() - sent).unwrap();
+    println!("{sent} datagrams in {} trains", lab.trains.len());
+    // A frame has five packets.
+    assert!(sent >= 8 * 30 * 5, "{sent}");
+    assert!(lab.trains.len() * 3 < sent, "{sent} datagrams in {} trains", lab.trains.len());
+}
+
+#[test]
+fn who_is_very_near_keeps_nobody_busy() {
+    let mut lab = Lab::new(14);
+    let network = Network { delay: Duration::ZERO, ..Network::GOOD };
+    lab.grain = Duration::from_millis(10);
+    lab.join_with(1, ROOM, Habits { sends_mic: false, ..Habits::default() }, network);
+    for n in 2..=3 {
+        let habits = Habits { sends_mic: false, sends_cam: false, ..Habits::default() };
+        lab.join_with(n, ROOM, habits, network);
+    }
+    lab.run_until_connected();
+    lab.run_for(2 * SECOND);
+    lab.timeouts = 0;
+    lab.run_for(SECOND);
+    println!("{} wakes in a second of three who are as near as can be", lab.timeouts);
+    assert!(lab.timeouts <= 600, "{} wakes", lab.timeouts);
+    lab.clients.values().for_each(check_streams);
+}
+
+#[test]
 fn keyframe_requests_are_throttled_for_each_layer() {
     let (mut lab, all) = Lab::meeting(6, 6);
     lab.run_for(2 * SECOND);
@@ -169,17 +209,56 @@ fn a_publisher_who_begins_anew_is_seen_again() {
     }
 }
 
+fn ufrags(answer: &str) -> BTreeSet<String> {
+    answer.lines().filter_map(|line| Some(line.strip_prefix("a=ice-ufrag:")?.to_owned())).collect()
+}
+
+/// Returns the worker that a participant's latest check was for, and the name that it called it.
+fn worker_of_checks(lab: &Lab, own: ParticipantId) -> (Option<u8>, String) {
+    let check = &lab.latest_up[&(own, true)];
+    let at = check.windows(2).position(|two| two == b"a7").expect("the name stands in the check");
+    (worker_of(check), String::from_utf8_lossy(&check[at..at + 16]).into_owned())
+}
+
+#[test]
+fn checks_say_which_worker_they_are_for_and_addresses_are_known_from_then_on() {
+    let mut lab = Lab::new(12);
+    let own = lab.join(1);
+    assert!(!lab.sfu.knows(address(1)), "no check has come yet");
+    lab.run_until_connected();
+    assert!(lab.sfu.knows(address(1)) && !lab.sfu.knows(address(2)));
+    assert_eq!(worker_of_checks(&lab, own).0, Some(WORKER));
+    assert_eq!(worker_of(&lab.latest_up[&(own, false)]), None, "only checks say it");
+    // A second worker at the same address knows neither, and takes no note.
+    let mut other = Sfu::new(lab.now, config(3));
+    for is_check in [true, false] {
+        other.handle_datagram(lab.now, address(1), server(), &lab.latest_up[&(own, is_check)]);
+    }
+    assert!(!other.knows(address(1)) && other.poll_transmit().is_none());
+    assert_eq!(other.counters().strangers, 2);
+    lab.leave(own);
+    assert!(!lab.sfu.knows(address(1)));
+}
+
 #[test]
 fn an_ice_restart_does_not_interrupt_the_call() {
     let (mut lab, all) = Lab::meeting(9, 2);
     lab.run_for(SECOND);
     let offer = lab.clients.get_mut(&all[0]).unwrap().offer_restart();
     let answer = lab.sfu.connect(lab.now, all[0], ROOM, &offer).unwrap();
+    assert_ne!(
+        ufrags(&answer),
+        BTreeSet::from([worker_of_checks(&lab, all[0]).1]),
+        "a restart is under a new name"
+    );
+    assert!(ufrags(&answer).iter().all(|ufrag| ufrag.starts_with("a7")), "{:?}", ufrags(&answer));
+    assert!(answer.contains("a=candidate:") && !answer.contains(" ufrag "), "no candidate keeps an old name");
     lab.act(all[0], |client, now| client.handle_answer(now, &answer));
     lab.run_for(SECOND);
     let since = lab.now;
-    lab.run_for(SECOND);
-    assert!(lab.clients.values().all(|client| client.seen(since).len() > 30));
+    lab.run_for(4 * SECOND);
+    assert!(lab.clients.values().all(|client| client.seen(since).len() > 120));
+    assert_eq!(BTreeSet::from([worker_of_checks(&lab, all[0]).1]), ufrags(&answer));
     lab.clients.values().for_each(check_streams);
 }
 

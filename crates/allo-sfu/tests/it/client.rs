@@ -53,7 +53,7 @@ pub(crate) struct Habits {
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { sends_mic: true, sends_cam: true, layers: 3, audio_slots: 3, video_slots: 4 }
+        Self { sends_mic: true, sends_cam: true, layers: 3, audio_slots: 4, video_slots: 4 }
     }
 }
 
@@ -65,6 +65,7 @@ pub(crate) struct Client {
     pub(crate) keyframe_requests: Vec<(Instant, u8)>,
     /// The loudness of the microphone, in dBov.
     pub(crate) level: i8,
+    pub(crate) is_mic_on: bool,
     pub(crate) is_cam_on: bool,
     pub(crate) is_connected: bool,
     /// Whether it takes part in the network at all.
@@ -78,7 +79,7 @@ pub(crate) struct Client {
     next_sound: Instant,
     frame: u32,
     sequences: [u64; 4],
-    wants_keyframe: [bool; 3],
+    pub(crate) wants_keyframe: [bool; 3],
 }
 
 impl Client {
@@ -100,6 +101,7 @@ impl Client {
             received: Vec::new(),
             keyframe_requests: Vec::new(),
             level: -30,
+            is_mic_on: true,
             is_cam_on: true,
             is_connected: false,
             is_deaf: false,
@@ -193,7 +195,7 @@ impl Client {
         }
         while self.next_sound <= now {
             self.next_sound += SOUND;
-            if self.is_connected {
+            if self.is_connected && self.is_mic_on {
                 self.send_sound(now, &mut transmits);
             }
         }

@@ -75,6 +75,92 @@ fn a_check_with_a_wrong_password_is_not_answered() {
 }
 
 #[test]
+fn checks_without_proof_from_everywhere_are_not_answered_and_leave_nothing_behind() {
+    let (mut lab, all) = Lab::meeting(50, 2);
+    lab.run_for(4 * SECOND);
+    let mut check = lab.latest_up[&(all[0], true)].clone();
+    let last = check.len() - 30;
+    for n in 0..10_000u16 {
+        check[last] = check[last].wrapping_add(1);
+        // One in 256 would be the true one.
+        let is_true = check == lab.latest_up[&(all[0], true)];
+        let source = SocketAddr::from(([203, 0, 113, 9], n));
+        if !is_true {
+            lab.inject(source, &check);
+            assert!(!lab.sfu.knows(source));
+        }
+    }
+    assert!(lab.astray.is_empty(), "nothing is reflected");
+    check_call_goes_on(&mut lab);
+}
+
+/// Makes a DTLS handshake record: a part of a `ClientHello` that says it is `whole` bytes long.
+fn hello_part(sequence: u8, whole: u32, offset: u32, length: usize) -> Vec<u8> {
+    let three = |value: u32| value.to_be_bytes()[1..].to_vec();
+    let body = vec![sequence; length];
+    let length = u32::try_from(length).unwrap();
+    let handshake = [vec![1], three(whole), vec![0, 0], three(offset), three(length), body].concat();
+    let size = u16::try_from(handshake.len()).unwrap().to_be_bytes();
+    [vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, sequence], size.to_vec(), handshake].concat()
+}
+
+#[test]
+fn a_forged_beginning_of_the_handshake_costs_at_most_a_new_transport() {
+    let parts: [&[(u32, u32, usize)]; 4] = [
+        // Out of order and overlapping; longer than anything; parts beyond the end; a whole one of rubbish.
+        &[(200, 100, 50), (200, 0, 120), (200, 60, 90)],
+        &[(0x00ff_ffff, 0, 1_000), (0x00ff_ffff, 0x00ff_f000, 1_000)],
+        &[(100, 90, 200)],
+        &[(88, 0, 88)],
+    ];
+    for (n, parts) in parts.into_iter().enumerate() {
+        let mut lab = Lab::new(51);
+        lab.join(1);
+        let until = lab.now + SECOND;
+        assert!(lab.run_until(until, |lab| lab.sfu.knows(address(1))), "the check is answered first");
+        for sequence in 0..50 {
+            for (whole, offset, length) in parts {
+                lab.inject(address(1), &hello_part(sequence, *whole, *offset, *length));
+            }
+        }
+        let is_done = |lab: &Lab| lab.clients.values().all(|client| client.is_connected);
+        let until = lab.now + 11 * SECOND;
+        let is_over =
+            |lab: &Lab| lab.events.iter().any(|(_, it)| matches!(it, SfuEvent::TransportClosed(..)));
+        assert!(
+            lab.run_until(until, |lab| is_done(lab) || is_over(lab)),
+            "case {n}: it is told to begin anew"
+        );
+        if is_over(&lab) {
+            lab.leave(ParticipantId(1));
+            lab.join(1);
+            lab.run_until_connected();
+        }
+        assert!(is_done(&lab), "case {n}");
+    }
+}
+
+#[test]
+fn media_and_reports_too_short_for_their_proof_have_no_effect() {
+    let (mut lab, all) = Lab::meeting(52, 2);
+    lab.run_for(SECOND);
+    let media = lab.latest_up[&(all[0], false)].clone();
+    for length in 1..60 {
+        let mut part = media[..length.min(media.len())].to_vec();
+        lab.inject(address(1), &part);
+        // The same as a sender report, a receiver report, feedback, and with fifteen sources and an extension that overruns.
+        for (first, second) in [(0x80, 200), (0x81, 201), (0x8f, 205), (0xbf, 206), (0x9f, 96), (0xaf, 224)] {
+            part[0] = first;
+            if let Some(byte) = part.get_mut(1) {
+                *byte = second;
+            }
+            lab.inject(address(1), &part);
+        }
+    }
+    check_call_goes_on(&mut lab);
+}
+
+#[test]
 fn a_replayed_check_does_not_move_the_media() {
     let (mut lab, all) = Lab::meeting(43, 2);
     lab.run_for(4 * SECOND);

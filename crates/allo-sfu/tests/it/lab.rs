@@ -5,12 +5,18 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use allo_sfu::{Certificate, LineId, ParticipantId, RoomId, Sfu, SfuConfig, SfuEvent, TrackId, Wish};
+use allo_sfu::{
+    Certificate, CredentialSeed, LineId, ParticipantId, RoomId, Sfu, SfuConfig, SfuEvent, Subscription,
+    TrackId, Wish,
+};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 use str0m::net::Transmit;
 
 use crate::client::{Client, Habits};
+
+/// The number of the worker in all tests.
+pub(crate) const WORKER: u8 = 0xa7;
 
 pub(crate) const ROOM: RoomId = RoomId(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -41,12 +47,20 @@ impl Network {
 
 pub(crate) struct Lab {
     pub(crate) now: Instant,
+    /// Time goes in steps of at least this, as a runtime's does.
+    pub(crate) grain: Duration,
     pub(crate) sfu: Sfu,
     pub(crate) clients: BTreeMap<ParticipantId, Client>,
     pub(crate) networks: BTreeMap<ParticipantId, Network>,
     pub(crate) events: Vec<(Instant, SfuEvent)>,
+    /// How often the worker asked to be told the time.
+    pub(crate) timeouts: u64,
     /// Datagrams that were sent to each participant.
     pub(crate) sent: BTreeMap<ParticipantId, u64>,
+    /// How many of them answered a check of connectivity.
+    pub(crate) answers: BTreeMap<ParticipantId, u64>,
+    /// How many datagrams went to one address in a row, each time.
+    pub(crate) trains: Vec<usize>,
     /// Datagrams that were sent to nobody who takes part.
     pub(crate) astray: Vec<(SocketAddr, Vec<u8>)>,
     /// The latest check of connectivity, and the latest of anything else, that each participant sent.
@@ -73,11 +87,15 @@ impl Lab {
         let now = Instant::now();
         Self {
             now,
-            sfu: Sfu::new(now, SfuConfig::new(certificate(), vec![server()])),
+            grain: Duration::ZERO,
+            sfu: Sfu::new(now, config(WORKER)),
             clients: BTreeMap::new(),
             networks: BTreeMap::new(),
             events: Vec::new(),
+            timeouts: 0,
             sent: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            trains: Vec::new(),
             astray: Vec::new(),
             latest_up: BTreeMap::new(),
             taken_until: BTreeMap::new(),
@@ -145,7 +163,8 @@ impl Lab {
                 self.now = until;
                 return false;
             }
-            self.now = self.now.max(next);
+            let is_later = next > self.now;
+            self.now = self.now.max(if is_later { next.max(self.now + self.grain) } else { next });
             self.step();
         }
         true
@@ -166,7 +185,12 @@ impl Lab {
     /// Lets a participant say what it would like to see.
     pub(crate) fn wish(&mut self, own: ParticipantId, wishes: &[(TrackId, u16)]) {
         let wish = |(track, height_max): &(TrackId, u16)| Wish { track: *track, height_max: *height_max };
-        self.sfu.subscribe(self.now, own, wishes.iter().map(wish).collect());
+        let wishes = Some(wishes.iter().map(wish).collect());
+        self.subscribe(own, Subscription { wishes, hears: true });
+    }
+
+    pub(crate) fn subscribe(&mut self, own: ParticipantId, subscription: Subscription) {
+        self.sfu.subscribe(self.now, own, subscription);
         self.collect();
     }
 
@@ -197,6 +221,7 @@ impl Lab {
             self.send_all_up(own, transmits);
         }
         if self.sfu.poll_timeout().is_some_and(|due| due <= now) {
+            self.timeouts += 1;
             self.sfu.handle_timeout(now);
         }
         self.collect();
@@ -212,13 +237,22 @@ impl Lab {
 
     /// Takes what the worker has to say.
     fn collect(&mut self) {
+        let mut before = None;
         while let Some(transmit) = self.sfu.poll_transmit() {
+            match self.trains.last_mut().filter(|_| before == Some(transmit.destination)) {
+                Some(train) => *train += 1,
+                None => self.trains.push(1),
+            }
+            before = Some(transmit.destination);
             let to = self.clients.iter().find(|(_, client)| client.address == transmit.destination);
             let Some(own) = to.map(|(own, _)| *own) else {
                 self.astray.push((transmit.destination, transmit.contents));
                 continue;
             };
             *self.sent.entry(own).or_default() += 1;
+            if transmit.contents[0] < 4 {
+                *self.answers.entry(own).or_default() += 1;
+            }
             let network = self.networks[&own];
             let Some(start) = self.pass(own, network, transmit.contents.len()) else { continue };
             self.fly(start, network, Some(own), transmit.source, transmit.destination, transmit.contents);
@@ -299,6 +333,11 @@ pub(crate) fn server() -> SocketAddr {
 
 pub(crate) fn address(n: u64) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, u8::try_from(n).expect("there are few")], 5_000))
+}
+
+pub(crate) fn config(worker: u8) -> SfuConfig {
+    let seed = CredentialSeed::new([worker; 32]);
+    SfuConfig { worker, ..SfuConfig::new(certificate(), vec![server()], seed) }
 }
 
 fn certificate() -> Certificate {

@@ -11,3 +11,4 @@ mod continuity;
 mod hostile;
 mod lab;
 mod streams;
+mod subscriptions;
