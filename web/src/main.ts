@@ -1,5 +1,6 @@
 /** Wires things together, nothing else. */
 
+import type { TopologyChoice } from "./protocol/messages";
 import type { Surroundings } from "./app/model";
 import { init } from "./app/navigation";
 import type { Message } from "./app/message";
@@ -14,7 +15,15 @@ import { screen } from "./runtime/screen.svelte";
 import { session } from "./runtime/session";
 import { loadSettings } from "./runtime/storage";
 import { canChooseSpeaker } from "./webrtc/devices";
+import { canShareScreen } from "./webrtc/screenShare";
+import { slotCounts } from "./webrtc/slotCounts";
 import "./view/style.css";
+
+const CHOICES: readonly TopologyChoice[] = ["auto", "mesh", "sfu"];
+
+/** What an address such as `/family?topology=sfu` asks for. */
+const topologyIn = (search: string): TopologyChoice | null =>
+  CHOICES.find((choice) => choice === new URLSearchParams(search).get("topology")) ?? null;
 
 const surroundings: Surroundings = {
   origin: location.origin,
@@ -22,6 +31,9 @@ const surroundings: Surroundings = {
   isApple: /Mac|iPhone|iPad/u.test(navigator.userAgent),
   canFullScreen: document.fullscreenEnabled,
   canChooseSpeaker: canChooseSpeaker(),
+  canShareScreen: canShareScreen(),
+  slots: slotCounts().video,
+  topology: topologyIn(location.search),
 };
 
 const first = init(surroundings, loadSettings(), location.pathname);

@@ -107,6 +107,12 @@ fn named(name: &str, schema: &Value, indent: usize) -> Result<String> {
 }
 
 fn union(variants: &[Value], indent: usize) -> Result<String> {
+    // An optional field, again.
+    if let [variant, null] = variants
+        && null["type"] == "null"
+    {
+        return type_of(variant, indent);
+    }
     let mut out = String::new();
     for variant in variants {
         out.push('\n');

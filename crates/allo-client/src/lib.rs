@@ -3,10 +3,17 @@
 //! It has the three levels of the web client, and shares no code with the server but the protocol:
 //!
 //! 1. [`signaling::SignalingSocket`]: the WebSocket as typed messages, connected again for ever;
-//! 2. [`peer::PeerConnection`]: one link to one peer, without input or output of its own;
+//! 2. [`peer::PeerConnection`]: one link to one peer, and [`session::Session`]: the peer connection with the server, both without
+//!    input or output of their own;
 //! 3. [`client::WebRtcClient`]: join, leave, microphone, camera, events, and a report of what came.
 
 pub mod client;
 pub mod media;
 pub mod peer;
+mod reception;
+mod sending;
+pub mod session;
 pub mod signaling;
+
+pub use reception::{AudioReport, VideoReport};
+pub use sending::SentReport;

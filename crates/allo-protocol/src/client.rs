@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IceCandidate, InstanceId, LinkId, ParticipantId, ParticipantKey, SessionDescription};
+use crate::{
+    IceCandidate, InstanceId, LinkId, MediaSession, ParticipantId, ParticipantKey, SessionDescription,
+    Source, TopologyChoice,
+};
 
 /// A message from a client to the server.
 ///
@@ -38,6 +41,12 @@ pub enum ClientMessage {
         mic: bool,
         /// Whether a camera is being sent.
         cam: bool,
+        /// Whether a screen is being shared.
+        #[serde(default, skip_serializing_if = "is_false")]
+        screen: bool,
+        /// Which way media are to take in this room. It counts when this join opens the room; otherwise the server chooses.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topology: Option<TopologyChoice>,
     },
     /// Says what changed about oneself. A field left out stays as it was.
     UpdateSelf {
@@ -50,6 +59,9 @@ pub enum ClientMessage {
         /// Whether a camera is being sent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cam: Option<bool>,
+        /// Whether a screen is being shared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        screen: Option<bool>,
     },
     /// Gives an offer or an answer to one peer.
     SessionDescription {
@@ -76,6 +88,31 @@ pub enum ClientMessage {
         /// The link to replace. Nothing happens when it is no longer the current one.
         link: LinkId,
     },
+    /// Says that the link to a peer is not needed any more, because what it carried arrives through the server.
+    ///
+    /// The link ends when both ends have said so; both are told `linkClosed`.
+    DropLink {
+        /// The peer at the other end.
+        to: ParticipantId,
+        /// The link. Nothing happens when it is no longer the current one.
+        link: LinkId,
+    },
+    /// Offers a peer connection to the server's media plane. Answered with `mediaAnswer` or `mediaClosed`.
+    MediaOffer {
+        /// Which peer connection: a new one has a higher number than those before, and replaces them.
+        session: MediaSession,
+        /// The offer (RFC 8866). The server reads this one.
+        sdp: String,
+        /// What the sendonly lines of the offer carry.
+        tracks: Vec<MediaTrack>,
+    },
+    /// Says what to receive through the server. It replaces what was said before, and counts for later sessions, too.
+    Subscribe {
+        /// The pictures to receive, the most important first. Others are not sent. More than 64 are not looked at.
+        tiles: Vec<Tile>,
+        /// Whether to receive sound.
+        audio: bool,
+    },
     /// Says that the link to a participant who is `reconnecting` is alive, so that they are not taken for lost.
     Vouch {
         /// The participant at the other end of that link.
@@ -89,4 +126,33 @@ pub enum ClientMessage {
     Ping {},
     /// Answers the server's `ping`.
     Pong {},
+}
+
+/// A track that a participant sends to the media plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MediaTrack {
+    /// The `mid` of its line in the offer (RFC 8843).
+    pub mid: String,
+    /// Where it comes from. Each source has at most one track.
+    pub source: Source,
+}
+
+/// A picture to receive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tile {
+    /// Whose it is.
+    pub participant: ParticipantId,
+    /// Where it comes from: `cam` or `screen`.
+    pub source: Source,
+    /// How high it is shown, in device pixels. Nothing is sent for a height of 0.
+    pub height: u16,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }

@@ -25,6 +25,16 @@ pub enum ErrorCode {
     TooManyRooms,
     /// There is no such participant in the room.
     NoSuchPeer,
+    /// The offer to the media plane cannot be accepted; the text says why.
+    BadOffer,
+    /// Media cannot go through the server: not in this room, or not on this server.
+    MediaUnavailable,
+    /// The server carries as much media as it can.
+    ServerBusy,
+    /// Nothing was heard on a media session for too long.
+    MediaLost,
+    /// A fault of the server ended a media session.
+    MediaFault,
     /// The same participant came in by another connection. Fatal.
     Superseded,
     /// Too many messages in too short a time. Fatal.

@@ -160,6 +160,18 @@ impl fmt::Display for LinkId {
     }
 }
 
+/// A peer connection of a participant to the server's media plane. The client counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct MediaSession(pub u32);
+
+impl fmt::Display for MediaSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session-{}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

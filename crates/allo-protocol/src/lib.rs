@@ -10,13 +10,15 @@ mod client;
 mod code;
 mod description;
 mod id;
+mod media;
 mod server;
 
-pub use client::ClientMessage;
+pub use client::{ClientMessage, MediaTrack, Tile};
 pub use code::{CloseCode, ErrorCode};
 pub use description::{IceCandidate, IceServer, SdpType, SessionDescription};
-pub use id::{BadId, InstanceId, LinkId, ParticipantId, ParticipantKey};
-pub use server::{Connection, Features, LeaveReason, Limits, Participant, ServerMessage};
+pub use id::{BadId, InstanceId, LinkId, MediaSession, ParticipantId, ParticipantKey};
+pub use media::{Source, Topology, TopologyChoice};
+pub use server::{Connection, Demand, Features, LeaveReason, Limits, Participant, ServerMessage, Slot};
 
 /// The version of the protocol that these types describe.
 ///

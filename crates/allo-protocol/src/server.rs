@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, IceCandidate, IceServer, LinkId, ParticipantId, SessionDescription};
+use crate::{
+    ErrorCode, IceCandidate, IceServer, LinkId, MediaSession, ParticipantId, SessionDescription, Source,
+    Topology, TopologyChoice,
+};
 
 /// A message from the server to a client.
 ///
@@ -34,6 +37,10 @@ pub enum ServerMessage {
         you: ParticipantId,
         /// Everyone in the room, the receiver among them, in the order of their arrival.
         participants: Vec<Participant>,
+        /// Which way media take now.
+        topology: Topology,
+        /// What was chosen for the room.
+        topology_choice: TopologyChoice,
     },
     /// Tells that someone came in.
     ParticipantJoined {
@@ -57,6 +64,13 @@ pub enum ServerMessage {
         participant: ParticipantId,
         /// Why they are gone.
         reason: LeaveReason,
+    },
+    /// Tells that media are to take another way from now on. Each client changes over when the new way brings what the old one did.
+    TopologyChanged {
+        /// The version of the room after this change.
+        version: u32,
+        /// The new way.
+        topology: Topology,
     },
     /// Tells of the link to a peer: to make it when it is new, to mend it when it is known.
     ///
@@ -88,6 +102,51 @@ pub enum ServerMessage {
         /// The candidate.
         candidate: IceCandidate,
     },
+    /// Tells that a link is over, because it is not needed any more.
+    LinkClosed {
+        /// The other end.
+        peer: ParticipantId,
+        /// The link. An older number than the current one is ignored.
+        link: LinkId,
+    },
+    /// Answers `mediaOffer`.
+    MediaAnswer {
+        /// The session of the offer.
+        session: MediaSession,
+        /// The answer (RFC 8866). The server's candidates are in it; there are no others.
+        sdp: String,
+    },
+    /// Tells that a session is over, or did not come about.
+    MediaClosed {
+        /// Which one.
+        session: MediaSession,
+        /// Why: `badOffer` and `mediaUnavailable` would happen again; otherwise a new session is worth an offer.
+        code: ErrorCode,
+        /// Why, in English, for people.
+        text: String,
+    },
+    /// Tells what the receiving lines of a session carry from now on: all of them. A line that is not named carries nothing.
+    Slots {
+        /// The session.
+        session: MediaSession,
+        /// Those that carry something.
+        slots: Vec<Slot>,
+    },
+    /// Tells how much of the own tracks anybody receives: all of them. What nobody receives need not be sent.
+    Demand {
+        /// The session.
+        session: MediaSession,
+        /// Those of which something is received.
+        tracks: Vec<Demand>,
+    },
+    /// Tells who makes sound, as measured by the server where media go through it.
+    Speakers {
+        /// Who speaks most; absent until somebody has spoken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        active: Option<ParticipantId>,
+        /// Everyone who makes sound now, heard by the receiver or not.
+        speaking: Vec<ParticipantId>,
+    },
     /// Tells what went wrong.
     Error {
         /// What it was, for programs. Codes keep their names for ever.
@@ -116,8 +175,39 @@ pub struct Participant {
     pub mic: bool,
     /// Whether their camera is on.
     pub cam: bool,
+    /// Whether they share a screen.
+    pub screen: bool,
     /// Whether their signaling is there.
     pub connection: Connection,
+}
+
+/// What a receiving line carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Slot {
+    /// The `mid` of the line.
+    pub mid: String,
+    /// Whose track it is.
+    pub participant: ParticipantId,
+    /// Where it comes from.
+    pub source: Source,
+    /// Which simulcast layer comes, 0 for the lowest; absent until one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<u8>,
+    /// Whether it is left out for now because the receiver's connection is too slow for it.
+    pub paused: bool,
+}
+
+/// How much of a track is received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Demand {
+    /// The `mid` of the track's line.
+    pub mid: String,
+    /// How many of its simulcast layers, from the lowest; 1 for a track that has none.
+    pub layers: u8,
 }
 
 /// The state of a participant's signaling connection.
@@ -159,6 +249,12 @@ pub struct Limits {
     pub room_name_bytes: u32,
     /// Participants in one room.
     pub participants_per_room: u32,
+    /// Participants in a room whose topology is `mesh` by choice.
+    pub participants_per_mesh: u32,
+    /// Lines of a session that send.
+    pub tracks_per_participant: u32,
+    /// Lines of a session, those that receive included.
+    pub lines_per_session: u32,
     /// The time to say `hello` and `join` in, in milliseconds.
     pub join_timeout_ms: u32,
     /// The time between two pings of the server, in milliseconds.
@@ -176,4 +272,6 @@ pub struct Limits {
 pub struct Features {
     /// Participants connect to each other directly.
     pub mesh: bool,
+    /// Media can go through the server: `mediaOffer` is understood.
+    pub sfu: bool,
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use allo_protocol::{Features, IceServer, Limits};
+use allo_protocol::{Features, IceServer, Limits, TopologyChoice};
+
+use crate::sessions::{LINES_MAX, TRACKS_MAX};
 
 /// The bounds and times of [`Rooms`](crate::Rooms). Beyond each bound, the one who went beyond it gets an error.
 #[derive(Debug, Clone)]
@@ -23,6 +25,16 @@ pub struct RoomsConfig {
     pub room_name_bytes: u32,
     /// Participants in one room, those who are reconnecting included. The next one is refused.
     pub participants_per_room: u32,
+    /// The same in a room without the media plane, where everyone sends to everyone.
+    pub participants_per_mesh: u32,
+    /// Which way media take in a room that says nothing about it.
+    pub topology: TopologyChoice,
+    /// Whether there is a media plane. Without it every room is a mesh.
+    pub has_media: bool,
+    /// How long two have to be alone before they are connected directly again.
+    ///
+    /// Lower: the server is relieved sooner. Higher: who comes and goes changes the way of media less often.
+    pub mesh_again: Duration,
     /// Rooms on this server. The next one is refused.
     pub rooms: usize,
     /// Rooms that exist at a time and were opened from one address. The next one is refused.
@@ -57,7 +69,11 @@ impl Default for RoomsConfig {
             message_burst: 200,
             display_name_graphemes: 64,
             room_name_bytes: 128,
-            participants_per_room: 8,
+            participants_per_room: 100,
+            participants_per_mesh: 8,
+            topology: TopologyChoice::Auto,
+            has_media: false,
+            mesh_again: Duration::from_secs(10),
             rooms: 10_000,
             rooms_per_address: 64,
             join_timeout: Duration::from_secs(10),
@@ -81,6 +97,9 @@ impl RoomsConfig {
             display_name_graphemes: self.display_name_graphemes,
             room_name_bytes: self.room_name_bytes,
             participants_per_room: self.participants_per_room,
+            participants_per_mesh: self.participants_per_mesh,
+            tracks_per_participant: u32::try_from(TRACKS_MAX).unwrap_or(u32::MAX),
+            lines_per_session: u32::try_from(LINES_MAX).unwrap_or(u32::MAX),
             join_timeout_ms: milliseconds(self.join_timeout),
             ping_interval_ms: milliseconds(self.ping_interval),
             missed_pongs: self.missed_pongs,
@@ -88,9 +107,22 @@ impl RoomsConfig {
         }
     }
 
+    /// Returns the way that media take in a room for which `asked` was asked.
+    pub(crate) fn choice(&self, asked: Option<TopologyChoice>) -> TopologyChoice {
+        if self.has_media { asked.unwrap_or(self.topology) } else { TopologyChoice::Mesh }
+    }
+
+    /// Returns how many a room with this choice holds.
+    pub(crate) fn places(&self, choice: TopologyChoice) -> u32 {
+        match choice {
+            TopologyChoice::Mesh => self.participants_per_mesh.min(self.participants_per_room),
+            TopologyChoice::Auto | TopologyChoice::Sfu => self.participants_per_room,
+        }
+    }
+
     /// Returns what this server can do.
-    pub(crate) fn features() -> Features {
-        Features { mesh: true }
+    pub(crate) fn features(&self) -> Features {
+        Features { mesh: true, sfu: self.has_media }
     }
 }
 

@@ -2,9 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Instant;
 
+use allo_protocol::TopologyChoice;
+
+use crate::media::MediaRoom;
 use crate::refusal::Refusal;
 use crate::room::Room;
+use crate::sessions::Sessions;
+use crate::topology::Way;
 use crate::{RoomName, RoomsConfig};
 
 /// Every room that has someone in it. Rooms open with the first who comes, and close with the last who goes.
@@ -14,6 +20,7 @@ pub(crate) struct Directory {
     rooms: BTreeMap<RoomName, Room>,
     /// Rooms by the address that opened them: at most `config.rooms_per_address` each; the next one is refused.
     opened: BTreeMap<IpAddr, usize>,
+    last_media_room: u64,
 }
 
 impl Directory {
@@ -32,20 +39,27 @@ impl Directory {
     /// Returns a room that has a place for a newcomer, who comes from `from`.
     pub(crate) fn find_or_open(
         &mut self,
+        now: Instant,
         name: &RoomName,
         from: IpAddr,
+        asked: Option<TopologyChoice>,
         config: &RoomsConfig,
     ) -> Result<&mut Room, Refusal> {
-        let places = config.participants_per_room;
         match self.rooms.get(name) {
-            Some(room) if room.is_full(places) => return Err(Refusal::RoomFull { places }),
-            Some(_) => {}
-            None => self.open(name, from, config)?,
+            Some(room) => room.check_place(config)?,
+            None => self.open(now, name, from, config.choice(asked), config)?,
         }
         Ok(self.rooms.get_mut(name).expect("the room was found or opened"))
     }
 
-    fn open(&mut self, name: &RoomName, from: IpAddr, config: &RoomsConfig) -> Result<(), Refusal> {
+    fn open(
+        &mut self,
+        now: Instant,
+        name: &RoomName,
+        from: IpAddr,
+        choice: TopologyChoice,
+        config: &RoomsConfig,
+    ) -> Result<(), Refusal> {
         if self.rooms.len() >= config.rooms {
             return Err(Refusal::ServerFull);
         }
@@ -53,7 +67,9 @@ impl Directory {
             return Err(Refusal::AddressFull);
         }
         *self.opened.entry(from).or_default() += 1;
-        self.rooms.insert(name.clone(), Room::new(name.clone(), from));
+        self.last_media_room += 1;
+        let media = Sessions::new(now, MediaRoom(self.last_media_room));
+        self.rooms.insert(name.clone(), Room::new(name.clone(), from, Way::new(choice), media));
         Ok(())
     }
 

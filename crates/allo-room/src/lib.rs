@@ -7,16 +7,23 @@
 mod config;
 mod connection;
 mod directory;
+mod links;
+mod media;
 mod name;
+mod output;
 mod participant;
 mod refusal;
 mod room;
 mod rooms;
+mod sessions;
 mod timers;
 mod token_bucket;
+mod topology;
 
 pub use config::RoomsConfig;
 pub use connection::{ConnectionId, Fault};
+pub use media::{MediaCommand, MediaEvent, MediaKey, MediaRoom, MediaTrackId, Picture};
 pub use name::{BadDisplayName, BadRoomName, DisplayName, RoomName};
-pub use rooms::{Counts, Output, Rooms};
+pub use output::Output;
+pub use rooms::{Counts, Rooms};
 pub use token_bucket::TokenBucket;

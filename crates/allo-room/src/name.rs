@@ -89,20 +89,17 @@ impl DisplayName {
     /// Normalises what someone typed: NFC, no controls, no bidirectional overrides, nothing invisible, folded white
     /// space, cut to `graphemes_max` clusters.
     pub fn parse(text: &str, graphemes_max: u32) -> Result<Self, BadDisplayName> {
-        let graphemes_max = usize::try_from(graphemes_max).unwrap_or(usize::MAX);
-        let bytes_max = graphemes_max.saturating_mul(BYTES_PER_GRAPHEME);
-        let visible: String = text.nfc().map(space_for_white).filter(|c| !is_hidden(*c)).collect();
-        let folded = visible.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut name = String::new();
-        for grapheme in folded.graphemes(true).filter(|g| g.len() <= GRAPHEME_BYTES_MAX).take(graphemes_max) {
-            if name.len() + grapheme.len() > bytes_max {
+        let mut name = clean(text, graphemes_max);
+        // What was removed may have stood between two characters that are something else together. Each turn shortens the name.
+        loop {
+            let again = clean(&name, graphemes_max);
+            if again == name {
                 break;
             }
-            name.push_str(grapheme);
+            name = again;
         }
-        let name = name.trim_matches(|c: char| c.is_whitespace() || is_joiner(c));
         if name.chars().any(|c| !c.is_whitespace() && !is_joiner(c) && !is_combining_mark(c)) {
-            Ok(Self(name.to_owned()))
+            Ok(Self(name))
         } else {
             Err(BadDisplayName)
         }
@@ -137,6 +134,22 @@ impl fmt::Debug for DisplayName {
     }
 }
 
+/// Removes what is not to be shown, and cuts the rest.
+fn clean(text: &str, graphemes_max: u32) -> String {
+    let graphemes_max = usize::try_from(graphemes_max).unwrap_or(usize::MAX);
+    let bytes_max = graphemes_max.saturating_mul(BYTES_PER_GRAPHEME);
+    let visible: String = text.chars().map(space_for_white).filter(|c| !is_hidden(*c)).nfc().collect();
+    let folded = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut name = String::new();
+    for grapheme in folded.graphemes(true).filter(|g| g.len() <= GRAPHEME_BYTES_MAX).take(graphemes_max) {
+        if name.len() + grapheme.len() > bytes_max {
+            break;
+        }
+        name.push_str(grapheme);
+    }
+    name.trim_matches(|c: char| c.is_whitespace() || is_joiner(c)).to_owned()
+}
+
 fn space_for_white(c: char) -> char {
     if c.is_whitespace() { ' ' } else { c }
 }
@@ -167,6 +180,15 @@ mod tests {
 
     fn person(text: &str) -> Option<String> {
         DisplayName::parse(text, 64).ok().map(|name| name.0)
+    }
+
+    #[test]
+    fn a_name_is_its_own_normal_form() {
+        for text in ["y\u{200b}\u{301}", "\u{1100}\u{feff}\u{1161}", "a \u{200b} b", "e\u{200d}\u{200b}"] {
+            let name = person(text).unwrap();
+            assert_eq!(person(&name).as_deref(), Some(&*name), "{text:?}");
+        }
+        assert_eq!(person("y\u{200b}\u{301}").as_deref(), Some("\u{fd}"), "as it looks, so it is");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Someone in a room.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allo_protocol::{Connection, InstanceId, LeaveReason, Participant, ParticipantId, ParticipantKey};
 
@@ -15,9 +15,32 @@ pub(crate) struct Member {
     /// The number of the join that brought them here; an older one that arrives late has a lower number.
     pub(crate) attempt: u32,
     pub(crate) name: DisplayName,
+    pub(crate) devices: Devices,
+    pub(crate) presence: Presence,
+}
+
+/// What somebody has turned on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Devices {
     pub(crate) mic: bool,
     pub(crate) cam: bool,
-    pub(crate) presence: Presence,
+    pub(crate) screen: bool,
+}
+
+/// What changes of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeviceChange {
+    pub(crate) mic: Option<bool>,
+    pub(crate) cam: Option<bool>,
+    pub(crate) screen: Option<bool>,
+}
+
+impl Devices {
+    pub(crate) fn apply(&mut self, change: DeviceChange) {
+        self.mic = change.mic.unwrap_or(self.mic);
+        self.cam = change.cam.unwrap_or(self.cam);
+        self.screen = change.screen.unwrap_or(self.screen);
+    }
 }
 
 /// Whether a participant has a connection, and for how long they are kept without.
@@ -43,6 +66,9 @@ pub(crate) struct Lease {
     is_goodbye: bool,
 }
 
+/// How often it is looked whether media still come from somebody whose lease would be over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Lease {
     /// Starts a lease for someone whose last sign of life was at `heard_at`.
     pub(crate) fn lost(now: Instant, heard_at: Instant, config: &RoomsConfig) -> Self {
@@ -62,6 +88,12 @@ impl Lease {
     /// Returns what to say when the lease is over.
     pub(crate) fn reason(&self) -> LeaveReason {
         if self.is_goodbye { LeaveReason::Left } else { LeaveReason::Lost }
+    }
+
+    /// Records that media came from them lately; returns when to look again, unless they were kept for long enough.
+    pub(crate) fn keep(&mut self, now: Instant) -> Option<Instant> {
+        self.until = self.until.max(now + LOOK_AGAIN).min(self.vouched_until_max);
+        Some(self.until).filter(|until| *until > now)
     }
 
     /// Records that a peer still hears from them.
@@ -84,8 +116,9 @@ impl Member {
         Participant {
             id: self.id.clone(),
             display_name: self.name.as_str().to_owned(),
-            mic: self.mic,
-            cam: self.cam,
+            mic: self.devices.mic,
+            cam: self.devices.cam,
+            screen: self.devices.screen,
             connection: match self.presence {
                 Presence::Online(_) => Connection::Online,
                 Presence::Away(_) => Connection::Reconnecting,

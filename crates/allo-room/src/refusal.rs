@@ -29,6 +29,12 @@ pub(crate) enum Refusal {
     /// Someone elsewhere and someone who does not exist are told apart by nothing.
     #[error("There is no such participant in this room.")]
     NoSuchPeer,
+    #[error("Media do not go through the server in this room.")]
+    MediaUnavailable,
+    #[error("Too many offers in too short a time. Please wait a little.")]
+    TooManyOffers,
+    #[error("Each source has one track, with a mid of 1 to 16 letters and digits, and there are at most 6.")]
+    BadTracks,
     #[error("This call was opened elsewhere.")]
     Superseded,
 }
@@ -43,6 +49,9 @@ impl Refusal {
             Self::RoomFull { .. } => ErrorCode::RoomFull,
             Self::ServerFull | Self::AddressFull => ErrorCode::TooManyRooms,
             Self::NoSuchPeer => ErrorCode::NoSuchPeer,
+            Self::MediaUnavailable => ErrorCode::MediaUnavailable,
+            Self::TooManyOffers => ErrorCode::ServerBusy,
+            Self::BadTracks => ErrorCode::BadOffer,
             Self::Superseded => ErrorCode::Superseded,
         }
     }

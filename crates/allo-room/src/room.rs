@@ -1,13 +1,21 @@
 //! One room: who is in it, in which version, and which link joins which two.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use allo_protocol::{InstanceId, LeaveReason, LinkId, ParticipantId, ParticipantKey, ServerMessage};
+use allo_protocol::{
+    InstanceId, LeaveReason, LinkId, ParticipantId, ParticipantKey, ServerMessage, Tile, Topology,
+    TopologyChoice,
+};
 
-use crate::participant::{Lease, Member, Presence};
-use crate::rooms::Outputs;
+use crate::connection::Seat;
+use crate::links::Links;
+use crate::media::{MediaEvent, MediaKey};
+use crate::output::Outputs;
+use crate::participant::{DeviceChange, Devices, Lease, Member, Presence};
+use crate::refusal::Refusal;
+use crate::sessions::{MediaOffer, Offered, Sessions};
+use crate::topology::Way;
 use crate::{ConnectionId, DisplayName, RoomName, RoomsConfig};
 
 /// Who joins, and as what.
@@ -18,8 +26,8 @@ pub(crate) struct Arrival {
     pub(crate) instance: InstanceId,
     pub(crate) attempt: u32,
     pub(crate) name: DisplayName,
-    pub(crate) mic: bool,
-    pub(crate) cam: bool,
+    pub(crate) devices: Devices,
+    pub(crate) topology: Option<TopologyChoice>,
 }
 
 /// A room. It exists as long as it has a member.
@@ -29,24 +37,27 @@ pub(crate) struct Room {
     /// Who opened it, for the bound on rooms of one address.
     pub(crate) opened_from: IpAddr,
     version: u32,
-    /// In the order of arrival. At most `participants_per_room`: see [`Room::is_full`].
+    /// In the order of arrival. At most as many as [`RoomsConfig::places`] says.
     members: Vec<Member>,
-    /// The current link of each two members, the one who arrived earlier first.
-    links: BTreeMap<(ParticipantId, ParticipantId), LinkId>,
-    last_link: u32,
+    links: Links,
+    way: Way,
+    media: Sessions,
 }
 
 impl Room {
-    pub(crate) fn new(name: RoomName, opened_from: IpAddr) -> Self {
-        Self { name, opened_from, version: 0, members: Vec::new(), links: BTreeMap::new(), last_link: 0 }
+    pub(crate) fn new(name: RoomName, opened_from: IpAddr, way: Way, media: Sessions) -> Self {
+        Self { name, opened_from, version: 0, members: Vec::new(), links: Links::default(), way, media }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    pub(crate) fn is_full(&self, places: u32) -> bool {
-        self.members.len() >= usize::try_from(places).unwrap_or(usize::MAX)
+    /// Says why there is no place for another member, if there is none.
+    pub(crate) fn check_place(&self, config: &RoomsConfig) -> Result<(), Refusal> {
+        let places = config.places(self.way.choice());
+        let is_full = self.members.len() >= usize::try_from(places).unwrap_or(usize::MAX);
+        if is_full { Err(Refusal::RoomFull { places }) } else { Ok(()) }
     }
 
     pub(crate) fn find_by_key(&self, key: &ParticipantKey) -> Option<&Member> {
@@ -66,14 +77,22 @@ impl Room {
     }
 
     /// Lets a newcomer in.
-    pub(crate) fn enter(&mut self, id: &ParticipantId, arrival: Arrival, out: &mut Outputs) {
-        let Arrival { connection, key, instance, attempt, name, mic, cam } = arrival;
+    pub(crate) fn enter(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        arrival: Arrival,
+        config: &RoomsConfig,
+        out: &mut Outputs,
+    ) {
+        let Arrival { connection, key, instance, attempt, name, devices, topology: _ } = arrival;
         let name = name.unique(self.members.iter().map(|member| &member.name));
         let presence = Presence::Online(connection);
-        self.members.push(Member { id: id.clone(), key, instance, attempt, name, mic, cam, presence });
+        self.members.push(Member { id: id.clone(), key, instance, attempt, name, devices, presence });
         self.tell_joined(id, out);
+        self.settle_way(now, Some(connection), config, out);
         self.tell_snapshot(id, out);
-        self.renew_links(id);
+        self.renew_links(id, out);
         self.greet_all(id, out);
     }
 
@@ -86,16 +105,18 @@ impl Room {
         member.instance = arrival.instance;
         member.attempt = arrival.attempt;
         member.name = name;
-        member.mic = arrival.mic;
-        member.cam = arrival.cam;
+        member.devices = arrival.devices;
         member.presence = Presence::Online(arrival.connection);
         let is_changed = member.describe() != before;
         if is_changed {
             self.tell_updated(id, Some(arrival.connection), out);
         }
         self.tell_snapshot(id, out);
-        if !is_same_instance {
-            self.renew_links(id);
+        if is_same_instance {
+            self.media.describe(id).into_iter().for_each(|news| out.message(arrival.connection, news));
+        } else {
+            self.media.remove(id).into_iter().for_each(|key| out.disconnect(key));
+            self.renew_links(id, out);
         }
         self.greet_all(id, out);
     }
@@ -124,11 +145,27 @@ impl Room {
         }
     }
 
+    /// Lets media count as a sign of life of this moment, and returns the new end of the lease, if it goes on.
+    pub(crate) fn keep(&mut self, id: &ParticipantId, now: Instant) -> Option<Instant> {
+        match &mut self.find_mut(id)?.presence {
+            Presence::Online(_) => None,
+            Presence::Away(lease) => lease.keep(now),
+        }
+    }
+
     /// Takes a member out; returns whether they were there.
-    pub(crate) fn remove(&mut self, id: &ParticipantId, reason: LeaveReason, out: &mut Outputs) -> bool {
+    pub(crate) fn remove(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        reason: LeaveReason,
+        config: &RoomsConfig,
+        out: &mut Outputs,
+    ) -> bool {
         let Some(index) = self.members.iter().position(|member| member.id == *id) else { return false };
         self.members.remove(index);
-        self.links.retain(|(earlier, later), _| earlier != id && later != id);
+        self.links.remove(id);
+        self.media.remove(id).into_iter().for_each(|key| out.disconnect(key));
         self.version += 1;
         let version = self.version;
         self.broadcast(None, out, || ServerMessage::ParticipantLeft {
@@ -136,6 +173,7 @@ impl Room {
             participant: id.clone(),
             reason,
         });
+        self.settle_way(now, None, config, out);
         true
     }
 
@@ -144,8 +182,7 @@ impl Room {
         &mut self,
         id: &ParticipantId,
         name: Option<DisplayName>,
-        mic: Option<bool>,
-        cam: Option<bool>,
+        change: DeviceChange,
         out: &mut Outputs,
     ) {
         let name = name.map(|name| self.free_name(id, name));
@@ -154,8 +191,7 @@ impl Room {
         if let Some(name) = name {
             member.name = name;
         }
-        member.mic = mic.unwrap_or(member.mic);
-        member.cam = cam.unwrap_or(member.cam);
+        member.devices.apply(change);
         if member.describe() != before {
             self.tell_updated(id, None, out);
         }
@@ -170,7 +206,7 @@ impl Room {
         message: ServerMessage,
         out: &mut Outputs,
     ) {
-        if self.link(from, to) == Some(link)
+        if self.links.get(from, to) == Some(link)
             && let Some(connection) = self.find(to).and_then(Member::connection)
         {
             out.message(connection, message);
@@ -185,10 +221,126 @@ impl Room {
         link: LinkId,
         out: &mut Outputs,
     ) {
-        if self.link(from, to) == Some(link) {
-            self.make_link(from, to);
+        if self.links.get(from, to) == Some(link) {
+            self.links.make(from, to);
             self.greet(from, to, out);
             self.greet(to, from, out);
+        }
+    }
+
+    /// Records that one end does not need a link any more; when neither does, it is over.
+    pub(crate) fn drop_link(
+        &mut self,
+        from: &ParticipantId,
+        to: &ParticipantId,
+        link: LinkId,
+        out: &mut Outputs,
+    ) {
+        if self.way.topology() == Topology::Sfu && self.links.release(from, to, link) {
+            self.tell_link_closed(from, to, link, out);
+            self.tell_link_closed(to, from, link, out);
+        }
+    }
+
+    /// Brings the way that media take up to date with who is here.
+    pub(crate) fn settle_way(
+        &mut self,
+        now: Instant,
+        except: Option<ConnectionId>,
+        config: &RoomsConfig,
+        out: &mut Outputs,
+    ) {
+        if !self.way.settle(now, self.members.len(), config.mesh_again) {
+            return;
+        }
+        self.version += 1;
+        let (version, topology) = (self.version, self.way.topology());
+        self.broadcast(except, out, || ServerMessage::TopologyChanged { version, topology });
+        if topology == Topology::Mesh {
+            self.links.keep_all();
+            self.make_missing_links(out);
+        }
+    }
+
+    /// Returns when something is due in this room.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        [self.way.wake_at(), self.media.speakers_due()].into_iter().flatten().min()
+    }
+
+    /// Takes an offer to the media plane. `fresh` becomes the key of the session, if it is a new one.
+    pub(crate) fn offer(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        offer: MediaOffer,
+        fresh: MediaKey,
+        out: &mut Outputs,
+    ) {
+        let number = offer.session;
+        let offered = match self.way.choice() {
+            TopologyChoice::Mesh => Err(Refusal::MediaUnavailable),
+            TopologyChoice::Auto | TopologyChoice::Sfu => self.media.offer(now, id, offer, fresh),
+        };
+        match offered {
+            Ok(Some(Offered { key, replaced, commands })) => {
+                if let Some(key) = replaced {
+                    out.disconnect(key);
+                }
+                let seat = Seat { room: self.name.clone(), participant: id.clone() };
+                out.connect(key, seat, commands);
+            }
+            Ok(None) => {}
+            Err(refusal) => {
+                let Some(connection) = self.find(id).and_then(Member::connection) else { return };
+                let (code, text) = (refusal.code(), refusal.to_string());
+                out.message(connection, ServerMessage::MediaClosed { session: number, code, text });
+            }
+        }
+    }
+
+    /// Takes what a member wants to receive through the server.
+    pub(crate) fn subscribe(&mut self, id: &ParticipantId, tiles: Vec<Tile>, audio: bool, out: &mut Outputs) {
+        self.media.subscribe(id, tiles, audio).into_iter().for_each(|command| out.media(command));
+    }
+
+    /// Takes what happened to a member's media session.
+    pub(crate) fn handle_media(&mut self, id: &ParticipantId, event: MediaEvent, out: &mut Outputs) {
+        let is_over = matches!(event, MediaEvent::Refused { .. } | MediaEvent::Closed { .. });
+        let news = self.media.handle(id, event);
+        if is_over {
+            self.media.end(id).into_iter().for_each(|key| out.disconnect(key));
+        }
+        if let Some((connection, news)) = self.find(id).and_then(Member::connection).zip(news) {
+            out.message(connection, news);
+        }
+    }
+
+    /// Tells the news about media, as far as it is time for them.
+    pub(crate) fn tell_media(&mut self, now: Instant, out: &mut Outputs) {
+        for (id, news) in self.media.take_news() {
+            if let Some(connection) = self.find(&id).and_then(Member::connection) {
+                out.message(connection, news);
+            }
+        }
+        if let Some(speakers) = self.media.take_speakers(now) {
+            self.broadcast(None, out, || speakers.clone());
+        }
+    }
+
+    /// Returns whether media come from a member, which is a sign of life.
+    pub(crate) fn is_heard(&self, id: &ParticipantId) -> bool {
+        self.media.is_alive(id)
+    }
+
+    fn make_missing_links(&mut self, out: &mut Outputs) {
+        for (n, earlier) in self.members.iter().enumerate() {
+            for later in &self.members[n + 1..] {
+                if self.links.get(&earlier.id, &later.id).is_none() {
+                    self.links.make(&earlier.id, &later.id);
+                }
+                self.greet(&earlier.id, &later.id, out);
+                self.greet(&later.id, &earlier.id, out);
+            }
         }
     }
 
@@ -200,6 +352,8 @@ impl Room {
             room: self.name.as_str().to_owned(),
             you: id.clone(),
             participants: self.members.iter().map(Member::describe).collect(),
+            topology: self.way.topology(),
+            topology_choice: self.way.choice(),
         };
         out.message(connection, message);
     }
@@ -241,29 +395,21 @@ impl Room {
         name.unique(self.members.iter().filter(|member| member.id != *id).map(|member| &member.name))
     }
 
-    /// Gives a member fresh links to everyone else.
-    fn renew_links(&mut self, id: &ParticipantId) {
-        let others: Vec<_> = self.members.iter().filter(|m| m.id != *id).map(|m| m.id.clone()).collect();
-        for other in others {
-            self.make_link(id, &other);
+    /// Gives a member fresh links to everyone else, or takes them away where the server stands between all.
+    fn renew_links(&mut self, id: &ParticipantId, out: &mut Outputs) {
+        if self.way.topology() == Topology::Mesh {
+            self.members.iter().filter(|m| m.id != *id).for_each(|other| self.links.make(id, &other.id));
+            return;
+        }
+        for (other, link) in self.links.remove(id) {
+            self.tell_link_closed(&other, id, link, out);
         }
     }
 
-    fn make_link(&mut self, a: &ParticipantId, b: &ParticipantId) {
-        if let Some(ends) = self.ends(a, b) {
-            self.last_link = self.last_link.wrapping_add(1);
-            self.links.insert(ends, LinkId(self.last_link));
+    fn tell_link_closed(&self, to: &ParticipantId, peer: &ParticipantId, link: LinkId, out: &mut Outputs) {
+        if let Some(connection) = self.find(to).and_then(Member::connection) {
+            out.message(connection, ServerMessage::LinkClosed { peer: peer.clone(), link });
         }
-    }
-
-    fn link(&self, a: &ParticipantId, b: &ParticipantId) -> Option<LinkId> {
-        self.links.get(&self.ends(a, b)?).copied()
-    }
-
-    /// Returns the two in the order of their arrival; `None` when one is not here or both are the same.
-    fn ends(&self, a: &ParticipantId, b: &ParticipantId) -> Option<(ParticipantId, ParticipantId)> {
-        let mut present = self.members.iter().map(|m| &m.id).filter(|id| *id == a || *id == b);
-        Some((present.next()?.clone(), present.next()?.clone()))
     }
 
     /// Greets both ends of every link of one member.
@@ -277,9 +423,9 @@ impl Room {
     /// Tells `to` of its link to `peer`. Whoever arrived later is the polite one: the others were here first.
     fn greet(&self, to: &ParticipantId, peer: &ParticipantId, out: &mut Outputs) {
         let Some(connection) = self.find(to).and_then(Member::connection) else { return };
-        let Some(ends) = self.ends(to, peer) else { return };
-        let Some(link) = self.links.get(&ends).copied() else { return };
-        let polite = ends.1 == *to;
+        let Some(link) = self.links.get(to, peer) else { return };
+        let polite =
+            self.members.iter().rev().find(|m| m.id == *to || m.id == *peer).is_some_and(|m| m.id == *to);
         out.message(connection, ServerMessage::Greet { peer: peer.clone(), link, polite });
     }
 }

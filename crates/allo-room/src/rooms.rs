@@ -1,6 +1,6 @@
 //! Every room of a server, and every connection to them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -13,9 +13,12 @@ use tracing::debug;
 
 use crate::connection::{Connection, ConnectionId, Due, Fault, Seat, Stage};
 use crate::directory::Directory;
-use crate::participant::{Lease, Presence};
+use crate::media::{MediaEvent, MediaKey};
+use crate::output::{Output, Outputs};
+use crate::participant::{DeviceChange, Devices, Lease, Presence};
 use crate::refusal::Refusal;
 use crate::room::{Arrival, Room};
+use crate::sessions::MediaOffer;
 use crate::timers::Timers;
 use crate::{DisplayName, RoomName, RoomsConfig};
 
@@ -28,25 +31,6 @@ const GOING_AWAY: u16 = 1001;
 /// Letters and digits that are not mistaken for each other.
 const ID_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// What the shell is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Send a message.
-    Message {
-        /// To which connection.
-        to: ConnectionId,
-        /// What to send.
-        message: ServerMessage,
-    },
-    /// Close a connection, after what was to be sent on it. It is not mentioned again.
-    Close {
-        /// Which one.
-        connection: ConnectionId,
-        /// With which code.
-        code: CloseCode,
-    },
-}
-
 /// What is there, for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -56,23 +40,8 @@ pub struct Counts {
     pub participants: usize,
     /// Connections, joined or not.
     pub connections: usize,
-}
-
-/// Outputs not yet taken.
-///
-/// Its bound is the contract of [`Rooms::poll_output`]: it is drained after each call, and one call makes at most a few
-/// messages for each participant of one room ([`Rooms::handle_stop`]: of the server).
-#[derive(Debug, Default)]
-pub(crate) struct Outputs(VecDeque<Output>);
-
-impl Outputs {
-    pub(crate) fn message(&mut self, to: ConnectionId, message: ServerMessage) {
-        self.0.push_back(Output::Message { to, message });
-    }
-
-    fn error(&mut self, to: ConnectionId, code: ErrorCode, text: impl Into<String>, fatal: bool) {
-        self.message(to, ServerMessage::Error { code, text: text.into(), fatal });
-    }
+    /// Media sessions.
+    pub sessions: usize,
 }
 
 /// What a deadline is about.
@@ -80,6 +49,7 @@ impl Outputs {
 enum Timer {
     Connection(ConnectionId),
     Lease(RoomName, ParticipantId),
+    Room(RoomName),
 }
 
 /// Every room of a server, and every connection to them.
@@ -95,6 +65,7 @@ pub struct Rooms {
     directory: Directory,
     participants: usize,
     timers: Timers<Timer>,
+    last_media_key: u64,
     out: Outputs,
 }
 
@@ -108,6 +79,7 @@ impl Rooms {
             directory: Directory::default(),
             participants: 0,
             timers: Timers::new(),
+            last_media_key: 0,
             out: Outputs::default(),
         }
     }
@@ -118,6 +90,7 @@ impl Rooms {
             rooms: self.directory.len(),
             participants: self.participants,
             connections: self.connections.len(),
+            sessions: self.out.sessions(),
         }
     }
 
@@ -143,7 +116,7 @@ impl Rooms {
             (_, ClientMessage::Hello { .. }) => {
                 self.refuse(from, &Refusal::HelloRepeated);
             }
-            (Stage::Welcomed, message @ ClientMessage::Join { .. }) => self.join(from, message),
+            (Stage::Welcomed, message @ ClientMessage::Join { .. }) => self.join(now, from, message),
             (Stage::Welcomed, _) => {
                 self.refuse(from, &Refusal::JoinMissing);
             }
@@ -180,12 +153,29 @@ impl Rooms {
         }
     }
 
+    /// Takes what happened in the media plane. What is about a session that is over has no effect.
+    pub fn handle_media(&mut self, now: Instant, events: Vec<MediaEvent>) {
+        let mut concerned = BTreeSet::new();
+        for event in events {
+            let Some(seat) = self.out.seat(event.key()) else { continue };
+            self.in_room(&seat, |room, id, out| room.handle_media(id, event, out));
+            concerned.insert(seat.room);
+        }
+        for name in concerned {
+            if let Some(room) = self.directory.get_mut(&name) {
+                room.tell_media(now, &mut self.out);
+            }
+            self.set_room_timer(&name);
+        }
+    }
+
     /// Does what has become due: pings, connections that are dead, participants who are gone.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Connection(id) => self.connection_due(now, id),
                 Timer::Lease(room, participant) => self.lease_over(now, &room, &participant),
+                Timer::Room(room) => self.room_due(now, &room),
             }
         }
     }
@@ -202,7 +192,7 @@ impl Rooms {
 
     /// Returns the next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.0.pop_front()
+        self.out.pop()
     }
 
     /// Returns when to call [`Self::handle_timeout`].
@@ -229,14 +219,14 @@ impl Rooms {
             server: self.config.server.clone(),
             limits: self.config.limits(),
             ice_servers: self.config.ice_servers.clone(),
-            features: RoomsConfig::features(),
+            features: self.config.features(),
         };
         self.out.message(from, message);
     }
 
-    fn join(&mut self, from: ConnectionId, message: ClientMessage) {
+    fn join(&mut self, now: Instant, from: ConnectionId, message: ClientMessage) {
         let joined =
-            self.parse_join(from, message).and_then(|(room, arrival)| self.admit(from, room, arrival));
+            self.parse_join(from, message).and_then(|(room, arrival)| self.admit(now, from, room, arrival));
         match joined {
             Ok(seat) => self.set_stage(from, Stage::Joined(seat)),
             Err(Refusal::Superseded) => self.supersede(from),
@@ -250,14 +240,34 @@ impl Rooms {
         connection: ConnectionId,
         message: ClientMessage,
     ) -> Result<(RoomName, Arrival), Refusal> {
-        let ClientMessage::Join { room, display_name, participant_key: key, instance, attempt, mic, cam } =
-            message
+        let ClientMessage::Join {
+            room,
+            display_name,
+            participant_key: key,
+            instance,
+            attempt,
+            mic,
+            cam,
+            screen,
+            topology,
+        } = message
         else {
             return Err(Refusal::JoinMissing);
         };
         let room = RoomName::parse(&room, self.config.room_name_bytes)?;
         let name = self.display_name(&display_name)?;
-        Ok((room, Arrival { connection, key, instance, attempt, name, mic, cam }))
+        Ok((
+            room,
+            Arrival {
+                connection,
+                key,
+                instance,
+                attempt,
+                name,
+                devices: Devices { mic, cam, screen },
+                topology,
+            },
+        ))
     }
 
     fn display_name(&self, text: &str) -> Result<DisplayName, Refusal> {
@@ -265,7 +275,13 @@ impl Rooms {
     }
 
     /// Lets someone into a room: someone who is known there by their key, or a newcomer.
-    fn admit(&mut self, from: ConnectionId, name: RoomName, arrival: Arrival) -> Result<Seat, Refusal> {
+    fn admit(
+        &mut self,
+        now: Instant,
+        from: ConnectionId,
+        name: RoomName,
+        arrival: Arrival,
+    ) -> Result<Seat, Refusal> {
         if let Some(member) = self.directory.get(&name).and_then(|room| room.find_by_key(&arrival.key)) {
             if arrival.attempt < member.attempt {
                 return Err(Refusal::Superseded);
@@ -275,9 +291,10 @@ impl Rooms {
             return Ok(Seat { room: name, participant });
         }
         let address = self.connections.get(&from).expect("a message comes from an open connection").from;
-        let room = self.directory.find_or_open(&name, address, &self.config)?;
+        let room = self.directory.find_or_open(now, &name, address, arrival.topology, &self.config)?;
         let id = new_participant_id(&mut self.rng, room);
-        room.enter(&id, arrival, &mut self.out);
+        room.enter(now, &id, arrival, &self.config, &mut self.out);
+        self.set_room_timer(&name);
         self.participants += 1;
         debug!(participant = %id, "participant joined");
         Ok(Seat { room: name, participant: id })
@@ -300,7 +317,7 @@ impl Rooms {
         // Forgotten first, so that its end is not taken for the participant's.
         self.forget(connection);
         self.out.error(connection, ErrorCode::Superseded, Refusal::Superseded.to_string(), true);
-        self.out.0.push_back(Output::Close { connection, code: CloseCode::Superseded });
+        self.out.close(connection, CloseCode::Superseded);
     }
 
     /// Answers a `join` on a connection that has joined.
@@ -321,9 +338,10 @@ impl Rooms {
     /// Handles what a participant says in a room.
     fn handle_joined(&mut self, now: Instant, from: ConnectionId, seat: &Seat, message: ClientMessage) {
         match message {
-            ClientMessage::UpdateSelf { display_name, mic, cam } => {
+            ClientMessage::UpdateSelf { display_name, mic, cam, screen } => {
+                let change = DeviceChange { mic, cam, screen };
                 match display_name.map(|name| self.display_name(&name)).transpose() {
-                    Ok(name) => self.in_room(seat, |room, id, out| room.update(id, name, mic, cam, out)),
+                    Ok(name) => self.in_room(seat, |room, id, out| room.update(id, name, change, out)),
                     Err(refusal) => self.refuse(from, &refusal),
                 }
             }
@@ -341,11 +359,24 @@ impl Rooms {
                 self.with_peer(from, seat, &to, |room, id, out| room.renew_link(id, &to, link, out));
             }
             ClientMessage::Vouch { peer } => self.vouch(now, from, seat, &peer),
+            ClientMessage::DropLink { to, link } => {
+                self.with_peer(from, seat, &to, |room, id, out| room.drop_link(id, &to, link, out));
+            }
+            ClientMessage::MediaOffer { session, sdp, tracks } => {
+                self.last_media_key += 1;
+                let fresh = MediaKey(self.last_media_key);
+                let offer = MediaOffer { session, sdp, tracks };
+                self.in_room(seat, |room, id, out| room.offer(now, id, offer, fresh, out));
+                self.set_room_timer(&seat.room);
+            }
+            ClientMessage::Subscribe { tiles, audio } => {
+                self.in_room(seat, |room, id, out| room.subscribe(id, tiles, audio, out));
+            }
             ClientMessage::RequestSnapshot {} => self.tell_snapshot(seat),
             ClientMessage::Leave {} => {
                 self.forget(from);
-                self.out.0.push_back(Output::Close { connection: from, code: CloseCode::Normal });
-                self.remove(&seat.room, &seat.participant, LeaveReason::Left);
+                self.out.close(from, CloseCode::Normal);
+                self.remove(now, &seat.room, &seat.participant, LeaveReason::Left);
             }
             // The caller has handled these; to name them keeps a new message from being forgotten here.
             ClientMessage::Hello { .. }
@@ -414,15 +445,40 @@ impl Rooms {
         let member = self.directory.get(room).and_then(|room| room.find(participant));
         match member.map(|member| member.presence) {
             Some(Presence::Away(lease)) if lease.until <= now => {
-                self.remove(room, participant, lease.reason());
+                if self.keep_who_is_heard(now, room, participant) {
+                    return;
+                }
+                self.remove(now, room, participant, lease.reason());
             }
             _ => {}
         }
     }
 
+    /// Lets media count as a sign of life. Returns whether the lease goes on.
+    fn keep_who_is_heard(&mut self, now: Instant, name: &RoomName, id: &ParticipantId) -> bool {
+        let heard = self.directory.get_mut(name).filter(|room| room.is_heard(id));
+        let until = heard.and_then(|room| room.keep(id, now));
+        until.map(|until| self.timers.set(Timer::Lease(name.clone(), id.clone()), until)).is_some()
+    }
+
+    fn room_due(&mut self, now: Instant, name: &RoomName) {
+        if let Some(room) = self.directory.get_mut(name) {
+            room.settle_way(now, None, &self.config, &mut self.out);
+            room.tell_media(now, &mut self.out);
+            self.set_room_timer(name);
+        }
+    }
+
+    fn set_room_timer(&mut self, name: &RoomName) {
+        match self.directory.get(name).and_then(Room::wake_at) {
+            Some(at) => self.timers.set(Timer::Room(name.clone()), at),
+            None => self.timers.clear(&Timer::Room(name.clone())),
+        }
+    }
+
     /// Closes a connection; its participant is kept for a while.
     fn close(&mut self, now: Instant, id: ConnectionId, code: CloseCode) {
-        self.out.0.push_back(Output::Close { connection: id, code });
+        self.out.close(id, code);
         if let Some(connection) = self.forget(id) {
             let lease = Lease::lost(now, connection.heard_at(), &self.config);
             self.detach(connection.stage, lease);
@@ -441,13 +497,14 @@ impl Rooms {
         self.in_room(&seat, |room, id, out| room.detach(id, lease, out));
     }
 
-    fn remove(&mut self, name: &RoomName, participant: &ParticipantId, reason: LeaveReason) {
+    fn remove(&mut self, now: Instant, name: &RoomName, participant: &ParticipantId, reason: LeaveReason) {
         self.timers.clear(&Timer::Lease(name.clone(), participant.clone()));
         let Some(room) = self.directory.get_mut(name) else { return };
-        if room.remove(participant, reason, &mut self.out) {
+        if room.remove(now, participant, reason, &self.config, &mut self.out) {
             self.participants -= 1;
             debug!(%participant, ?reason, "participant gone");
             self.directory.close_if_empty(name);
+            self.set_room_timer(name);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 /// A set of deadlines: one for each key, the earliest found in logarithmic time.
 ///
-/// It holds no more entries than there are connections and participants, which are bounded elsewhere.
+/// It holds no more entries than there are connections, participants and rooms, which are bounded elsewhere.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     by_key: BTreeMap<K, Instant>,

@@ -7,6 +7,7 @@ mod banner;
 pub mod config;
 mod http;
 mod listener;
+mod media;
 mod outbox;
 mod rooms_task;
 mod server;
@@ -14,6 +15,7 @@ mod signaling;
 mod tls;
 
 pub use banner::banner;
+pub use media::MediaError;
 pub use server::{Server, StartError};
 pub use tls::TlsError;
 

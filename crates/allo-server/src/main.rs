@@ -54,7 +54,7 @@ async fn run(config: Config) -> Result<()> {
     let _written = io::stdout().write_all(banner(&server, io::stdout().is_terminal()).as_bytes());
     tokio::select! {
         () = stops.next() => {}
-        () = server.failed() => bail!("the rooms ended by a fault in the program"),
+        () = server.failed() => bail!("a part of the server ended by a fault in the program"),
     }
     tokio::select! {
         () = server.stop() => Ok(()),

@@ -1,9 +1,9 @@
 //! The one task that owns the rooms: it tells them what happens on WebSockets, and does what they say.
 
-use std::{collections::HashMap, net::IpAddr, time::Instant};
+use std::{collections::HashMap, future::pending, net::IpAddr, time::Instant};
 
 use allo_protocol::{ClientMessage, CloseCode, ServerMessage};
-use allo_room::{ConnectionId, Counts, Fault, Output, Rooms};
+use allo_room::{ConnectionId, Counts, Fault, MediaEvent, Output, Rooms};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep_until,
@@ -11,7 +11,10 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::outbox::{Full, Outbox};
+use crate::{
+    media::MediaPlane,
+    outbox::{Full, Outbox},
+};
 
 /// Events that wait for the rooms. Beyond, WebSockets are read more slowly.
 const EVENTS_MAX: usize = 1024;
@@ -46,14 +49,15 @@ pub(crate) struct RoomsTask {
     outboxes: HashMap<ConnectionId, Outbox>,
     events: mpsc::Receiver<(ConnectionId, Event)>,
     questions: mpsc::Receiver<oneshot::Sender<Counts>>,
+    media: Option<MediaPlane>,
 }
 
 impl RoomsTask {
     /// Makes the task, and the two ways to it.
-    pub(crate) fn new(rooms: Rooms) -> (Self, Events, Questions) {
+    pub(crate) fn new(rooms: Rooms, media: Option<MediaPlane>) -> (Self, Events, Questions) {
         let (to_events, events) = mpsc::channel(EVENTS_MAX);
         let (to_questions, questions) = mpsc::channel(1);
-        (Self { rooms, outboxes: HashMap::new(), events, questions }, to_events, to_questions)
+        (Self { rooms, outboxes: HashMap::new(), events, questions, media }, to_events, to_questions)
     }
 
     /// Runs until `stop`; then everyone is told, and every WebSocket closed.
@@ -68,6 +72,7 @@ impl RoomsTask {
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.rooms.handle_timeout(Instant::now());
                 }
+                events = media_events(&mut self.media) => self.rooms.handle_media(Instant::now(), events),
                 Some(answer) = self.questions.recv() => {
                     // Who asked may have gone.
                     let _gone = answer.send(self.rooms.counts());
@@ -77,10 +82,13 @@ impl RoomsTask {
                     None => break,
                 }
             }
-            self.drain();
+            self.drain().await;
         }
         self.rooms.handle_stop(Instant::now());
-        self.drain();
+        self.drain().await;
+        if let Some(media) = self.media.take() {
+            media.stop().await;
+        }
     }
 
     fn handle(&mut self, connection: ConnectionId, event: Event) {
@@ -100,11 +108,16 @@ impl RoomsTask {
     }
 
     /// Does all that the rooms say.
-    fn drain(&mut self) {
+    async fn drain(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
                 Output::Message { to, message } => self.send(to, &message),
                 Output::Close { connection, code } => self.close(connection, code),
+                Output::Media(command) => {
+                    if let Some(media) = &mut self.media {
+                        media.handle(command).await;
+                    }
+                }
             }
         }
     }
@@ -123,5 +136,13 @@ impl RoomsTask {
             CloseCode::TooSlow => outbox.cut(),
             code => outbox.close(code.as_u16()),
         }
+    }
+}
+
+/// Waits for what happens in the media plane, if there is one.
+async fn media_events(media: &mut Option<MediaPlane>) -> Vec<MediaEvent> {
+    match media {
+        Some(media) => media.events().await,
+        None => pending().await,
     }
 }

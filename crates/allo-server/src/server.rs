@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,6 +20,7 @@ use crate::{
     admission::{Admission, AdmissionBounds},
     config::Config,
     listener,
+    media::{self, MediaError, MediaPlane},
     rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
 };
@@ -82,6 +83,9 @@ pub enum StartError {
     /// There is no certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no media plane.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// The system has no randomness.
     #[error("the system gives no random numbers")]
     Random,
@@ -102,14 +106,18 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1700);
 
 impl Server {
     /// Starts a server. It runs in the background, on the tokio runtime that this is called in.
-    pub fn start(config: Config) -> Result<Self, StartError> {
-        let listeners = listen_all(&config)?;
+    pub fn start(mut config: Config) -> Result<Self, StartError> {
+        let (listeners, sockets) = bind_all(&config)?;
+        config.rooms.has_media = !sockets.is_empty();
         let tls = Tls::open(&config)?.map(Arc::new);
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut seed = [0; 32];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
-        let (rooms, events, questions) = RoomsTask::new(Rooms::new(config.rooms.clone(), seed));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let has_media = config.rooms.has_media;
+        let media =
+            has_media.then(|| MediaPlane::start(&config.media, sockets, &tasks, &stop)).transpose()?;
+        let (rooms, events, questions) = RoomsTask::new(Rooms::new(config.rooms.clone(), seed), media);
         tasks.spawn(rooms.run(stop.clone()));
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().renew(stop.clone()));
@@ -182,6 +190,33 @@ fn bounds(config: &Config, share: usize) -> AdmissionBounds {
     }
 }
 
+/// Attempts to find a port that is free for TCP and UDP alike, where the system chooses it.
+const PORT_ATTEMPTS: usize = 16;
+
+/// Binds everything: for TCP one socket for each address, for UDP as many for each media worker.
+fn bind_all(config: &Config) -> Result<(Vec<TcpListener>, Vec<Vec<UdpSocket>>), StartError> {
+    let mut attempts = if config.port == 0 { PORT_ATTEMPTS } else { 1 };
+    loop {
+        let listeners = listen_all(config)?;
+        attempts -= 1;
+        match media::bind(&media_addresses(config, &listeners), config.media.workers.count()) {
+            Ok(sockets) => return Ok((listeners, sockets)),
+            Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+            Err((address, error)) => return Err(listen_error(address, error)),
+        }
+    }
+}
+
+/// Returns the addresses for UDP: those of TCP, or others at the same port.
+fn media_addresses(config: &Config, listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    if config.media.listen.is_empty() {
+        return addresses;
+    }
+    let port = addresses.first().map_or(config.port, SocketAddr::port);
+    config.media.listen.iter().map(|address| SocketAddr::new(*address, port)).collect()
+}
+
 fn listen_all(config: &Config) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners = Vec::new();
     let mut port = config.port;
@@ -201,12 +236,12 @@ fn listen_all(config: &Config) -> Result<Vec<TcpListener>, StartError> {
     Ok(listeners)
 }
 
-fn is_any_ipv6(address: IpAddr) -> bool {
+pub(crate) fn is_any_ipv6(address: IpAddr) -> bool {
     address.is_ipv6() && address.is_unspecified()
 }
 
 /// Returns whether it is the address that is missing. Systems say so in many ways.
-fn is_unavailable(error: &io::Error) -> bool {
+pub(crate) fn is_unavailable(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 

@@ -1,8 +1,16 @@
 /** The two browsers, with devices that are not real and flags that keep them at home. */
 
-import { chromium, firefox, type Browser, type BrowserContextOptions } from "@playwright/test";
+import { chromium, firefox, type Browser, type BrowserContextOptions, type LaunchOptions } from "@playwright/test";
 
 export type BrowserKind = "chromium" | "firefox";
+
+/** What a browser lets a page do. The first of each is for tests that are not about it. */
+export type Habits = {
+  /** Whether a page has the devices for the asking, or only after `permit`. */
+  readonly devices?: "given" | "refused";
+  /** Whether sound plays by itself, or waits for a touch. */
+  readonly sound?: "plays" | "waits";
+};
 
 const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
 const FIREFOX = process.env["FIREFOX_BIN"] ?? "/usr/bin/firefox-esr";
@@ -15,7 +23,6 @@ const CHROMIUM_FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--use-fake-ui-for-media-stream",
   "--use-fake-device-for-media-stream=fps=30,display-media-type=browser",
   // Several windows are open, and only one is in front: the others must go on as if they were, too.
   "--disable-backgrounding-occluded-windows",
@@ -24,20 +31,53 @@ const CHROMIUM_FLAGS = [
 
 const FIREFOX_PREFERENCES = {
   "media.navigator.streams.fake": true,
-  "media.navigator.permission.disabled": true,
-  "media.autoplay.default": 0,
   "media.peerconnection.ice.obfuscate_host_addresses": false,
 };
 
+const BLOCK = 2;
+const BLOCK_AUDIBLE = 1;
+const UNLESS_TOUCHED_THIS_INSTANT = 2;
+
 export function launch(kind: BrowserKind): Promise<Browser> {
-  if (kind === "firefox") {
-    return firefox.launch({
-      channel: "moz-firefox",
-      executablePath: FIREFOX,
-      firefoxUserPrefs: FIREFOX_PREFERENCES,
-    });
-  }
-  return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+  return kind === "firefox" ? firefox.launch(firefoxOptions({})) : chromium.launch(chromiumOptions({}));
+}
+
+/** A browser that a test has for itself. */
+export type OwnBrowser = {
+  readonly browser: Browser;
+  /** Ends every process of it at once, without a word to anybody. */
+  readonly kill: () => Promise<void>;
+};
+
+export async function launchOwn(kind: BrowserKind, habits: Habits = {}): Promise<OwnBrowser> {
+  const isFirefox = kind === "firefox";
+  const type = isFirefox ? firefox : chromium;
+  const server = await type.launchServer(isFirefox ? firefoxOptions(habits) : chromiumOptions(habits));
+  return { browser: await type.connect(server.wsEndpoint()), kill: () => server.kill() };
+}
+
+function chromiumOptions({ devices = "given", sound = "plays" }: Habits): LaunchOptions {
+  const flags = [...CHROMIUM_FLAGS];
+  // Without it Chromium asks as it asks people, and nobody is there to say yes.
+  if (devices === "given") flags.push("--use-fake-ui-for-media-stream");
+  if (sound === "waits") flags.push("--autoplay-policy=user-gesture-required");
+  return { executablePath: CHROMIUM, args: flags };
+}
+
+function firefoxOptions({ devices = "given", sound = "plays" }: Habits): LaunchOptions {
+  const permission =
+    devices === "given"
+      ? { "media.navigator.permission.disabled": true }
+      : { "permissions.default.camera": BLOCK, "permissions.default.microphone": BLOCK };
+  const autoplay =
+    sound === "plays"
+      ? { "media.autoplay.default": 0 }
+      : { "media.autoplay.default": BLOCK_AUDIBLE, "media.autoplay.blocking_policy": UNLESS_TOUCHED_THIS_INSTANT };
+  return {
+    channel: "moz-firefox",
+    executablePath: FIREFOX,
+    firefoxUserPrefs: { ...FIREFOX_PREFERENCES, ...permission, ...autoplay },
+  };
 }
 
 /** Firefox over BiDi has no emulation of these, and must not be asked for any. */

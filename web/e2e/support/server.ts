@@ -15,9 +15,12 @@ export type Server = {
 
 const BINARY = process.env["ALLO_BIN"] ?? fileURLToPath(new URL("../../../target/debug/allo", import.meta.url));
 
-export async function startServer(): Promise<Server> {
+/** Starts one with the defaults, but for what `flags` say. */
+export async function startServer(flags: readonly string[] = []): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), "allo-e2e-"));
-  const child = spawn(BINARY, ["--port", "0", "--listen", "127.0.0.1", "--data", data, "--log", "warn"], {
+  // Media at every address of this machine: Firefox sends none over the loopback.
+  const own = ["--port", "0", "--listen", "127.0.0.1", "--media-listen", "0.0.0.0", "--data", data, "--log", "warn"];
+  const child = spawn(BINARY, [...own, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
     env: withoutOwnSettings(process.env),
   });

@@ -1,7 +1,7 @@
 /** The tests' own fixtures: a server, browsers, people who join. Every page is watched for what no page may do. */
 
 import { test as base, expect, type Browser, type BrowserContextOptions, type Page } from "@playwright/test";
-import { contextOptions, launch, type BrowserKind } from "./browsers";
+import { contextOptions, launch, launchOwn, type BrowserKind, type Habits, type OwnBrowser } from "./browsers";
 import { startServer, type Server } from "./server";
 import { watch } from "./watch";
 
@@ -12,6 +12,8 @@ export type Options = {
 
 export type OpenOptions = BrowserContextOptions & {
   readonly kind?: BrowserKind;
+  /** Instead of the one that the tests share. */
+  readonly own?: OwnBrowser;
   /** Instead of the server's own: a wire's. */
   readonly origin?: string;
   /** Runs in the page before the page's own scripts. */
@@ -23,6 +25,10 @@ type Fixtures = Options & {
   readonly room: string;
   /** Opens a path of the server in a fresh context: another person's browser. */
   readonly open: (path: string, options?: OpenOptions) => Promise<Page>;
+  /** Launches a browser for this test alone, which may be killed. */
+  readonly launchOwn: (kind: BrowserKind, habits?: Habits) => Promise<OwnBrowser>;
+  /** Starts a server for this test alone, with settings of its own. */
+  readonly serve: (flags: readonly string[]) => Promise<Server>;
 };
 
 type WorkerFixtures = {
@@ -61,8 +67,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 
   open: async ({ browserOf, kind, server }, use) => {
     const opened: { readonly page: Page; readonly faults: readonly string[] }[] = [];
-    await use(async (path, { kind: wanted = kind, origin = server.origin, before, ...options } = {}) => {
-      const browser = await browserOf(wanted);
+    await use(async (path, { kind: wanted = kind, own, origin = server.origin, before, ...options } = {}) => {
+      const browser = own?.browser ?? (await browserOf(wanted));
       const context = await browser.newContext({ ...contextOptions(wanted), ...options });
       const page = await context.newPage();
       opened.push({ page, faults: await watch(page) });
@@ -71,9 +77,30 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       return page;
     });
     for (const { page, faults } of opened) {
-      await page.context().close();
+      const wasKilled = page.context().browser()?.isConnected() === false;
+      if (!wasKilled) await page.context().close();
       expect(faults, "what the page did that no page may do").toEqual([]);
     }
+  },
+
+  launchOwn: async ({}, use) => {
+    const launched: OwnBrowser[] = [];
+    await use(async (kind, habits) => {
+      const own = await launchOwn(kind, habits);
+      launched.push(own);
+      return own;
+    });
+    for (const { kill } of launched) await kill();
+  },
+
+  serve: async ({}, use) => {
+    const started: Server[] = [];
+    await use(async (flags) => {
+      const server = await startServer(flags);
+      started.push(server);
+      return server;
+    });
+    for (const { stop } of started) await stop();
   },
 });
 

@@ -7,12 +7,15 @@ export type Wire = {
   /** Ends every connection at once, and refuses new ones. */
   readonly cut: () => void;
   readonly mend: () => void;
+  /** Carries nothing any more, not even that an end is gone: what a power cut looks like from afar. */
+  readonly hush: () => void;
   readonly close: () => Promise<void>;
 };
 
 export async function layWire(port: number): Promise<Wire> {
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isHushed = false;
 
   const server = createServer((near) => {
     if (isCut) return void near.destroy();
@@ -21,8 +24,8 @@ export async function layWire(port: number): Promise<Wire> {
       sockets.add(socket);
       socket.on("close", () => sockets.delete(socket));
     }
-    near.on("error", () => far.destroy());
-    far.on("error", () => near.destroy());
+    near.on("error", () => isHushed || far.destroy());
+    far.on("error", () => isHushed || near.destroy());
     near.pipe(far).pipe(near);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -36,6 +39,10 @@ export async function layWire(port: number): Promise<Wire> {
     },
     mend: () => {
       isCut = false;
+    },
+    hush: () => {
+      isHushed = true;
+      for (const socket of sockets) socket.unpipe().pause();
     },
     close: () => {
       dropAll();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { appearance } from "./people";
+import { appearance, pathOf, pausedCount, refusalToShow } from "./people";
 import { after, inCall, linkTo, opened, pageOf, participant, roster } from "./testing/example";
 import type { Message } from "./message";
 import type { Model } from "./model";
@@ -63,6 +63,7 @@ describe("the people", () => {
       showsVideo: true,
       isMuted: true,
       isSpeaking: false,
+      isPaused: false,
       status: null,
     });
     expect(look(model, "b").status).toBe("connecting");
@@ -77,7 +78,7 @@ describe("the people", () => {
 
   test("are no more than a page can show, whatever the server says", () => {
     const crowd = Array.from({ length: 10_000 }, (_, n) => participant(`p${n}`));
-    expect(pageOf(inCall(...crowd), "room").people).toHaveLength(64);
+    expect(pageOf(inCall(...crowd), "room").people).toHaveLength(128);
   });
 
   test("with the names of an object's own parts are people like others", () => {
@@ -141,6 +142,92 @@ describe("a connection", () => {
   });
 });
 
+describe("a server that refuses to carry media", () => {
+  const busy: Message = {
+    type: "clientFailed",
+    error: { code: "serverBusy", text: "Full.", fatal: false },
+    at: 1,
+    isReplaced: false,
+  };
+  const shown = (model: Model) => refusalToShow(pageOf(model, "room"));
+  const through: Message = { type: "pathChanged", peer: "a", path: "server" };
+
+  test("is said to be the reason while somebody is not connected", () => {
+    expect(shown(after(inCall(participant("a")), busy)[0])).toBe("serverBusy");
+    expect(shown(inCall(participant("a")))).toBeNull();
+  });
+
+  test("is no matter while all are connected directly", () => {
+    expect(shown(after(inCall(participant("a")), busy, linkTo("a", "connected"))[0])).toBeNull();
+  });
+
+  test("is forgiven once it carries media", () => {
+    const [model] = after(
+      inCall(participant("a")),
+      busy,
+      through,
+      linkTo("a", "connected"),
+      linkTo("a", "interrupted"),
+    );
+    expect(shown(model)).toBeNull();
+  });
+});
+
+describe("what comes through the server", () => {
+  const call = () =>
+    after(inCall(participant("a"), participant("b")), { type: "pathChanged", peer: "a", path: "server" })[0];
+
+  test("is said to take that path, once it is connected", () => {
+    expect(pathOf(pageOf(call(), "room"))).toBeNull();
+    expect(pathOf(pageOf(after(call(), linkTo("a", "connected"))[0], "room"))).toBe("server");
+  });
+
+  test("speaks when the server says so, and not when the page thinks so", () => {
+    const heard: Message = { type: "levelsMeasured", own: 0, peers: [{ id: "a", level: 1 }] };
+    expect(look(after(call(), heard)[0], "a").isSpeaking).toBe(false);
+    const said: Message = { type: "speakersChanged", speaking: ["a"], active: "a" };
+    expect(look(after(call(), said)[0], "a").isSpeaking).toBe(true);
+  });
+
+  test("may be left out for want of bandwidth, and is counted then", () => {
+    const pictures = (paused: boolean): Message => ({
+      type: "picturesChanged",
+      pictures: [{ participant: "a", source: "cam", paused }],
+    });
+    const [model] = after(call(), pictures(true));
+    expect(look(model, "a").isPaused).toBe(true);
+    expect(pausedCount(pageOf(model, "room"))).toBe(1);
+    expect(pausedCount(pageOf(after(model, pictures(false))[0], "room"))).toBe(0);
+  });
+});
+
+describe("the own screen", () => {
+  const screen = (model: Model) => pageOf(model, "room").screen.state;
+  const [asking, effects] = after(inCall(), { type: "toggledScreen" });
+
+  test("is asked for once, and is shared when the browser says so", () => {
+    expect(effects).toEqual([{ type: "setScreen", isShared: true }]);
+    expect(after(asking, { type: "toggledScreen" })[1]).toEqual([]);
+    expect(screen(after(asking, { type: "screenSettled", outcome: { ok: true, on: true } })[0])).toBe("on");
+  });
+
+  test("is not shared when the person changes their mind, without a word", () => {
+    const [model, orders] = after(asking, { type: "screenSettled", outcome: { ok: true, on: false } });
+    expect([screen(model), orders]).toEqual(["off", []]);
+  });
+
+  test("that cannot be shared is told", () => {
+    const error = { code: "deviceUnsupported", text: "No.", fatal: false } as const;
+    const [model] = after(asking, { type: "screenSettled", outcome: { ok: false, error } });
+    expect(model.announcement).toEqual({ kind: "screenFailed", code: "deviceUnsupported" });
+  });
+
+  test("is off when the browser's own button ends it", () => {
+    const shared = after(asking, { type: "screenSettled", outcome: { ok: true, on: true } })[0];
+    expect(screen(after(shared, { type: "screenChanged", isShared: false })[0])).toBe("off");
+  });
+});
+
 describe("a voice", () => {
   const spoke = (own: number, ...levels: readonly (readonly [string, number])[]): Message => ({
     type: "levelsMeasured",
@@ -171,6 +258,7 @@ describe("the inset", () => {
   const staged = after(inCall(participant("a")), {
     type: "stageResized",
     size: { width: 1000, height: 600 },
+    pixelRatio: 1,
   })[0];
 
   test("follows the pointer and finds a corner when let go", () => {

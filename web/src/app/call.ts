@@ -7,11 +7,13 @@ import type { Effect, Update } from "./effect";
 import { nearestCorner, spotAt, type Size } from "./layout";
 import type { Level, Message } from "./message";
 import type { Model, PreJoinPage, RoomPage } from "./model";
-import { leave } from "./navigation";
+import { joinOrder, leave } from "./navigation";
 import { lose } from "./own";
 import { difference, merge, ownVideo, withVoices } from "./people";
 import { roomPath } from "./roomName";
 import { rememberRoom } from "./settings";
+import { withoutHidden } from "./stage";
+import type { TileId } from "./tiles";
 
 /** Asks to be let in, unless there is no name to show to the others. */
 export function startJoining(model: Model): Update {
@@ -20,7 +22,7 @@ export function startJoining(model: Model): Update {
   const displayName = settings.displayName.trim();
   if (displayName === "") return refuse({ ...model, page: { ...page, joining: true } }, "badDisplayName");
   const joining: PreJoinPage = { ...page, joining: true, refusal: null };
-  return [{ ...model, page: joining }, [{ type: "join", room: page.room, displayName }]];
+  return [{ ...model, page: joining }, [joinOrder(model, page.room, displayName)]];
 }
 
 /** Stays before the door, and says why. */
@@ -47,7 +49,7 @@ export function arrive(model: Model, roster: Extract<Message, { type: "participa
   if (model.page.page === "preJoin" && model.page.joining) return enter(model, model.page, roster);
   if (model.page.page !== "room") return [model, []];
   const people = merge(model.page.people, roster.participants);
-  const page: RoomPage = { ...model.page, self: roster.self, people };
+  const page = withoutHidden({ ...model.page, self: roster.self, people }, model.surroundings.slots);
   return announce({ ...model, page }, difference(model.page.people, people));
 }
 
@@ -64,6 +66,15 @@ function enter(
     signaling: { state: "open" },
     people: merge([], participants),
     stage: { width: 0, height: 0 },
+    pixelRatio: 1,
+    layout: "grid",
+    pinned: null,
+    shownPage: 0,
+    active: null,
+    speaking: [],
+    inspected: null,
+    screen: { state: "off", problem: null },
+    mediaRefusal: null,
     inset: { x: 1, y: 1 },
     isInsetHeld: false,
     isSoundBlocked: false,
@@ -76,6 +87,13 @@ function enter(
   return [next, [{ type: "save", settings }, ...correction, ...sound, { type: "focus", id: "page" }]];
 }
 
+/** With these the server says that media do not go through it, for now or for good. */
+const REFUSALS: readonly ClientErrorCode[] = ["badOffer", "mediaUnavailable", "serverBusy"];
+
+function withRefusal(model: Model, mediaRefusal: ClientErrorCode): Model {
+  return model.page.page === "room" ? { ...model, page: { ...model.page, mediaRefusal } } : model;
+}
+
 /** Keeps every error for the diagnostics; one about a device is also shown where the device is. */
 export function noteFailure(
   model: Model,
@@ -84,6 +102,7 @@ export function noteFailure(
   const { code, text, device } = error;
   const noted: Model = { ...model, diagnostics: withError(model.diagnostics, { at, code, text }) };
   if (error.fatal) return refuse(noted, code);
+  if (REFUSALS.includes(code)) return [withRefusal(noted, code), []];
   if (device !== "mic" && device !== "cam") return [noted, []];
   return isReplaced ? announce(noted, { kind: "replaced", device }) : [lose(noted, device, code), []];
 }
@@ -100,8 +119,17 @@ export function measure(model: Model, own: number, peers: readonly Level[]): Mod
   return heard === page ? model : { ...model, page: heard };
 }
 
-export function resizeStage(page: RoomPage, stage: Size): RoomPage {
-  return page.stage.width === stage.width && page.stage.height === stage.height ? page : { ...page, stage };
+export function resizeStage(page: RoomPage, stage: Size, pixelRatio: number): RoomPage {
+  const isSame = page.stage.width === stage.width && page.stage.height === stage.height;
+  return isSame && page.pixelRatio === pixelRatio ? page : { ...page, stage, pixelRatio };
+}
+
+export function togglePin(page: RoomPage, tile: TileId): RoomPage {
+  return { ...page, pinned: page.pinned === tile ? null : tile, shownPage: 0 };
+}
+
+export function toggleLayout(page: RoomPage): RoomPage {
+  return { ...page, layout: page.layout === "grid" ? "speaker" : "grid", shownPage: 0 };
 }
 
 export function dragInset(page: RoomPage, x: number, y: number): RoomPage {

@@ -1,5 +1,6 @@
 /** Everything that `update` can order, as data. runtime/perform carries it out. */
 
+import type { TopologyChoice } from "../protocol/messages";
 import type { DeviceChoice } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
@@ -10,9 +11,10 @@ export type Effect =
   | { readonly type: "openClient" }
   /** Leaves the room, if any, and gives the devices back. */
   | { readonly type: "closeClient" }
-  | { readonly type: "join"; readonly room: string; readonly displayName: string }
+  | { readonly type: "join"; readonly room: string; readonly displayName: string; readonly topology?: TopologyChoice }
   | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
   | { readonly type: "setCam"; readonly choice: DeviceChoice }
+  | { readonly type: "setScreen"; readonly isShared: boolean }
   | { readonly type: "setSpeaker"; readonly deviceId: string | null }
   | { readonly type: "listDevices" }
   | { readonly type: "startSound" }

@@ -1,6 +1,7 @@
 /** Where each tile goes on the stage. Pure geometry, in CSS pixels. */
 
 import type { ParticipantId } from "../protocol/messages";
+import type { TileId } from "./tiles";
 
 export type Size = { readonly width: number; readonly height: number };
 export type Rect = Size & { readonly x: number; readonly y: number };
@@ -8,10 +9,13 @@ export type Rect = Size & { readonly x: number; readonly y: number };
 /** A place on the stage as two shares of the free space, 0 to 1: it survives any change of size. */
 export type Spot = { readonly x: number; readonly y: number };
 
-/** `alone`, `main` and `inset` are the layouts for one and two; `grid` is for three and more. */
-export type TileRole = "alone" | "main" | "inset" | "grid";
+/**
+ * `alone`, `main` and `inset` are the layouts for one and two; `grid` is for three and more; `focus` is one large tile and
+ * `side` those beside it.
+ */
+export type TileRole = "alone" | "main" | "inset" | "grid" | "focus" | "side";
 
-export type Placement = { readonly id: ParticipantId; readonly role: TileRole; readonly rect: Rect };
+export type Placement = { readonly id: TileId; readonly role: TileRole; readonly rect: Rect };
 
 /** The space between tiles. */
 const GAP = 10;
@@ -30,7 +34,7 @@ const INSET_MARGIN = 14;
 export type Inset = { readonly spot: Spot; readonly video: Size | null };
 
 /** Returns a place for everybody, in the order of `ids`; the inset, if any, is `self`. */
-export function arrange(stage: Size, ids: readonly ParticipantId[], self: ParticipantId, inset: Inset): Placement[] {
+export function arrange(stage: Size, ids: readonly TileId[], self: ParticipantId, inset: Inset): Placement[] {
   const whole: Rect = { x: 0, y: 0, ...stage };
   if (ids.length === 1) return ids.map((id) => ({ id, role: "alone", rect: whole }));
   if (ids.length === 2 && ids.includes(self)) {
@@ -58,6 +62,52 @@ export function grid(stage: Size, count: number): Rect[] {
     const left = (stage.width - inRow * tile.width - (inRow - 1) * GAP) / 2;
     return { x: left + (index % columns) * (tile.width + GAP), y: top + row * (tile.height + GAP), ...tile };
   });
+}
+
+/** Smaller tiles in the grid show nobody any more. */
+const SMALLEST: Size = { width: 150, height: 100 };
+
+/** Returns how many tiles one page of the grid holds: as many as can be seen, and as can come at once. */
+export function gridCapacity(stage: Size, slots: number): number {
+  const fit = (length: number, smallest: number): number => Math.max(1, Math.floor((length + GAP) / (smallest + GAP)));
+  return Math.max(1, Math.min(slots, fit(stage.width, SMALLEST.width) * fit(stage.height, SMALLEST.height)));
+}
+
+export type Focus = {
+  /** How many tiles have room beside the large one. */
+  readonly capacity: number;
+  readonly place: (count: number) => { readonly large: Rect; readonly small: readonly Rect[] };
+};
+
+/** Returns how to put one large tile on the stage, with others in a column beside it, or below it where it is upright. */
+export function focus(stage: Size): Focus {
+  return stage.height > stage.width ? above(stage) : left(stage);
+}
+
+function left(stage: Size): Focus {
+  const width = clamp(stage.width * 0.18, 110, 260);
+  const height = Math.min(width / WIDEST, stage.height);
+  const capacity = Math.max(1, Math.floor((stage.height + GAP) / (height + GAP)));
+  const place: Focus["place"] = (count) => {
+    const top = (stage.height - count * height - (count - 1) * GAP) / 2;
+    const x = stage.width - width;
+    const small = Array.from({ length: count }, (_, n) => ({ x, y: top + n * (height + GAP), width, height }));
+    return { large: { x: 0, y: 0, width: count === 0 ? stage.width : x - GAP, height: stage.height }, small };
+  };
+  return { capacity, place };
+}
+
+function above(stage: Size): Focus {
+  const height = clamp(stage.height * 0.16, 80, 200);
+  const width = Math.min(height * NARROWEST, stage.width);
+  const capacity = Math.max(1, Math.floor((stage.width + GAP) / (width + GAP)));
+  const place: Focus["place"] = (count) => {
+    const start = (stage.width - count * width - (count - 1) * GAP) / 2;
+    const y = stage.height - height;
+    const small = Array.from({ length: count }, (_, n) => ({ x: start + n * (width + GAP), y, width, height }));
+    return { large: { x: 0, y: 0, width: stage.width, height: count === 0 ? stage.height : y - GAP }, small };
+  };
+  return { capacity, place };
 }
 
 /** Returns the size of each tile when the stage is cut into `columns` by `rows`. */

@@ -7,12 +7,15 @@ import type {
   DeviceOutcome,
   LinkState,
   LogEntry,
+  Path,
   PeerStats,
+  Picture,
   SignalingState,
 } from "../webrtc/types";
 import type { Size } from "./layout";
 import type { Device, Dialog } from "./model";
 import type { DeviceKind, Language, Theme } from "./settings";
+import type { TileId } from "./tiles";
 
 export type Message =
   // Landing
@@ -23,7 +26,7 @@ export type Message =
   | { readonly type: "clickedRecentRoom"; readonly room: string }
   | { readonly type: "forgotRoom"; readonly room: string }
   // Moving between pages
-  | { readonly type: "pathChanged"; readonly path: string }
+  | { readonly type: "addressChanged"; readonly path: string }
   | { readonly type: "clickedHome" }
   | { readonly type: "clickedJoin" }
   | { readonly type: "clickedLeave" }
@@ -48,6 +51,15 @@ export type Message =
       readonly room: string;
     }
   | { readonly type: "linkChanged"; readonly peer: ParticipantId; readonly state: LinkState }
+  | { readonly type: "pathChanged"; readonly peer: ParticipantId; readonly path: Path }
+  | { readonly type: "picturesChanged"; readonly pictures: readonly Picture[] }
+  | {
+      readonly type: "speakersChanged";
+      readonly speaking: readonly ParticipantId[];
+      readonly active: ParticipantId | null;
+    }
+  | { readonly type: "screenSettled"; readonly outcome: DeviceOutcome }
+  | { readonly type: "screenChanged"; readonly isShared: boolean }
   /** `isReplaced`: the device was lost, and another one has taken its place. */
   | {
       readonly type: "clientFailed";
@@ -58,10 +70,15 @@ export type Message =
   | { readonly type: "clientLogged"; readonly entry: LogEntry }
   | { readonly type: "statsCollected"; readonly stats: readonly PeerStats[] }
   | { readonly type: "levelsMeasured"; readonly own: number; readonly peers: readonly Level[] }
-  | { readonly type: "videoResized"; readonly id: ParticipantId; readonly size: Size }
+  | { readonly type: "videoResized"; readonly id: TileId; readonly size: Size }
   | { readonly type: "soundBlocked" }
   // In the call
-  | { readonly type: "stageResized"; readonly size: Size }
+  | { readonly type: "stageResized"; readonly size: Size; readonly pixelRatio: number }
+  | { readonly type: "toggledLayout" }
+  | { readonly type: "toggledPin"; readonly tile: TileId }
+  | { readonly type: "turnedPage"; readonly by: 1 | -1 }
+  | { readonly type: "toggledScreen" }
+  | { readonly type: "inspectedConnection"; readonly person: ParticipantId }
   | { readonly type: "insetDragged"; readonly x: number; readonly y: number }
   | { readonly type: "insetDropped" }
   | { readonly type: "insetMoved"; readonly towards: "left" | "right" | "up" | "down" | "next" }

@@ -1,10 +1,11 @@
 /** Everything that the page shows, as plain data. Streams, sockets and elements live in runtime/; here are their ids. */
 
-import type { Participant, ParticipantId } from "../protocol/messages";
-import type { ClientErrorCode, LinkState, LogEntry, PeerStats, SignalingState } from "../webrtc/types";
+import type { Participant, ParticipantId, TopologyChoice } from "../protocol/messages";
+import type { ClientErrorCode, LinkState, LogEntry, Path, PeerStats, SignalingState } from "../webrtc/types";
 import type { Size, Spot } from "./layout";
 import type { RoomNameProblem } from "./roomName";
 import type { DeviceKind, Language, Settings } from "./settings";
+import type { TileId, TileSource } from "./tiles";
 
 export type Model = {
   /** What the browser and the address bar said when the page was opened. */
@@ -28,6 +29,11 @@ export type Surroundings = {
   readonly isApple: boolean;
   readonly canFullScreen: boolean;
   readonly canChooseSpeaker: boolean;
+  readonly canShareScreen: boolean;
+  /** How many pictures of others can come through the server at once. */
+  readonly slots: number;
+  /** Which way media are to take in a room that this page opens; `null` leaves it to the server. */
+  readonly topology: TopologyChoice | null;
 };
 
 /** One camera, microphone or speaker that the browser lists. Labels are empty until one of them was allowed. */
@@ -63,6 +69,23 @@ export type RoomPage = {
   /** In order of arrival, oneself included. */
   readonly people: readonly Person[];
   readonly stage: Size;
+  /** Device pixels in one CSS pixel. */
+  readonly pixelRatio: number;
+  /** `speaker` shows who speaks in one large tile. */
+  readonly layout: "grid" | "speaker";
+  /** The tile that is kept large. It may be gone. */
+  readonly pinned: TileId | null;
+  /** Which page of tiles is wanted, from 0; there may be fewer by now. */
+  readonly shownPage: number;
+  /** Who speaks most, or did last. */
+  readonly active: ParticipantId | null;
+  /** Who makes sound, as the server says. */
+  readonly speaking: readonly ParticipantId[];
+  /** Whose connection's details are shown. */
+  readonly inspected: ParticipantId | null;
+  readonly screen: OwnDevice;
+  /** Why the server carries no media for this page, if it refused to. */
+  readonly mediaRefusal: ClientErrorCode | null;
   readonly inset: Spot;
   /** The inset follows the pointer: it moves without delay, and finds its corner when let go. */
   readonly isInsetHeld: boolean;
@@ -89,15 +112,21 @@ export type OwnDevices = { readonly mic: OwnDevice; readonly cam: OwnDevice };
 export type Person = Participant & {
   /** The media link to them; `null` for oneself and before it is begun. */
   readonly link: LinkState | null;
+  /** The way that their media take; `null` before there is one. */
+  readonly path: Path | null;
   /** Whether the link has ever been connected: until then it is connecting, afterwards it is reconnecting. */
   readonly wasConnected: boolean;
   /** The size of their picture; nothing until the first frame. */
   readonly video: Size | null;
+  /** The same of the screen that they share. */
+  readonly screenVideo: Size | null;
+  /** Which of their pictures are left out because the own connection is too slow. */
+  readonly paused: readonly TileSource[];
   /** For how many more measurements they count as speaking; 0 when silent. */
   readonly voice: number;
 };
 
-export type Dialog = "devices" | "shortcuts" | "diagnostics";
+export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection";
 
 /** What has just happened, shown for some seconds and read by screen readers. */
 export type Announcement =
@@ -105,6 +134,7 @@ export type Announcement =
   | { readonly kind: "copyFailed"; readonly text: string }
   | { readonly kind: "reportCopied" }
   | { readonly kind: "replaced"; readonly device: "mic" | "cam" }
+  | { readonly kind: "screenFailed"; readonly code: ClientErrorCode }
   | { readonly kind: "joined" | "left"; readonly name: string };
 
 export type Diagnostics = {

@@ -56,14 +56,14 @@ describe("the start page", () => {
 
 describe("the back button", () => {
   test("leaves the call and gives the devices back", () => {
-    const [model, effects] = after(inCall(), { type: "pathChanged", path: "/" });
+    const [model, effects] = after(inCall(), { type: "addressChanged", path: "/" });
     pageOf(model, "landing");
     expect(effects[0]).toEqual({ type: "closeClient" });
   });
 
   test("does nothing when it stays in the room", () => {
     const model = inCall();
-    expect(after(model, { type: "pathChanged", path: "/family" })).toEqual([model, []]);
+    expect(after(model, { type: "addressChanged", path: "/family" })).toEqual([model, []]);
   });
 });
 

@@ -59,8 +59,13 @@ export function rejoin(model: Model): Update {
   const { room, wanted } = model.page;
   const [own, orders] = deviceOrders(model, wanted);
   const page: Page = { page: "preJoin", room, own, level: 0, joining: true, signaling: null, refusal: null };
-  const join: Effect = { type: "join", room, displayName: model.settings.displayName };
+  const join = joinOrder(model, room, model.settings.displayName);
   return show(model, page, [{ type: "openClient" }, { type: "listDevices" }, ...orders, join]);
+}
+
+/** Asks to be let in. A room that this opens gets the topology that the address wished for. */
+export function joinOrder({ surroundings: { topology } }: Model, room: string, displayName: string): Effect {
+  return { type: "join", room, displayName, ...(topology !== null && { topology }) };
 }
 
 function openRoom(model: Model, room: string, effects: readonly Effect[]): Update {

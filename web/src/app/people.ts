@@ -1,13 +1,14 @@
 /** Who is in the room, and how well they are connected, seen and heard. */
 
 import type { Participant, ParticipantId } from "../protocol/messages";
-import type { LinkState } from "../webrtc/types";
+import type { ClientErrorCode, LinkState, Path, Picture } from "../webrtc/types";
 import type { Size } from "./layout";
 import type { Level } from "./message";
 import type { Announcement, Person, RoomPage } from "./model";
+import { personOf, sourceOf, type TileId, type TileSource } from "./tiles";
 
-/** More people than any room holds. What a server says beyond it is not shown. */
-const MAX_PEOPLE = 64;
+/** More people than rooms usually hold. What a server says beyond it is not shown. */
+const MAX_PEOPLE = 128;
 
 /** Louder than this counts as speaking. Lower: keyboards and fans do too; higher: quiet voices do not. */
 const SPEAKING_LEVEL = 0.05;
@@ -18,12 +19,22 @@ const VOICE_HOLD = 6;
 /** Returns the people of a new roster, with what is already known of those who stay. */
 export function merge(known: readonly Person[], roster: readonly Participant[]): Person[] {
   return roster.slice(0, MAX_PEOPLE).map((participant) => {
-    const { link, wasConnected, video, voice } = known.find(({ id }) => id === participant.id) ?? NEWCOMER;
-    return { ...participant, link, wasConnected, video, voice };
+    const before = known.find(({ id }) => id === participant.id) ?? NEWCOMER;
+    const { link, path, wasConnected, video, paused, voice } = before;
+    const screenVideo = participant.screen ? before.screenVideo : null;
+    return { ...participant, link, path, wasConnected, video, screenVideo, paused, voice };
   });
 }
 
-const NEWCOMER = { link: null, wasConnected: false, video: null, voice: 0 } as const;
+const NEWCOMER = {
+  link: null,
+  path: null,
+  wasConnected: false,
+  video: null,
+  screenVideo: null,
+  paused: [],
+  voice: 0,
+} as const;
 
 /** Returns what to say about the difference between two rosters: the latest newcomer, else the last to go. */
 export function difference(before: readonly Person[], after: readonly Person[]): Announcement | null {
@@ -34,16 +45,65 @@ export function difference(before: readonly Person[], after: readonly Person[]):
 }
 
 export function withLink(page: RoomPage, peer: ParticipantId, link: LinkState): RoomPage {
-  return withPerson(page, peer, (person) => ({
+  const isConnected = link === "connected";
+  const changed = withPerson(page, peer, (person) => ({
     ...person,
     link,
-    wasConnected: person.wasConnected || link === "connected",
+    wasConnected: person.wasConnected || isConnected,
   }));
+  const isCarried = isConnected && page.people.some(({ id, path }) => id === peer && path === "server");
+  return isCarried ? { ...changed, mediaRefusal: null } : changed;
 }
 
-export function withVideo(page: RoomPage, id: ParticipantId, size: Size): RoomPage {
+export function withPath(page: RoomPage, peer: ParticipantId, path: Path): RoomPage {
+  return withPerson(page, peer, (person) => ({ ...person, path }));
+}
+
+export function withVideo(page: RoomPage, tile: TileId, size: Size): RoomPage {
   const video = size.width > 0 && size.height > 0 ? size : null;
-  return withPerson(page, id, (person) => ({ ...person, video }));
+  return withPerson(page, personOf(tile), (person) =>
+    sourceOf(tile) === "screen" ? { ...person, screenVideo: video } : { ...person, video },
+  );
+}
+
+/** Notes which pictures the server leaves out for want of bandwidth. */
+export function withPictures(page: RoomPage, pictures: readonly Picture[]): RoomPage {
+  const pausedOf = (id: ParticipantId): readonly TileSource[] =>
+    pictures.flatMap(({ participant, source, paused }) =>
+      paused && participant === id && (source === "cam" || source === "screen") ? [source] : [],
+    );
+  let changed = false;
+  const people = page.people.map((person) => {
+    const paused = pausedOf(person.id);
+    if (paused.join() === person.paused.join()) return person;
+    changed = true;
+    return { ...person, paused };
+  });
+  return changed ? { ...page, people } : page;
+}
+
+/** Returns why somebody is not seen and heard, if it is because the server refuses to carry media. */
+export function refusalToShow({ mediaRefusal, people, self }: RoomPage): ClientErrorCode | null {
+  return people.some(({ id, link }) => id !== self && link !== "connected") ? mediaRefusal : null;
+}
+
+/** Returns how many pictures are left out. */
+export const pausedCount = ({ people }: RoomPage): number =>
+  people.reduce((count, { paused }) => count + paused.length, 0);
+
+/** Notes who speaks, of those whose sound comes through the server. */
+export function withSpeakers(
+  page: RoomPage,
+  speaking: readonly ParticipantId[],
+  active: ParticipantId | null,
+): RoomPage {
+  return { ...page, speaking, active: active === page.self ? page.active : active };
+}
+
+/** Returns the way that the others' media take: through the server as soon as one's do; `null` while nobody's are there. */
+export function pathOf({ people, self }: RoomPage): Path | null {
+  const paths = people.filter(({ id, link }) => id !== self && link === "connected").map(({ path }) => path);
+  return paths.includes("server") ? "server" : paths.includes("direct") ? "direct" : null;
 }
 
 /** Returns the size of the own picture while it is shown. */
@@ -61,7 +121,14 @@ export function withVoices(page: RoomPage, own: number, peers: readonly Level[])
     changed ||= voice !== person.voice;
     return voice === person.voice ? person : { ...person, voice };
   });
-  return changed ? { ...page, people } : page;
+  return changed ? { ...page, people, active: louder(page, people) } : page;
+}
+
+/** Between peers nobody else measures who speaks most: it is who began last while the one before is silent. */
+function louder({ active, self }: RoomPage, people: readonly Person[]): ParticipantId | null {
+  if (people.some(({ id, path, voice }) => id === active && (path === "server" || voice > 0))) return active;
+  const speaker = people.find(({ id, path, voice }) => id !== self && path === "direct" && voice === VOICE_HOLD);
+  return speaker?.id ?? active;
 }
 
 function withPerson(page: RoomPage, id: ParticipantId, change: (person: Person) => Person): RoomPage {
@@ -74,6 +141,8 @@ export type Appearance = {
   readonly showsVideo: boolean;
   readonly isMuted: boolean;
   readonly isSpeaking: boolean;
+  /** Left out for want of bandwidth. */
+  readonly isPaused: boolean;
   readonly status: "connecting" | "reconnecting" | "interrupted" | "failed" | null;
 };
 
@@ -84,9 +153,26 @@ export function appearance(page: RoomPage, person: Person): Appearance {
     isSelf,
     showsVideo: isSelf ? page.own.cam.state === "on" : person.cam && person.video !== null,
     isMuted,
-    isSpeaking: person.voice > 0 && !isMuted,
+    isSpeaking: isHeard(page, person) && !isMuted,
+    isPaused: person.paused.includes("cam") && person.cam,
     status: isSelf ? null : statusOf(person),
   };
+}
+
+/** What the tile of a screen shows: no voice, and no name but its owner's. */
+export function screenAppearance(person: Person): Appearance {
+  return {
+    isSelf: false,
+    showsVideo: person.screenVideo !== null,
+    isMuted: false,
+    isSpeaking: false,
+    isPaused: person.paused.includes("screen"),
+    status: null,
+  };
+}
+
+function isHeard({ self, speaking }: RoomPage, { id, path, voice }: Person): boolean {
+  return path === "server" && id !== self ? speaking.includes(id) : voice > 0;
 }
 
 function statusOf({ connection, link, wasConnected }: Person): Appearance["status"] {

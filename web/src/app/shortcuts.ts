@@ -3,7 +3,17 @@
 import type { Message } from "./message";
 import type { Model } from "./model";
 
-export type ShortcutAction = "toggleMic" | "toggleCam" | "fullScreen" | "copyLink" | "diagnostics" | "shortcuts";
+export type ShortcutAction =
+  | "toggleMic"
+  | "toggleCam"
+  | "toggleScreen"
+  | "toggleLayout"
+  | "previousPage"
+  | "nextPage"
+  | "fullScreen"
+  | "copyLink"
+  | "diagnostics"
+  | "shortcuts";
 
 /** One way to press a shortcut. `mod` is Ctrl, or ⌘ on Apple's keyboards. */
 export type KeyPress = { readonly key: string; readonly mod: boolean };
@@ -17,6 +27,10 @@ export type Shortcut = {
 export const SHORTCUTS: readonly Shortcut[] = [
   { action: "toggleMic", presses: [letter("m"), withMod("d")], message: { type: "toggledMic" } },
   { action: "toggleCam", presses: [letter("v"), withMod("e")], message: { type: "toggledCam" } },
+  { action: "toggleScreen", presses: [letter("s")], message: { type: "toggledScreen" } },
+  { action: "toggleLayout", presses: [letter("g")], message: { type: "toggledLayout" } },
+  { action: "previousPage", presses: [letter("pageup")], message: { type: "turnedPage", by: -1 } },
+  { action: "nextPage", presses: [letter("pagedown")], message: { type: "turnedPage", by: 1 } },
   { action: "fullScreen", presses: [letter("f")], message: { type: "toggledFullScreen" } },
   { action: "copyLink", presses: [letter("l")], message: { type: "clickedCopyLink" } },
   { action: "diagnostics", presses: [letter("i")], message: { type: "openedDialog", dialog: "diagnostics" } },
@@ -35,15 +49,20 @@ export function meaningOf(press: KeyPress, isTyping: boolean, { page, dialog, se
   return found?.message ?? null;
 }
 
+/** Keys that are no letters, as people and `aria-keyshortcuts` call them. */
+const NAMED: Readonly<Record<string, string>> = { pageup: "PageUp", pagedown: "PageDown" };
+
+const keyName = (key: string): string => NAMED[key] ?? key.toUpperCase();
+
 /** Returns the shortcut's presses as shown to people, such as `["M", "⌘D"]`. */
 export function pressLabels(action: ShortcutAction, apple: boolean): string[] {
-  return pressesOf(action).map(({ key, mod }) => (mod ? (apple ? "⌘" : "Ctrl+") : "") + key.toUpperCase());
+  return pressesOf(action).map(({ key, mod }) => (mod ? (apple ? "⌘" : "Ctrl+") : "") + keyName(key));
 }
 
 /** Returns the shortcut as `aria-keyshortcuts` wants it, such as `"M Control+D"`. */
 export function ariaKeys(action: ShortcutAction, apple: boolean): string {
   return pressesOf(action)
-    .map(({ key, mod }) => (mod ? (apple ? "Meta+" : "Control+") : "") + key.toUpperCase())
+    .map(({ key, mod }) => (mod ? (apple ? "Meta+" : "Control+") : "") + keyName(key))
     .join(" ");
 }
 

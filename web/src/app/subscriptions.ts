@@ -2,13 +2,14 @@
 
 import type { Model } from "./model";
 
-/** `levels`: loudness ten times a second. `stats`: numbers of every link, once a second. */
-export type Subscription = "levels" | "stats";
+/** `levels`: loudness ten times a second. `stats`: numbers of every connection, once a second; `quality`: now and then. */
+export type Subscription = "levels" | "stats" | "quality";
 
 export function subscriptions({ page, pageHidden, dialog }: Model): readonly Subscription[] {
   const wanted: Subscription[] = [];
   const isListening = page.page === "room" || (page.page === "preJoin" && page.own.mic.state === "on");
   if (isListening && !pageHidden) wanted.push("levels");
-  if (page.page === "room" && dialog === "diagnostics" && !pageHidden) wanted.push("stats");
+  const isStudying = dialog === "diagnostics" || dialog === "connection";
+  if (page.page === "room" && !pageHidden) wanted.push(isStudying ? "stats" : "quality");
   return wanted;
 }

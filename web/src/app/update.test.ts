@@ -16,7 +16,7 @@ describe("a language", () => {
 
 describe("listening", () => {
   test("to voices goes on in a call, and stops when nobody looks", () => {
-    expect(subscriptions(inCall())).toEqual(["levels"]);
+    expect(subscriptions(inCall())).toEqual(["levels", "quality"]);
     expect(subscriptions(after(inCall(), { type: "pageHidden" })[0])).toEqual([]);
     expect(subscriptions(opened("/family"))).toEqual([]);
   });
@@ -24,7 +24,7 @@ describe("listening", () => {
   test("to numbers goes on while they are shown", () => {
     const shown = after(inCall(), { type: "openedDialog", dialog: "diagnostics" })[0];
     expect(subscriptions(shown)).toEqual(["levels", "stats"]);
-    expect(subscriptions(after(shown, { type: "closedDialog" })[0])).toEqual(["levels"]);
+    expect(subscriptions(after(shown, { type: "closedDialog" })[0])).toEqual(["levels", "quality"]);
   });
 });
 
@@ -46,6 +46,7 @@ describe("the diagnostics", () => {
         type: "statsCollected",
         stats: [
           {
+            path: "direct",
             peer: "a",
             connectionState: "connected",
             iceConnectionState: "completed",

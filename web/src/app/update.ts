@@ -12,6 +12,8 @@ import {
   refuse,
   resizeStage,
   startJoining,
+  toggleLayout,
+  togglePin,
 } from "./call";
 import { report, withLog } from "./diagnostics";
 import type { Update } from "./effect";
@@ -19,10 +21,12 @@ import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
 import { allowDevices, choose, dismissProblem, settle, toggle } from "./own";
-import { withLink, withVideo } from "./people";
+import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { proquints, ROOM_BYTES } from "./proquint";
 import { roomName, roomPath } from "./roomName";
+import { noteScreen, settleScreen, toggleScreen } from "./screen";
 import { forgetRoom, languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
+import { turnPage, withoutHidden } from "./stage";
 
 export function update(model: Model, message: Message): Update {
   switch (message.type) {
@@ -39,7 +43,7 @@ export function update(model: Model, message: Message): Update {
     case "forgotRoom":
       return save(model, forgetRoom(model.settings, message.room));
 
-    case "pathChanged":
+    case "addressChanged":
       return openPath(model, message.path);
     case "clickedHome":
       return goHome(model);
@@ -77,6 +81,16 @@ export function update(model: Model, message: Message): Update {
       return arrive(model, message);
     case "linkChanged":
       return inRoom(model, (page) => withLink(page, message.peer, message.state));
+    case "pathChanged":
+      return inRoom(model, (page) => withPath(page, message.peer, message.path));
+    case "picturesChanged":
+      return inRoom(model, (page) => withPictures(page, message.pictures));
+    case "speakersChanged":
+      return rearranged(model, (page) => withSpeakers(page, message.speaking, message.active));
+    case "screenSettled":
+      return settleScreen(model, message.outcome);
+    case "screenChanged":
+      return [noteScreen(model, message.isShared), []];
     case "clientFailed":
       return noteFailure(model, message);
     case "clientLogged":
@@ -91,7 +105,19 @@ export function update(model: Model, message: Message): Update {
       return inRoom(model, (page) => ({ ...page, isSoundBlocked: true }));
 
     case "stageResized":
-      return inRoom(model, (page) => resizeStage(page, message.size));
+      return rearranged(model, (page) => resizeStage(page, message.size, message.pixelRatio));
+    case "toggledLayout":
+      return rearranged(model, toggleLayout);
+    case "toggledPin":
+      return rearranged(model, (page) => togglePin(page, message.tile));
+    case "turnedPage":
+      return rearranged(turnPage(model, message.by), (page) => page);
+    case "toggledScreen":
+      return toggleScreen(model);
+    case "inspectedConnection": {
+      const [next] = inRoom(model, (page) => ({ ...page, inspected: message.person }));
+      return [{ ...next, dialog: "connection" }, []];
+    }
     case "insetDragged":
       return inRoom(model, (page) => dragInset(page, message.x, message.y));
     case "insetDropped":
@@ -134,6 +160,11 @@ export function update(model: Model, message: Message): Update {
     case "pageShown":
       return [{ ...model, pageHidden: false }, [{ type: "listDevices" }]];
   }
+}
+
+/** Like `inRoom`, for what may put tiles off the stage or on it. */
+function rearranged(model: Model, change: (page: RoomPage) => RoomPage): Update {
+  return inRoom(model, (page) => withoutHidden(change(page), model.surroundings.slots));
 }
 
 function submitRoomName(model: Model): Update {

@@ -38,6 +38,10 @@ export type ClientMessage =
     readonly participantKey: ParticipantKey;
     /** The room. The server normalises it; the snapshot says the name in use. */
     readonly room: string;
+    /** Whether a screen is being shared. */
+    readonly screen?: boolean;
+    /** Which way media are to take in this room. It counts when this join opens the room; otherwise the server chooses. */
+    readonly topology?: TopologyChoice;
   }
   /** Says what changed about oneself. A field left out stays as it was. */
   | {
@@ -48,6 +52,8 @@ export type ClientMessage =
     readonly displayName?: string;
     /** Whether a microphone is being sent and is not muted. */
     readonly mic?: boolean;
+    /** Whether a screen is being shared. */
+    readonly screen?: boolean;
   }
   /** Gives an offer or an answer to one peer. */
   | {
@@ -76,6 +82,36 @@ export type ClientMessage =
     readonly link: LinkId;
     /** The peer at the other end. */
     readonly to: ParticipantId;
+  }
+  /**
+   * Says that the link to a peer is not needed any more, because what it carried arrives through the server.
+   *
+   * The link ends when both ends have said so; both are told `linkClosed`.
+   */
+  | {
+    readonly type: "dropLink";
+    /** The link. Nothing happens when it is no longer the current one. */
+    readonly link: LinkId;
+    /** The peer at the other end. */
+    readonly to: ParticipantId;
+  }
+  /** Offers a peer connection to the server's media plane. Answered with `mediaAnswer` or `mediaClosed`. */
+  | {
+    readonly type: "mediaOffer";
+    /** The offer (RFC 8866). The server reads this one. */
+    readonly sdp: string;
+    /** Which peer connection: a new one has a higher number than those before, and replaces them. */
+    readonly session: MediaSession;
+    /** What the sendonly lines of the offer carry. */
+    readonly tracks: readonly MediaTrack[];
+  }
+  /** Says what to receive through the server. It replaces what was said before, and counts for later sessions, too. */
+  | {
+    readonly type: "subscribe";
+    /** Whether to receive sound. */
+    readonly audio: boolean;
+    /** The pictures to receive, the most important first. Others are not sent. More than 64 are not looked at. */
+    readonly tiles: readonly Tile[];
   }
   /** Says that the link to a participant who is `reconnecting` is alive, so that they are not taken for lost. */
   | {
@@ -107,6 +143,14 @@ export type Connection =
   /** It is away. Media may well go on; the participant is kept for a while. */
   | "reconnecting";
 
+/** How much of a track is received. */
+export type Demand = {
+  /** How many of its simulcast layers, from the lowest; 1 for a track that has none. */
+  readonly layers: number;
+  /** The `mid` of the track's line. */
+  readonly mid: string;
+};
+
 /** What went wrong. */
 export type ErrorCode =
   /** The message was not JSON, or not a message of this protocol. Fatal. */
@@ -127,6 +171,16 @@ export type ErrorCode =
   | "tooManyRooms"
   /** There is no such participant in the room. */
   | "noSuchPeer"
+  /** The offer to the media plane cannot be accepted; the text says why. */
+  | "badOffer"
+  /** Media cannot go through the server: not in this room, or not on this server. */
+  | "mediaUnavailable"
+  /** The server carries as much media as it can. */
+  | "serverBusy"
+  /** Nothing was heard on a media session for too long. */
+  | "mediaLost"
+  /** A fault of the server ended a media session. */
+  | "mediaFault"
   /** The same participant came in by another connection. Fatal. */
   | "superseded"
   /** Too many messages in too short a time. Fatal. */
@@ -142,6 +196,8 @@ export type ErrorCode =
 export type Features = {
   /** Participants connect to each other directly. */
   readonly mesh?: boolean;
+  /** Media can go through the server: `mediaOffer` is understood. */
+  readonly sfu?: boolean;
 };
 
 /** An `RTCIceCandidateInit`. An empty `candidate` says that there are no more of this generation. */
@@ -189,6 +245,8 @@ export type Limits = {
   readonly joinTimeoutMs: number;
   /** How long a participant without signaling is kept, in milliseconds, counted from the last sign of life. */
   readonly leaseMs: number;
+  /** Lines of a session, those that receive included. */
+  readonly linesPerSession: number;
   /** Messages that it may send at once. */
   readonly messageBurst: number;
   /** The longest message, in bytes. */
@@ -197,12 +255,16 @@ export type Limits = {
   readonly messagesPerSecond: number;
   /** Pings left unanswered before the connection is closed. */
   readonly missedPongs: number;
+  /** Participants in a room whose topology is `mesh` by choice. */
+  readonly participantsPerMesh: number;
   /** Participants in one room. */
   readonly participantsPerRoom: number;
   /** The time between two pings of the server, in milliseconds. */
   readonly pingIntervalMs: number;
   /** The longest room name, in bytes of UTF-8. */
   readonly roomNameBytes: number;
+  /** Lines of a session that send. */
+  readonly tracksPerParticipant: number;
 };
 
 /**
@@ -211,6 +273,17 @@ export type Limits = {
  * A link lasts as long as both instances do. What is said about an older link is out of date and is dropped.
  */
 export type LinkId = number;
+
+/** A peer connection of a participant to the server's media plane. The client counts them. */
+export type MediaSession = number;
+
+/** A track that a participant sends to the media plane. */
+export type MediaTrack = {
+  /** The `mid` of its line in the offer (RFC 8843). */
+  readonly mid: string;
+  /** Where it comes from. Each source has at most one track. */
+  readonly source: Source;
+};
 
 /** A participant, as the others see them. */
 export type Participant = {
@@ -224,6 +297,8 @@ export type Participant = {
   readonly id: ParticipantId;
   /** Whether their microphone is on. */
   readonly mic: boolean;
+  /** Whether they share a screen. */
+  readonly screen: boolean;
 };
 
 /** The public name of a participant in a room: 1 to 32 of `A-Z a-z 0-9 _ -`, chosen by the server. */
@@ -270,6 +345,10 @@ export type ServerMessage =
     readonly participants: readonly Participant[];
     /** The room's name, as the server writes it. */
     readonly room: string;
+    /** Which way media take now. */
+    readonly topology: Topology;
+    /** What was chosen for the room. */
+    readonly topologyChoice: TopologyChoice;
     /** The version of the room that this is. */
     readonly version: number;
     /** Which of the participants the receiver is. */
@@ -298,6 +377,14 @@ export type ServerMessage =
     readonly participant: ParticipantId;
     /** Why they are gone. */
     readonly reason: LeaveReason;
+    /** The version of the room after this change. */
+    readonly version: number;
+  }
+  /** Tells that media are to take another way from now on. Each client changes over when the new way brings what the old one did. */
+  | {
+    readonly type: "topologyChanged";
+    /** The new way. */
+    readonly topology: Topology;
     /** The version of the room after this change. */
     readonly version: number;
   }
@@ -336,6 +423,56 @@ export type ServerMessage =
     /** The link it is about. */
     readonly link: LinkId;
   }
+  /** Tells that a link is over, because it is not needed any more. */
+  | {
+    readonly type: "linkClosed";
+    /** The link. An older number than the current one is ignored. */
+    readonly link: LinkId;
+    /** The other end. */
+    readonly peer: ParticipantId;
+  }
+  /** Answers `mediaOffer`. */
+  | {
+    readonly type: "mediaAnswer";
+    /** The answer (RFC 8866). The server's candidates are in it; there are no others. */
+    readonly sdp: string;
+    /** The session of the offer. */
+    readonly session: MediaSession;
+  }
+  /** Tells that a session is over, or did not come about. */
+  | {
+    readonly type: "mediaClosed";
+    /** Why: `badOffer` and `mediaUnavailable` would happen again; otherwise a new session is worth an offer. */
+    readonly code: ErrorCode;
+    /** Which one. */
+    readonly session: MediaSession;
+    /** Why, in English, for people. */
+    readonly text: string;
+  }
+  /** Tells what the receiving lines of a session carry from now on: all of them. A line that is not named carries nothing. */
+  | {
+    readonly type: "slots";
+    /** The session. */
+    readonly session: MediaSession;
+    /** Those that carry something. */
+    readonly slots: readonly Slot[];
+  }
+  /** Tells how much of the own tracks anybody receives: all of them. What nobody receives need not be sent. */
+  | {
+    readonly type: "demand";
+    /** The session. */
+    readonly session: MediaSession;
+    /** Those of which something is received. */
+    readonly tracks: readonly Demand[];
+  }
+  /** Tells who makes sound, as measured by the server where media go through it. */
+  | {
+    readonly type: "speakers";
+    /** Who speaks most; absent until somebody has spoken. */
+    readonly active?: ParticipantId;
+    /** Everyone who makes sound now, heard by the receiver or not. */
+    readonly speaking: readonly ParticipantId[];
+  }
   /** Tells what went wrong. */
   | {
     readonly type: "error";
@@ -366,3 +503,54 @@ export type SessionDescription = {
   /** The SDP itself (RFC 8866). The server does not read it. */
   readonly sdp: string;
 };
+
+/** What a receiving line carries. */
+export type Slot = {
+  /** Which simulcast layer comes, 0 for the lowest; absent until one does. */
+  readonly layer?: number;
+  /** The `mid` of the line. */
+  readonly mid: string;
+  /** Whose track it is. */
+  readonly participant: ParticipantId;
+  /** Whether it is left out for now because the receiver's connection is too slow for it. */
+  readonly paused: boolean;
+  /** Where it comes from. */
+  readonly source: Source;
+};
+
+/** Where a track comes from. */
+export type Source =
+  /** A microphone. */
+  | "mic"
+  /** A camera. */
+  | "cam"
+  /** A shared screen, window or tab. */
+  | "screen"
+  /** The sound of what is shared. */
+  | "screenAudio";
+
+/** A picture to receive. */
+export type Tile = {
+  /** How high it is shown, in device pixels. Nothing is sent for a height of 0. */
+  readonly height: number;
+  /** Whose it is. */
+  readonly participant: ParticipantId;
+  /** Where it comes from: `cam` or `screen`. */
+  readonly source: Source;
+};
+
+/** Which way media take in a room now. */
+export type Topology =
+  /** Each two participants have a link. */
+  | "mesh"
+  /** Each participant has a session with the server, a selective forwarding unit (RFC 7667 §3.7). */
+  | "sfu";
+
+/** Which way media are to take in a room. */
+export type TopologyChoice =
+  /** Directly between two, and through the server from the third participant on. */
+  | "auto"
+  /** Always directly. */
+  | "mesh"
+  /** Always through the server. */
+  | "sfu";

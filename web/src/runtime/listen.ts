@@ -2,7 +2,9 @@
 
 import type { Dispatch } from "../app/message";
 import type { Model } from "../app/model";
+import type { Tile } from "../protocol/messages";
 import { meaningOf } from "../app/shortcuts";
+import { wantedTiles } from "../app/stage";
 import { subscriptions, type Subscription } from "../app/subscriptions";
 import { watchDevices } from "../webrtc/devices";
 import { levels } from "./levels";
@@ -11,7 +13,7 @@ import type { Session } from "./session";
 
 /** Listens for as long as the page lives. */
 export function listen(dispatch: Dispatch, model: () => Model): void {
-  window.addEventListener("popstate", () => dispatch({ type: "pathChanged", path: location.pathname }));
+  window.addEventListener("popstate", () => dispatch({ type: "addressChanged", path: location.pathname }));
   document.addEventListener("visibilitychange", () => dispatch({ type: document.hidden ? "pageHidden" : "pageShown" }));
   document.addEventListener("fullscreenchange", () =>
     dispatch({ type: "fullScreenChanged", fullScreen: document.fullscreenElement !== null }),
@@ -34,6 +36,8 @@ function isTyping(target: EventTarget | null): boolean {
 /** Higher: the speaking mark comes late; lower: it costs more than it shows. */
 const LEVELS_MS = 100;
 const STATS_MS = 1000;
+/** For the signs on the tiles. Lower costs more than it shows. */
+const QUALITY_MS = 3000;
 
 /** Returns how to follow the model's subscriptions: each is begun and ended as it comes and goes. */
 export function subscriber(dispatch: Dispatch, media: Media, session: Session): (model: Model) => void {
@@ -51,9 +55,17 @@ export function subscriber(dispatch: Dispatch, media: Media, session: Session): 
       session.collectStats();
       return every(STATS_MS, session.collectStats);
     },
+    quality: () => every(QUALITY_MS, session.collectStats),
   };
 
+  let tiles: readonly Tile[] = [];
+
   return (model) => {
+    const shown = wantedTiles(model);
+    if (JSON.stringify(shown) !== JSON.stringify(tiles)) {
+      tiles = shown;
+      session.setTiles(tiles);
+    }
     const wanted = subscriptions(model);
     for (const [name, end] of running) {
       if (wanted.includes(name)) continue;

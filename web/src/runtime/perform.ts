@@ -28,11 +28,13 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
       case "closeClient":
         return session.close();
       case "join":
-        return session.join(effect.room, effect.displayName);
+        return session.join(effect);
       case "setMic":
         return session.setDevice("mic", (client) => client.setMic(effect.choice, { release: effect.release }));
       case "setCam":
         return session.setDevice("cam", (client) => client.setCam(effect.choice));
+      case "setScreen":
+        return session.setScreen(effect.isShared);
       case "setSpeaker":
         return media.setSpeaker(effect.deviceId);
       case "listDevices":

@@ -2,7 +2,9 @@
 
 import type { Dispatch } from "../app/message";
 import { webRTCClient } from "../webrtc/webRTCClient";
-import type { Callbacks, ClientError, DeviceOutcome, Negotiation, WebRTCClient } from "../webrtc/types";
+import type { Tile } from "../protocol/messages";
+import { tileId } from "../app/tiles";
+import type { Callbacks, ClientError, DeviceOutcome, JoinOptions, Negotiation, WebRTCClient } from "../webrtc/types";
 import { SELF } from "../view/streams";
 import type { Media } from "./media";
 
@@ -15,9 +17,12 @@ export type SessionOptions = {
 export type Session = {
   readonly open: () => void;
   readonly close: () => void;
-  readonly join: (room: string, displayName: string) => void;
+  readonly join: (options: JoinOptions) => void;
   /** Runs `order` on the client and reports what it came to. */
   readonly setDevice: (device: "mic" | "cam", order: (client: WebRTCClient) => Promise<DeviceOutcome>) => void;
+  readonly setScreen: (isShared: boolean) => void;
+  /** What the page shows, the most important first. */
+  readonly setTiles: (tiles: readonly Tile[]) => void;
   readonly collectStats: () => void;
 };
 
@@ -51,10 +56,10 @@ export function session({ dispatch, media, negotiation }: SessionOptions): Sessi
       current = client;
       media.setStream(SELF, client.localStream());
     },
-    join: (room, displayName) => {
+    join: (options) => {
       if (current === null) return;
       whenDone(
-        current.join({ room, displayName }),
+        current.join(options),
         () => undefined,
         (error) => dispatch({ type: "joinRefused", code: (error as ClientError).code }),
       );
@@ -67,6 +72,15 @@ export function session({ dispatch, media, negotiation }: SessionOptions): Sessi
         () => undefined,
       );
     },
+    setScreen: (isShared) => {
+      if (current === null) return;
+      whenDone(
+        current.setScreen(isShared),
+        (outcome) => dispatch({ type: "screenSettled", outcome }),
+        () => undefined,
+      );
+    },
+    setTiles: (tiles) => current?.setTiles(tiles),
     collectStats: () => {
       if (current === null) return;
       whenDone(
@@ -82,11 +96,15 @@ function callbacks(dispatch: Dispatch, media: Media, localStream: () => MediaStr
   return {
     signaling: (state) => dispatch({ type: "signalingChanged", state }),
     participants: (self, participants, room) => {
-      media.keepOnly([SELF, ...participants.map(({ id }) => id)]);
+      media.keepOnly([SELF, ...participants.flatMap(({ id }) => [id, tileId(id, "screen")])]);
       dispatch({ type: "participantsChanged", self, participants, room });
     },
     linkState: (peer, state) => dispatch({ type: "linkChanged", peer, state }),
-    streamUpdated: (peer, stream) => media.setStream(peer, stream),
+    pathChanged: (peer, path) => dispatch({ type: "pathChanged", peer, path }),
+    picturesChanged: (pictures) => dispatch({ type: "picturesChanged", pictures }),
+    speakers: (speaking, active) => dispatch({ type: "speakersChanged", speaking, active: active ?? null }),
+    streamUpdated: (peer, stream, source) => media.setStream(tileId(peer, source), stream),
+    screenStreamUpdated: (stream) => dispatch({ type: "screenChanged", isShared: stream.getTracks().length > 0 }),
     localStreamUpdated: (stream) => media.setStream(SELF, stream),
     error: (error) =>
       dispatch({

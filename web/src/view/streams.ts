@@ -1,11 +1,12 @@
 /** What the view knows of streams: whose they are, and how to have one played. */
 
-import type { ParticipantId } from "../protocol/messages";
+import type { TileId } from "../app/tiles";
 
 /** The own stream, before and after the server has given an id. */
 export const SELF = "self";
 
-export type StreamOwner = ParticipantId | typeof SELF;
+/** Whose: a person's, a person's screen's, or the own. */
+export type StreamOwner = TileId | typeof SELF;
 
 /** Binds an element to a stream for as long as the element lives. */
 export type VideoAttachment = (video: HTMLVideoElement) => () => void;

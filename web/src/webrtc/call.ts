@@ -1,15 +1,26 @@
 /** One stay in one room, from joining to leaving, over however many connections it takes. */
 
-import type { ClientMessage, InstanceId, ParticipantId, ParticipantKey } from "../protocol/messages";
+import type {
+  ClientMessage,
+  InstanceId,
+  ParticipantId,
+  ParticipantKey,
+  Source,
+  TopologyChoice,
+} from "../protocol/messages";
 import type { DecodedMessage } from "./decode";
-import type { DeviceKind } from "./devices";
 import { clientError } from "./errors";
 import { nextAttempt } from "./identity";
-import { links, type Links } from "./links";
+import { links } from "./links";
 import type { LocalMedia } from "./localMedia";
 import { logTo } from "./log";
 import { watchPage } from "./pageEvents";
+import { remotes, type Remotes } from "./remotes";
 import { afterChange, find, fromSnapshot, type Roster, type RosterChange, type Snapshot } from "./roster";
+import type { ScreenShare } from "./screenShare";
+import type { LocalTracks } from "./senderLines";
+import type { SlotCounts } from "./sessionConnection";
+import { sessions } from "./sessions";
 import { signalingSocket, type Welcome } from "./signalingSocket";
 import type { Callbacks, ClientError, ClientErrorCode, Negotiation, SignalingState } from "./types";
 import { vouching } from "./vouching";
@@ -23,7 +34,10 @@ export type CallOptions = {
   readonly displayName: string;
   readonly participantKey: ParticipantKey;
   readonly instance: InstanceId;
+  readonly topology?: TopologyChoice;
+  readonly slots: SlotCounts;
   readonly local: LocalMedia;
+  readonly screen: ScreenShare;
   readonly on: Callbacks;
   /** The room was entered for the first time. */
   readonly onEntered: (self: ParticipantId) => void;
@@ -32,9 +46,9 @@ export type CallOptions = {
 };
 
 export type Call = {
-  readonly links: Pick<Links, "stream" | "stats">;
-  /** The own microphone or camera changed. */
-  readonly changed: (device: DeviceKind) => void;
+  readonly remotes: Pick<Remotes, "stream" | "stats" | "setTiles">;
+  /** What is sent of the own microphone, camera or screen changed. */
+  readonly changed: (source: "mic" | "cam" | "screen") => void;
   readonly setDisplayName: (name: string) => void;
   readonly wake: () => void;
   readonly leave: () => void;
@@ -49,9 +63,10 @@ const UNREACHABLE_AFTER = 3;
 const PASSING: readonly ClientErrorCode[] = ["serverStopping", "timedOut", "tooSlow", "tooManyMessages"];
 
 export function call(options: CallOptions): Call {
-  const { local, on, onEntered, onEnded } = options;
+  const { local, screen, on, onEntered, onEnded } = options;
   const log = logTo(on.log);
   let iceServers: readonly RTCIceServer[] = [];
+  let hasMediaPlane = false;
   let roster: Roster | undefined;
   /** Whether this connection has joined: until its snapshot came, an error is the answer to `join`. */
   let hasJoined = false;
@@ -62,7 +77,8 @@ export function call(options: CallOptions): Call {
   const peers = links({
     negotiation: options.negotiation,
     iceServers: () => options.iceServers ?? iceServers,
-    local,
+    stream: local.stream,
+    track: local.track,
     send,
     isReachable: (peer) => hasJoined && participant(peer)?.connection === "online",
     sends(peer) {
@@ -70,15 +86,25 @@ export function call(options: CallOptions): Call {
       const { mic = false, cam = false, connection } = participant(peer) ?? {};
       return connection === "online" ? { mic, cam } : { mic: false, cam: false };
     },
-    hasCam: (peer) => participant(peer)?.cam ?? false,
+    onChange: () => others.refresh(),
     on,
   });
+  const server = sessions({
+    iceServers: () => options.iceServers ?? iceServers,
+    slots: options.slots,
+    stream: local.stream,
+    tracks,
+    send,
+    onChange: () => others.refresh(),
+    on,
+  });
+  const others = remotes({ roster: () => roster, links: peers, sessions: server, send, on });
   const stopVouching = vouching({
     reconnecting: () => roster?.participants.filter((it) => it.connection === "reconnecting").map((it) => it.id) ?? [],
     arrivals: peers.arrivals,
     vouch: (peer) => send({ type: "vouch", peer }),
   });
-  const stopWatching = watchPage({ woke: peers.wake });
+  const stopWatching = watchPage({ woke: wakeMedia });
   const socket = signalingSocket({
     url: options.url,
     client: CLIENT,
@@ -95,6 +121,21 @@ export function call(options: CallOptions): Call {
     if (hasJoined) socket.send(message);
   }
 
+  function tracks(): LocalTracks {
+    return {
+      mic: local.track("mic"),
+      cam: local.track("cam"),
+      screen: screen.track("screen"),
+      screenAudio: screen.track("screenAudio"),
+    };
+  }
+
+  function wakeMedia(): void {
+    peers.wake();
+    server.wake();
+  }
+
+  const own = () => ({ mic: local.isOn("mic"), cam: local.isOn("cam"), screen: screen.isOn() });
   const participant = (id: ParticipantId) => (roster ? find(roster, id) : undefined);
 
   function signalingChanged(state: SignalingState): void {
@@ -110,9 +151,19 @@ export function call(options: CallOptions): Call {
 
   function join(welcome: Welcome): void {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
-    const { room, participantKey, instance } = options;
-    const flags = { mic: local.isOn("mic"), cam: local.isOn("cam") };
-    socket.send({ type: "join", room, displayName, participantKey, instance, attempt: nextAttempt(), ...flags });
+    hasMediaPlane = welcome.features.sfu ?? false;
+    const { room, participantKey, instance, topology } = options;
+    const wish = topology && { topology };
+    socket.send({
+      type: "join",
+      room,
+      displayName,
+      participantKey,
+      instance,
+      attempt: nextAttempt(),
+      ...own(),
+      ...wish,
+    });
   }
 
   function handle(message: Exclude<DecodedMessage, { type: "welcome" | "ping" | "pong" }>): void {
@@ -122,6 +173,7 @@ export function call(options: CallOptions): Call {
       case "participantJoined":
       case "participantUpdated":
       case "participantLeft":
+      case "topologyChanged":
         return changeRoster(message);
       case "greet":
         return peers.greet(message.peer, message.link, message.polite);
@@ -130,6 +182,18 @@ export function call(options: CallOptions): Call {
         const { from, link, ...signal } = message;
         return peers.receive(from, link, signal);
       }
+      case "linkClosed":
+        return peers.closed(message.peer, message.link);
+      case "mediaAnswer":
+        return server.answer(message.session, message.sdp);
+      case "mediaClosed":
+        return server.closed(message.session, message.code, message.text);
+      case "slots":
+        return server.fill(message.session, message.slots);
+      case "demand":
+        return server.demand(message.session, message.tracks);
+      case "speakers":
+        return on.speakers?.(message.speaking, message.active);
       case "error":
         return refused(message.code, message.text, message.fatal);
     }
@@ -141,9 +205,18 @@ export function call(options: CallOptions): Call {
     hasJoined = true;
     snapshotRequested = false;
     // With another id one is another participant, to whom the old links do not belong: the server was restarted.
-    if (former && former.self !== roster.self) peers.keepOnly(new Set());
+    if (former && former.self !== roster.self) {
+      peers.keepOnly(new Set());
+      server.want(false);
+    }
     sayWhatChangedMeanwhile(roster);
     rosterChanged(roster);
+    server.want(hasMediaPlane && roster.topologyChoice !== "mesh");
+    if (former) {
+      others.resync();
+      server.resync();
+    }
+    shareScreen();
     if (!former) onEntered(roster.self);
   }
 
@@ -164,22 +237,39 @@ export function call(options: CallOptions): Call {
 
   function rosterChanged({ self, room, participants }: Roster): void {
     peers.keepOnly(new Set(participants.map(({ id }) => id)));
-    peers.refreshStreams();
     // One's own devices are known here first.
-    const own = { mic: local.isOn("mic"), cam: local.isOn("cam") };
     on.participants?.(
       self,
-      participants.map((it) => (it.id === self ? { ...it, ...own } : it)),
+      participants.map((it) => (it.id === self ? { ...it, ...own() } : it)),
       room,
     );
+    others.refresh();
   }
 
   /** Devices may have changed between `join` and the snapshot. */
   function sayWhatChangedMeanwhile(now: Roster): void {
-    const { mic, cam } = find(now, now.self) ?? {};
-    if (mic !== local.isOn("mic") || cam !== local.isOn("cam")) {
-      send({ type: "updateSelf", mic: local.isOn("mic"), cam: local.isOn("cam") });
+    const { mic, cam, screen } = find(now, now.self) ?? {};
+    const is = own();
+    if (mic !== is.mic || cam !== is.cam || screen !== is.screen) send({ type: "updateSelf", ...is });
+  }
+
+  /** Through the server where it carries media, over the links otherwise. */
+  function shareScreen(): void {
+    const { screen, screenAudio } = tracks();
+    server.put("screen", screen);
+    server.put("screenAudio", screenAudio);
+    peers.sendFurther(server.isWanted() ? [] : [screen, screenAudio].filter((it) => it !== null));
+  }
+
+  function changed(source: Extract<Source, "mic" | "cam" | "screen">): void {
+    if (source === "screen") {
+      shareScreen();
+    } else {
+      peers.sendLocal(source);
+      server.put(source, local.track(source));
     }
+    send({ type: "updateSelf", [source]: own()[source] });
+    if (roster) rosterChanged(roster);
   }
 
   function refused(code: ClientErrorCode, text: string, fatal: boolean): void {
@@ -203,23 +293,21 @@ export function call(options: CallOptions): Call {
     stopVouching();
     stopWatching();
     socket.close(code);
+    others.close();
     peers.keepOnly(new Set());
+    server.want(false);
   }
 
   return {
-    links: peers,
-    changed(device) {
-      peers.sendLocal(device);
-      send({ type: "updateSelf", [device]: local.isOn(device) });
-      if (roster) rosterChanged(roster);
-    },
+    remotes: others,
+    changed,
     setDisplayName(name) {
       displayName = name;
       send({ type: "updateSelf", displayName });
     },
     wake() {
       socket.wake();
-      peers.wake();
+      wakeMedia();
     },
     leave: () => isOver || stop("left"),
   };

@@ -11,6 +11,9 @@ export type Check<T> = (value: unknown, where: string) => T;
 /** Why a value was refused; holds the place and what was expected there, never the value itself. */
 export class Refusal extends Error {}
 
+/** A name that a newer server may use: the thing that it describes is to be passed over. */
+class Unknown extends Refusal {}
+
 function refuse(where: string, expected: string): never {
   throw new Refusal(`${where} is not ${expected}`);
 }
@@ -20,7 +23,7 @@ export const boolean: Check<boolean> = (value, where) =>
 
 /** A whole number that fits in `bits` bits, as the protocol's all do. */
 export const unsigned =
-  (bits: 16 | 32): Check<number> =>
+  (bits: 8 | 16 | 32): Check<number> =>
   (value, where) =>
     typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** bits
       ? value
@@ -50,12 +53,35 @@ export const exactly =
   (value, where) =>
     known.find((it) => it === value) ?? refuse(where, known.join(" or "));
 
+/** One of the known names. `listOfKnown` leaves out what has another. */
+export const known =
+  <const T extends string>(...names: readonly T[]): Check<T> =>
+  (value, where) => {
+    const name = text(64)(value, where);
+    const match = names.find((it) => it === name);
+    if (match === undefined) throw new Unknown(`${where} is not known here`);
+    return match;
+  };
+
 export const list =
   <T>(maxLength: number, item: Check<T>): Check<readonly T[]> =>
   (value, where) =>
     Array.isArray(value) && value.length <= maxLength
       ? value.map((it, index) => item(it, `${where}[${index}]`))
       : refuse(where, `a list of at most ${maxLength}`);
+
+/** Like `list`, without the items that a newer server describes in names not known here. */
+export const listOfKnown =
+  <T>(maxLength: number, item: Check<T>): Check<readonly T[]> =>
+  (value, where) =>
+    list(maxLength, (it, place) => {
+      try {
+        return [item(it, place)];
+      } catch (error) {
+        if (error instanceof Unknown) return [];
+        throw error;
+      }
+    })(value, where).flat();
 
 /** The fields that `T` cannot be without, and those that it can. */
 type Required_<T> = { [K in keyof T as undefined extends T[K] ? never : K]: Check<T[K]> };

@@ -17,7 +17,7 @@ function examplesIn(section: string): Example[] {
 }
 
 // `format` here tells the width of integers to Rust; JSON Schema has no such format.
-const ajv = new Ajv2020({ formats: { uint16: true, uint32: true } }).addSchema(schema, "protocol");
+const ajv = new Ajv2020({ formats: { uint8: true, uint16: true, uint32: true } }).addSchema(schema, "protocol");
 const isValid = (definition: string, message: unknown): boolean =>
   ajv.validate({ $ref: `protocol#/$defs/${definition}` }, message);
 
@@ -61,9 +61,16 @@ describe("what is new", () => {
   });
 
   test("an unknown name in an enumeration gets the harmless meaning", () => {
-    const participant = { id: "p1", displayName: "Ada", mic: true, cam: true, connection: "telepathic" };
+    const participant = { id: "p1", displayName: "Ada", mic: true, cam: true, screen: false, connection: "telepathic" };
     expect(decode(JSON.stringify({ type: "participantJoined", version: 1, participant }))).toMatchObject({
       message: { participant: { connection: "online" } },
+    });
+    const slots = [
+      { mid: "4", participant: "p1", source: "smell", paused: false },
+      { mid: "5", participant: "p1", source: "cam", paused: false },
+    ];
+    expect(decode(JSON.stringify({ type: "slots", session: 1, slots }))).toMatchObject({
+      message: { slots: [{ mid: "5" }] },
     });
     expect(decode('{"type":"error","code":"moonInTheWay","text":"?","fatal":false}')).toMatchObject({
       message: { code: "badServerMessage", text: "?" },
@@ -73,8 +80,16 @@ describe("what is new", () => {
 
 describe("hostile messages (bounds)", () => {
   const snapshot = (participants: unknown, you: unknown = "p1"): string =>
-    JSON.stringify({ type: "snapshot", version: 1, room: "family", you, participants });
-  const ada = { id: "p1", displayName: "Ada", mic: true, cam: true, connection: "online" };
+    JSON.stringify({
+      type: "snapshot",
+      version: 1,
+      room: "family",
+      you,
+      participants,
+      topology: "mesh",
+      topologyChoice: "auto",
+    });
+  const ada = { id: "p1", displayName: "Ada", mic: true, cam: true, screen: false, connection: "online" };
 
   test.each([
     ["not JSON", "hello"],
@@ -94,6 +109,12 @@ describe("hostile messages (bounds)", () => {
     ["a version that is infinite", '{"type":"participantLeft","version":1e999,"participant":"p1","reason":"left"}'],
     ["a rollback", '{"type":"sessionDescription","from":"p1","link":1,"description":{"type":"rollback","sdp":""}}'],
     ["fields of the prototype only", '{"type":"participantJoined","version":1,"__proto__":{"participant":{}}}'],
+    ["more slots than a session has lines", `{"type":"slots","session":1,"slots":[${"{},".repeat(300)}{}]}`],
+    ["a line with markup", '{"type":"demand","session":1,"tracks":[{"mid":"<b>","layers":1}]}'],
+    [
+      "a source that is no text",
+      '{"type":"slots","session":1,"slots":[{"mid":"1","participant":"p","source":7,"paused":false}]}',
+    ],
     ["a deep nest", `{"type":"snapshot","participants":${"[".repeat(50_000)}${"]".repeat(50_000)}}`],
   ])("%s is refused", (_, json) => {
     expect(decode(json).outcome).toBe("malformed");

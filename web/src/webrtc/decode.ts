@@ -1,13 +1,37 @@
 /** The decoding of what the server says: strict in shape and size, indifferent to what is new. */
 
-import type { IceCandidate, IceServer, Participant, ServerMessage, SessionDescription } from "../protocol/messages";
-import { boolean, exactly, list, matching, object, oneOf, Refusal, text, unsigned, type Check } from "./check";
+import type {
+  Demand,
+  IceCandidate,
+  IceServer,
+  Participant,
+  ServerMessage,
+  SessionDescription,
+  Slot,
+} from "../protocol/messages";
+import {
+  boolean,
+  exactly,
+  known,
+  list,
+  listOfKnown,
+  matching,
+  object,
+  oneOf,
+  Refusal,
+  text,
+  unsigned,
+  type Check,
+} from "./check";
 import type { ClientErrorCode } from "./types";
 
 /** A server message whose error code may be one that this client has never heard of (`badServerMessage`). */
-export type DecodedMessage =
-  | Exclude<ServerMessage, { type: "error" }>
-  | (Omit<Extract<ServerMessage, { type: "error" }>, "code"> & { readonly code: ClientErrorCode });
+export type DecodedMessage = Exclude<ServerMessage, { type: WithCode }> | Coded<"error"> | Coded<"mediaClosed">;
+
+type WithCode = "error" | "mediaClosed";
+type Coded<Type extends WithCode> = Omit<Extract<ServerMessage, { type: Type }>, "code"> & {
+  readonly code: ClientErrorCode;
+};
 
 export type Decoding =
   | { readonly outcome: "message"; readonly message: DecodedMessage }
@@ -25,6 +49,8 @@ const SDP_LENGTH_MAX = 128 * 1024;
 const NAME_LENGTH_MAX = 1024;
 const URL_LENGTH_MAX = 1024;
 const ICE_SERVERS_MAX = 16;
+/** More lines than a session can have: its offer would not fit into a message. */
+const LINES_MAX = 256;
 
 /** Decodes one text message of the server. Never throws. */
 export function decode(json: string): Decoding {
@@ -52,6 +78,7 @@ const participant = object<Participant>(
     displayName: text(NAME_LENGTH_MAX),
     mic: boolean,
     cam: boolean,
+    screen: boolean,
     connection: oneOf(["online", "reconnecting"], "online"),
   },
   {},
@@ -69,6 +96,15 @@ const iceServer = object<IceServer>(
   { username: text(1024), credential: text(1024) },
 );
 
+const mid = matching(/^[A-Za-z0-9]{1,16}$/);
+
+const slot = object<Slot>(
+  { mid, participant: participantId, source: known("mic", "cam", "screen", "screenAudio"), paused: boolean },
+  { layer: unsigned(8) },
+);
+
+const demand = object<Demand>({ mid, layers: unsigned(8) }, {});
+
 const ERROR_CODES = [
   "badMessage",
   "unsupportedVersion",
@@ -79,12 +115,20 @@ const ERROR_CODES = [
   "roomFull",
   "tooManyRooms",
   "noSuchPeer",
+  "badOffer",
+  "mediaUnavailable",
+  "serverBusy",
+  "mediaLost",
+  "mediaFault",
   "superseded",
   "tooManyMessages",
   "timedOut",
   "tooSlow",
   "serverStopping",
 ] as const;
+
+/** A topology not known here is one in which the server greets, or does not: links are made for those whom it greets. */
+const topology = oneOf(["mesh", "sfu"], "mesh");
 
 type Fields<Type extends DecodedMessage["type"]> = Omit<Extract<DecodedMessage, { type: Type }>, "type">;
 
@@ -102,6 +146,9 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
           displayNameGraphemes: u32,
           roomNameBytes: u32,
           participantsPerRoom: u32,
+          participantsPerMesh: u32,
+          tracksPerParticipant: u32,
+          linesPerSession: u32,
           joinTimeoutMs: u32,
           pingIntervalMs: u32,
           missedPongs: u32,
@@ -110,7 +157,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
         {},
       ),
       iceServers: list(ICE_SERVERS_MAX, iceServer),
-      features: object<Fields<"welcome">["features"]>({}, { mesh: boolean }),
+      features: object<Fields<"welcome">["features"]>({}, { mesh: boolean, sfu: boolean }),
     },
     {},
   ),
@@ -120,6 +167,8 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
       room: text(NAME_LENGTH_MAX),
       you: participantId,
       participants: list(PARTICIPANTS_MAX, participant),
+      topology,
+      topologyChoice: oneOf(["auto", "mesh", "sfu"], "auto"),
     },
     {},
   ),
@@ -129,9 +178,19 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
     { version: u32, participant: participantId, reason: oneOf(["left", "lost"], "left") },
     {},
   ),
+  topologyChanged: object<Fields<"topologyChanged">>({ version: u32, topology }, {}),
   greet: object<Fields<"greet">>({ peer: participantId, link: u32, polite: boolean }, {}),
   sessionDescription: object<Fields<"sessionDescription">>({ from: participantId, link: u32, description }, {}),
   iceCandidate: object<Fields<"iceCandidate">>({ from: participantId, link: u32, candidate }, {}),
+  linkClosed: object<Fields<"linkClosed">>({ peer: participantId, link: u32 }, {}),
+  mediaAnswer: object<Fields<"mediaAnswer">>({ session: u32, sdp: text(SDP_LENGTH_MAX) }, {}),
+  mediaClosed: object<Fields<"mediaClosed">>(
+    { session: u32, code: oneOf(ERROR_CODES, "badServerMessage"), text: text(1024) },
+    {},
+  ),
+  slots: object<Fields<"slots">>({ session: u32, slots: listOfKnown(LINES_MAX, slot) }, {}),
+  demand: object<Fields<"demand">>({ session: u32, tracks: list(LINES_MAX, demand) }, {}),
+  speakers: object<Fields<"speakers">>({ speaking: list(PARTICIPANTS_MAX, participantId) }, { active: participantId }),
   error: object<Fields<"error">>(
     { code: oneOf(ERROR_CODES, "badServerMessage"), text: text(1024), fatal: boolean },
     {},

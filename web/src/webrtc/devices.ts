@@ -92,7 +92,7 @@ export function codeOf(error: unknown): ClientErrorCode {
   }
 }
 
-const NAMES = { mic: "microphone", cam: "camera", speaker: "speaker" } as const;
+const NAMES = { mic: "microphone", cam: "camera", speaker: "speaker", screen: "screen" } as const;
 
 const SENTENCES: Partial<Record<ClientErrorCode, string>> = {
   deviceDenied: "may not be used: the browser or the person refused it.",

@@ -4,48 +4,58 @@ import type { ClientMessage, LinkId, ParticipantId } from "../protocol/messages"
 import type { DeviceKind } from "./devices";
 import { clientError } from "./errors";
 import { hearing, type Hearing } from "./hearing";
-import type { LocalMedia } from "./localMedia";
 import { logTo } from "./log";
 import { peerConnection, type PeerConnection, type Signal } from "./peerConnection";
-import type { Callbacks, Negotiation, PeerStats } from "./types";
+import type { Callbacks, LinkState, Negotiation, PeerStats } from "./types";
 
 export type LinksOptions = {
   readonly negotiation: Negotiation;
   /** Asked for at each new link: the server may give others at each welcome. */
   readonly iceServers: () => readonly RTCIceServer[];
-  readonly local: LocalMedia;
+  readonly stream: MediaStream;
+  readonly track: (device: DeviceKind) => MediaStreamTrack | null;
   readonly send: (message: ClientMessage) => void;
   /** Whether a message to this peer would arrive. */
   readonly isReachable: (peer: ParticipantId) => boolean;
   /** What this peer says that it sends, as far as it can be asked. */
   readonly sends: (peer: ParticipantId) => Readonly<Record<DeviceKind, boolean>>;
-  /** Whether this peer says that its camera is on. */
-  readonly hasCam: (peer: ParticipantId) => boolean;
+  /** The state or the tracks of a link changed. */
+  readonly onChange: () => void;
   readonly on: Callbacks;
 };
 
 export type Links = {
   readonly greet: (peer: ParticipantId, number: LinkId, polite: boolean) => void;
   readonly receive: (from: ParticipantId, number: LinkId, signal: Signal) => void;
+  /** The server says that a link is over. */
+  readonly closed: (peer: ParticipantId, number: LinkId) => void;
   /** Closes the links to everyone who is not of these. */
   readonly keepOnly: (peers: ReadonlySet<ParticipantId>) => void;
   readonly sendLocal: (device: DeviceKind) => void;
-  /** Someone's camera may have been turned on or off. */
-  readonly refreshStreams: () => void;
+  /** Sends these besides microphone and camera, on every link, and no others any more. */
+  readonly sendFurther: (tracks: readonly MediaStreamTrack[]) => void;
   readonly wake: () => void;
-  readonly stream: (peer: ParticipantId) => MediaStream | undefined;
-  readonly stats: () => Promise<readonly PeerStats[]>;
+  readonly get: (peer: ParticipantId) => Link | undefined;
   readonly arrivals: (peer: ParticipantId) => Promise<number>;
 };
 
-type Link = {
+export type Link = {
+  readonly number: LinkId;
+  readonly state: LinkState;
+  /** What the peer may send on: microphone, camera, and what they share, in this order for each kind. */
+  readonly tracks: readonly MediaStreamTrack[];
+  readonly heard: () => Promise<Readonly<Record<DeviceKind, number>>>;
+  readonly stats: () => Promise<Omit<PeerStats, "peer" | "path">>;
+};
+
+type OpenLink = {
   readonly number: LinkId;
   readonly connection: PeerConnection;
-  /** These are the same for the whole life of the peer, from link to link. */
-  readonly stream: MediaStream;
+  /** The same for the whole life of the peer, from link to link. */
   readonly hearing: Hearing;
+  readonly further: Map<MediaStreamTrack, () => void>;
+  state: LinkState;
   tracks: readonly MediaStreamTrack[];
-  wasConnected: boolean;
 };
 
 /** More links than any mesh can bear; a server that greets more often is not followed. */
@@ -59,11 +69,12 @@ export const pictureBitrate = (peers: number): number =>
   Math.round(Math.min(PICTURE_BITRATE_MAX, UPLINK_BITRATE / Math.max(1, peers)));
 
 export function links(options: LinksOptions): Links {
-  const { negotiation, iceServers, local, send, isReachable, sends, hasCam, on } = options;
+  const { negotiation, iceServers, stream, track, send, isReachable, sends, onChange, on } = options;
   const log = logTo(on.log);
-  const all = new Map<ParticipantId, Link>();
+  const all = new Map<ParticipantId, OpenLink>();
+  let further: readonly MediaStreamTrack[] = [];
 
-  function make(peer: ParticipantId, number: LinkId, polite: boolean): Link {
+  function make(peer: ParticipantId, number: LinkId, polite: boolean): OpenLink {
     log("linkMade", { peer, number, polite });
     const former = all.get(peer);
     const ears = former?.hearing ?? hearing();
@@ -71,21 +82,21 @@ export function links(options: LinksOptions): Links {
       negotiation,
       polite,
       iceServers: iceServers(),
-      stream: local.stream,
-      mic: local.track("mic"),
-      cam: local.track("cam"),
+      stream,
+      mic: track("mic"),
+      cam: track("cam"),
       expected: () => sends(peer),
       hearing: ears,
       on: {
         signal: (signal) => send({ ...signal, to: peer, link: number }),
         state(state) {
-          on.linkState?.(peer, state);
-          if (state === "connected") connected(peer);
+          link.state = state;
+          onChange();
           if (state === "failed") on.error?.(clientError("iceFailed", "The link to a peer failed.", { peer }));
         },
         tracks(tracks) {
           link.tracks = tracks;
-          refresh(peer, link);
+          onChange();
         },
         renewWanted() {
           if (isReachable(peer)) send({ type: "renewLink", to: peer, link: number });
@@ -93,38 +104,16 @@ export function links(options: LinksOptions): Links {
         ...(on.log && { log: on.log }),
       },
     });
-    const link: Link = {
+    const link: OpenLink = {
       number,
       connection,
-      stream: former?.stream ?? new MediaStream(),
       hearing: ears,
+      further: new Map(),
+      state: "new",
       // Kept until the new link has its own, so that nothing flickers.
       tracks: former?.tracks ?? [],
-      wasConnected: former?.wasConnected ?? false,
     };
     return link;
-  }
-
-  function connected(peer: ParticipantId): void {
-    const link = all.get(peer);
-    if (!link || link.wasConnected) return;
-    link.wasConnected = true;
-    on.remoteConnected?.(peer);
-  }
-
-  /**
-   * The stream has the picture's track only while the peer's camera is on: a browser may hold back the sound of an
-   * element that waits for a first picture.
-   */
-  function refresh(peer: ParticipantId, link: Link): void {
-    const wanted = link.tracks.filter((track) => track.kind === "audio" || hasCam(peer));
-    const present = link.stream.getTracks();
-    const surplus = present.filter((track) => !wanted.includes(track));
-    const missing = wanted.filter((track) => !present.includes(track));
-    if (surplus.length === 0 && missing.length === 0) return;
-    surplus.forEach((track) => link.stream.removeTrack(track));
-    missing.forEach((track) => link.stream.addTrack(track));
-    on.streamUpdated?.(peer, link.stream);
   }
 
   function shareUplink(): void {
@@ -132,12 +121,22 @@ export function links(options: LinksOptions): Links {
     for (const { connection } of all.values()) connection.limitVideo(bitrate);
   }
 
-  function drop(peer: ParticipantId, link: Link): void {
+  function addFurther({ connection, further: sent }: OpenLink): void {
+    for (const [track, remove] of sent) {
+      if (further.includes(track)) continue;
+      remove();
+      sent.delete(track);
+    }
+    for (const track of further) {
+      const remove = sent.has(track) ? undefined : connection.add(track);
+      if (remove) sent.set(track, remove);
+    }
+  }
+
+  function drop(peer: ParticipantId, link: OpenLink): void {
     log("linkClosed", { peer });
     link.connection.close();
     all.delete(peer);
-    link.stream.getTracks().forEach((track) => link.stream.removeTrack(track));
-    on.remoteDisconnected?.(peer);
   }
 
   return {
@@ -145,10 +144,12 @@ export function links(options: LinksOptions): Links {
       const former = all.get(peer);
       if (former?.number === number) return former.connection.resync();
       if (!former && all.size === LINKS_MAX) return log("greetIgnored", { links: all.size }, "warn");
-      all.set(peer, make(peer, number, polite));
+      const link = make(peer, number, polite);
+      all.set(peer, link);
       former?.connection.close();
-      on.linkState?.(peer, "new");
+      addFurther(link);
       shareUplink();
+      onChange();
     },
 
     receive(from, number, signal) {
@@ -157,20 +158,36 @@ export function links(options: LinksOptions): Links {
       link.connection.receive(signal);
     },
 
+    closed(peer, number) {
+      const link = all.get(peer);
+      if (link?.number !== number) return log("closeOfAnotherLinkIgnored", { peer, number }, "debug");
+      drop(peer, link);
+      shareUplink();
+      onChange();
+    },
+
     keepOnly(peers) {
       for (const [peer, link] of all) if (!peers.has(peer)) drop(peer, link);
       shareUplink();
     },
 
     sendLocal(device) {
-      for (const { connection } of all.values()) connection.put(device, local.track(device));
+      for (const { connection } of all.values()) connection.put(device, track(device));
     },
 
-    refreshStreams: () => all.forEach((link, peer) => refresh(peer, link)),
-    wake: () => all.forEach(({ connection }) => connection.wake()),
-    stream: (peer) => all.get(peer)?.stream,
+    sendFurther(tracks) {
+      further = tracks;
+      all.forEach(addFurther);
+    },
 
-    stats: () => Promise.all([...all].map(async ([peer, { connection }]) => ({ peer, ...(await connection.stats()) }))),
+    wake: () => all.forEach(({ connection }) => connection.wake()),
+
+    get(peer) {
+      const link = all.get(peer);
+      if (!link) return undefined;
+      const { number, state, tracks, connection } = link;
+      return { number, state, tracks, heard: connection.heard, stats: connection.stats };
+    },
 
     arrivals: async (peer) => (await all.get(peer)?.connection.arrivals()) ?? 0,
   };

@@ -32,6 +32,15 @@ class FakeConnection extends EventTarget {
     this.candidates.push(candidate ?? "");
   }
 
+  restarts = 0;
+  restartIce(): void {
+    this.restarts += 1;
+  }
+
+  async createOffer(): Promise<RTCSessionDescriptionInit> {
+    return { type: "offer", sdp: "a=ice-ufrag:another" };
+  }
+
   need(): void {
     this.dispatchEvent(new Event("negotiationneeded"));
   }
@@ -176,6 +185,20 @@ test("what the browser refuses is told, and the next signal is taken", async () 
   await hear(description("offer", "broken"), description("offer", "sound"));
   expect(broken).toEqual(["take offer: OperationError"]);
   expect(types(sent)).toEqual(["answer"]);
+});
+
+test("the polite end asks the impolite end to restart ICE, which does so once for a request heard twice", async () => {
+  const [impolite, polite] = [end(false), end(true)];
+  await polite.hear(description("offer", "a=ice-ufrag:theirs"));
+  polite.sent.length = 0;
+  polite.negotiator.restartIce();
+  await polite.negotiator.settled();
+  expect(types(polite.sent)).toEqual(["offer"]);
+  expect(polite.connection.signalingState).toBe("stable");
+  await impolite.need();
+  await impolite.hear(description("answer", "a=ice-ufrag:theirs"), ...polite.sent, ...polite.sent);
+  expect(impolite.connection.restarts).toBe(1);
+  expect(types(impolite.sent)).toEqual(["offer"]);
 });
 
 test("a flood is cut off", async () => {

@@ -6,13 +6,19 @@
  * - `simple` is caller and callee: the impolite end alone offers. The polite one never has to, because the first offer
  *   already has a place for its microphone and its camera (see senders.ts).
  *
+ * With both, the impolite end alone restarts ICE; it made the first offer, too. The polite end asks for it with an offer to
+ * restart that it does not apply itself. If either end restarted ICE, both might take the controlling role: Chromium (156,
+ * November 2026) goes by the last offer, Firefox (153) by the first. In Chromium, the check that ends such a conflict
+ * (RFC 8445 §7.3.1.1) nominates nothing: it would stay on the old pair, which Firefox has left.
+ *
  * Every step runs to its end before the next begins. That makes two flags of the W3C's example unnecessary, `makingOffer` and
  * `isSettingRemoteAnswerPending`: no step ever sees a description that is half set.
  */
 
 import type { IceCandidate, SessionDescription } from "../protocol/messages";
+import { candidateOrder } from "./candidateOrder";
 import type { Log } from "./log";
-import { hasFragment, isSameButForOrigin, withSettledRole } from "./sdp";
+import { fragmentIn, hasFragment, isSameButForOrigin, withSettledRole } from "./sdp";
 import type { Negotiation } from "./types";
 
 /** What one end of a link says to the other. */
@@ -38,6 +44,8 @@ export type Negotiator = {
   readonly receive: (signal: Signal) => void;
   /** Messages may have been lost: says again what was not answered. */
   readonly resync: () => void;
+  /** Restarts ICE, or asks the other end to. */
+  readonly restartIce: () => void;
   /** Whether this end may make an offer at all. */
   readonly mayOffer: boolean;
   /** Resolves when all steps that are known now have been taken. */
@@ -61,16 +69,21 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
   let answered: { readonly offer: string; readonly answer: Signal } | undefined;
   /** The last answer that was applied, and to what. */
   let applied: { readonly offer: string; readonly answer: string } | undefined;
+  /** The last offer that was taken as a request to restart ICE. */
+  let requested: string | undefined;
+  const order = candidateOrder((candidate) => utter({ type: "iceCandidate", candidate }));
   let lastStep = Promise.resolve();
   let stepsWaiting = 0;
 
   connection.addEventListener("negotiationneeded", () => mayOffer && step("make offer", makeOffer));
   connection.addEventListener("icecandidate", ({ candidate }) => {
-    if (!candidate) return;
-    const signal: Signal = { type: "iceCandidate", candidate: withoutNulls(candidate) };
+    if (candidate) order.gathered(withoutNulls(candidate));
+  });
+
+  function utter(signal: Signal): void {
     if (said.length <= SAID_CANDIDATES_MAX) said.push(signal);
     options.send(signal);
-  });
+  }
 
   function step(name: string, run: () => void | Promise<void>): void {
     if (stepsWaiting === STEPS_MAX) return onBroken("too many steps wait");
@@ -87,6 +100,10 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     return connection.signalingState === "closed";
   }
 
+  function peerGeneration(): string | undefined {
+    return fragmentIn(connection.remoteDescription?.sdp ?? "");
+  }
+
   async function makeOffer(): Promise<void> {
     // If something else is under way, the browser says `negotiationneeded` again once it is over.
     if (connection.signalingState !== "stable") return;
@@ -100,10 +117,11 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     if (localDescription?.type !== "offer" && localDescription?.type !== "answer") return undefined;
     const { type } = localDescription;
     const sdp = type === "offer" ? withSettledRole(localDescription.sdp, connection) : localDescription.sdp;
-    const signal: Signal = { type: "sessionDescription", description: { type, sdp } };
-    said = [signal];
+    const description = order.describe({ type, sdp }, connection.remoteDescription?.sdp);
+    const signal: Signal = { type: "sessionDescription", description };
+    said = [];
     log(type === "offer" ? "offerSent" : "answerSent", {}, "debug");
-    options.send(signal);
+    utter(signal);
     return signal;
   }
 
@@ -113,15 +131,32 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
       log("answerRepeated", {}, "debug");
       return (said[0] === answered.answer ? said : [answered.answer]).forEach(options.send);
     }
+    if (!polite && isRestart(connection, description)) return takeRequest(description);
     if (connection.signalingState !== "stable" && !polite) return log("crossingOfferIgnored", {}, "debug");
     await applyOffer(connection, description);
     log("offerTaken", {}, "debug");
+    order.heardDescription(description.sdp);
     await addEarlyCandidates();
     onOffered();
     await connection.setLocalDescription();
     const answer = say();
     answered = answer && { offer: description.sdp, answer };
     onStable();
+  }
+
+  function takeRequest({ sdp }: SessionDescription): void {
+    if (sdp === requested || isRestarting(connection)) return;
+    requested = sdp;
+    log("iceRestartRequested", {}, "debug");
+    connection.restartIce();
+  }
+
+  /** Not said again if it is lost: whoever misses the restart asks for another (see linkHealth.ts). */
+  async function requestRestart(generation: string | undefined): Promise<void> {
+    // Meanwhile the other end restarted ICE by itself.
+    if (peerGeneration() !== generation) return;
+    const { sdp = "" } = await connection.createOffer({ iceRestart: true });
+    options.send({ type: "sessionDescription", description: { type: "offer", sdp } });
   }
 
   async function takeAnswer({ type, sdp }: SessionDescription): Promise<void> {
@@ -133,6 +168,7 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     }
     await connection.setRemoteDescription({ type, sdp });
     log("answerTaken", {}, "debug");
+    order.heardDescription(sdp);
     applied = { offer: ours, answer: sdp };
     await addEarlyCandidates();
     onStable();
@@ -155,6 +191,7 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
       return log("candidateIgnored", {}, "debug");
     try {
       await connection.addIceCandidate(candidate);
+      order.heard(candidate.candidate, connection.remoteDescription.sdp);
     } catch {
       // It is of a kind that this browser does not know.
       log("candidateIgnored", {}, "debug");
@@ -170,6 +207,11 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
 
   return {
     mayOffer,
+    restartIce() {
+      if (!polite) return connection.restartIce();
+      const generation = peerGeneration();
+      step("request restart", () => requestRestart(generation));
+    },
     receive(signal) {
       if (signal.type === "iceCandidate") return step("candidate", () => addCandidate(signal.candidate));
       const { description } = signal;
@@ -180,6 +222,21 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     resync: () => step("resync", repeatWhatWasSaid),
     settled: () => lastStep,
   };
+}
+
+/** Whether an offer begins another ICE generation of the peer (RFC 8839 §4.4.1.1.1). */
+function isRestart({ remoteDescription }: RTCPeerConnection, { sdp }: SessionDescription): boolean {
+  return remoteDescription !== null && fragmentIn(sdp) !== fragmentIn(remoteDescription.sdp);
+}
+
+/** Whether an own offer to restart ICE waits for its answer. */
+function isRestarting({
+  signalingState,
+  localDescription,
+  currentLocalDescription: current,
+}: RTCPeerConnection): boolean {
+  if (signalingState !== "have-local-offer" || !localDescription || !current) return false;
+  return fragmentIn(localDescription.sdp) !== fragmentIn(current.sdp);
 }
 
 /** Browsers write `null` for what the protocol leaves out. */

@@ -49,7 +49,9 @@ export type PeerConnection = {
   /** The network may be back: mends the link at once if it does not stand. */
   readonly wake: () => void;
   readonly restartIce: () => void;
-  readonly stats: () => Promise<Omit<PeerStats, "peer">>;
+  readonly stats: () => Promise<Omit<PeerStats, "peer" | "path">>;
+  /** Counts that grow as long as sound, and pictures that can be shown, arrive. */
+  readonly heard: () => Promise<Readonly<Record<Place, number>>>;
   /** A number that grows as long as anything arrives, even if nobody sends sound or pictures. */
   readonly arrivals: () => Promise<number>;
   /** Resolves when everything received so far has been dealt with. */
@@ -105,8 +107,7 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   }
 
   function restartIce(): void {
-    // Under `simple` the impolite end mends the link for both, if it notices; if not, this end will ask for another link.
-    if (negotiating.mayOffer && health.wasConnected()) connection.restartIce();
+    if (health.wasConnected()) negotiating.restartIce();
   }
 
   function isUp(): boolean {
@@ -116,10 +117,11 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   async function look(): Promise<void> {
     const expected = options.expected?.();
     if (!expected) return;
-    const heard = { mic: await heardFrom("mic"), cam: await heardFrom("cam") };
-    const remedy = ears.looked({ atMs: performance.now(), isUp: isUp(), expected, heard });
+    const remedy = ears.looked({ atMs: performance.now(), isUp: isUp(), expected, heard: await heard() });
     if (remedy) health.deaf(remedy);
   }
+
+  const heard = async () => ({ mic: await heardFrom("mic"), cam: await heardFrom("cam") });
 
   async function heardFrom(place: Place): Promise<number> {
     const report = await sending.receiver(place)?.getStats();
@@ -147,6 +149,7 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
       const { connectionState, iceConnectionState, signalingState } = connection;
       return { connectionState, iceConnectionState, signalingState, ...(await measure()) };
     },
+    heard,
     arrivals: async () => readArrivals(await connection.getStats()),
     settled: negotiating.settled,
     signalingState: () => connection.signalingState,

@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import type { Participant } from "../protocol/messages";
 import { afterChange, fromSnapshot, type Roster } from "./roster";
 
-const person = (id: string, mic = true): Participant => ({ id, displayName: id, mic, cam: true, connection: "online" });
+const person = (id: string, mic = true): Participant => ({
+  id,
+  displayName: id,
+  mic,
+  cam: true,
+  screen: false,
+  connection: "online",
+});
 
 const roster = fromSnapshot({
   type: "snapshot",
@@ -10,6 +17,8 @@ const roster = fromSnapshot({
   room: "family",
   you: "ada",
   participants: [person("grace"), person("ada")],
+  topology: "mesh",
+  topologyChoice: "auto",
 });
 
 const ids = (it: Roster | "gap"): unknown => (it === "gap" ? it : it.participants.map(({ id }) => id));
@@ -39,4 +48,9 @@ test("a missed change is a gap", () => {
 test("nobody is there twice", () => {
   const joined = afterChange(roster, { type: "participantJoined", version: 5, participant: person("grace") });
   expect(ids(joined)).toEqual(["ada", "grace"]);
+});
+
+test("another topology changes nobody", () => {
+  const changed = afterChange(roster, { type: "topologyChanged", version: 5, topology: "sfu" });
+  expect(changed).toEqual({ ...roster, version: 5, topology: "sfu" });
 });

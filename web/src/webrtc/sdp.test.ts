@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { isSameButForOrigin, withSettledRole } from "./sdp";
+import { describe, expect, test } from "vitest";
+import { isSameButForOrigin, withDtx, withSettledRole } from "./sdp";
 
 const offer = (origin: string, ufrag: string, port = 9): string =>
   `v=0\r\no=- 1 ${origin} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio ${port} UDP/TLS/RTP/SAVPF 111\r\n` +
@@ -32,4 +32,22 @@ test("a later offer names the role that the first answer settled", () => {
   expect(withSettledRole(FIRST, asOfferer)).toContain("a=setup:passive\r\n");
   const asAnswerer = described(answer("active"), { type: "offer", sdp: FIRST });
   expect(withSettledRole(FIRST, asAnswerer)).toContain("a=setup:active\r\n");
+});
+
+describe("an answer that asks for no sound in silence", () => {
+  const lines = (...it: readonly string[]): string => it.map((line) => `${line}\r\n`).join("");
+  const speech = lines("m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "a=rtpmap:111 opus/48000/2");
+  const music = lines("m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:4", "a=rtpmap:111 opus/48000/2", "a=fmtp:111 stereo=1");
+
+  test("asks for it in the line of speech only", () => {
+    expect(withDtx(speech + music, "0")).toBe(`${speech}a=fmtp:111 usedtx=1\r\n${music}`);
+    expect(withDtx(speech + music, "4")).toBe(speech + music.replace("stereo=1", "stereo=1;usedtx=1"));
+  });
+
+  test("is left as it is where there is no speech, or where it asks already", () => {
+    expect(withDtx(speech, undefined)).toBe(speech);
+    expect(withDtx(speech, "9")).toBe(speech);
+    const asking = withDtx(speech, "0");
+    expect(withDtx(asking, "0")).toBe(asking);
+  });
 });

@@ -25,6 +25,21 @@ export function hasFragment(sdp: string, fragment: string): boolean {
   return sdp.split(/\r?\n/).includes(`a=ice-ufrag:${fragment}`);
 }
 
+/** Returns the user name fragment that names a description's ICE generation (RFC 8839 §5.4). */
+export function fragmentIn(sdp: string): string | undefined {
+  return /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1];
+}
+
+/** Returns the candidates that a description has, and an empty one if it says that there are no more (RFC 8840 §8.2). */
+export function candidatesIn(sdp: string): string[] {
+  return [...sdp.matchAll(/^a=(?:(candidate:.*)|end-of-candidates)/gm)].map(([, candidate = ""]) => candidate.trim());
+}
+
+/** Returns a description whose candidates are still to be said. */
+export function withoutCandidates(sdp: string): string {
+  return sdp.replace(/^a=(?:candidate:|end-of-candidates).*\r?\n/gm, "");
+}
+
 /**
  * Returns an offer that names the DTLS role which this end has had since the first answer (RFC 8842 §5.5).
  *
@@ -44,4 +59,24 @@ function settledRole({
   if (local?.type === "answer") return roleIn(local.sdp);
   if (remote?.type !== "answer") return undefined;
   return { active: "passive", passive: "active" }[roleIn(remote.sdp) ?? ""];
+}
+
+/**
+ * Returns an answer that asks for discontinuous transmission of speech on the line `mid`: silence is then hardly sent at all.
+ * What is asked for here is what this end will send (RFC 7587 §7).
+ */
+export function withDtx(answer: string, mid: string | undefined): string {
+  if (mid === undefined) return answer;
+  return answer
+    .split(/(?=^m=)/m)
+    .map((section) => (section.split(/\r?\n/).includes(`a=mid:${mid}`) ? askForDtx(section) : section))
+    .join("");
+}
+
+function askForDtx(section: string): string {
+  const payloadType = /^a=rtpmap:(\d+) opus\//im.exec(section)?.[1];
+  if (payloadType === undefined || /usedtx=/.test(section)) return section;
+  const parameters = new RegExp(`^(a=fmtp:${payloadType} [^\\r\\n]*)`, "m");
+  if (parameters.test(section)) return section.replace(parameters, "$1;usedtx=1");
+  return section.replace(/^(a=rtpmap:\d+ opus\/[^\r\n]*)(\r?\n)/im, `$1$2a=fmtp:${payloadType} usedtx=1$2`);
 }

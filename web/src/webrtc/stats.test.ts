@@ -80,6 +80,15 @@ test("arrivals grow with media, and with the checks alone when nobody sends any"
   expect(readArrivals(report())).toBe(0);
 });
 
+test("nothing arrives by a dead link whose browser selects now this pair, now that", () => {
+  const other: Entry = { ...PAIR, id: "q", responsesReceived: 1 };
+  const selecting = (pair: string) =>
+    readArrivals(
+      report({ id: "t", type: "transport", selectedCandidatePairId: pair }, { ...PAIR, responsesReceived: 5 }, other),
+    );
+  expect(selecting("p")).toBe(selecting("q"));
+});
+
 test("what is heard are packets of sound, and of pictures only those that can be shown", () => {
   const [audio, video, outbound] = rtp(0, 1_000, 9, 0) as [Entry, Entry, Entry];
   expect(readHeard(report(audio, outbound))).toBe(9);

@@ -3,7 +3,10 @@
 import type { PeerStats } from "./types";
 
 /** The part of a report that differs from link to link but is not a name. */
-export type LinkStats = Omit<PeerStats, "peer" | "connectionState" | "iceConnectionState" | "signalingState">;
+export type LinkStats = Omit<
+  PeerStats,
+  "peer" | "path" | "layer" | "connectionState" | "iceConnectionState" | "signalingState"
+>;
 
 /** Sums that only grow, at one moment. */
 export type Totals = {
@@ -19,12 +22,20 @@ type Entry = Readonly<Record<string, unknown>> & { readonly id: string; readonly
 /** What of a report is read: an `RTCStatsReport` is one. */
 export type Report = { forEach(visit: (entry: Entry) => void): void };
 
-/** Returns the stats of a link, and the totals to give as `before` the next time. */
-export function readStats(report: Report, before?: Totals): { readonly stats: LinkStats; readonly totals: Totals } {
+/**
+ * Returns the stats of a link, and the totals to give as `before` the next time. `tracks` are the identifiers of those that
+ * count; of a link, all do.
+ */
+export function readStats(
+  report: Report,
+  before?: Totals,
+  tracks?: readonly string[],
+): { readonly stats: LinkStats; readonly totals: Totals } {
   const entries = new Map<string, Entry>();
   report.forEach((entry) => entries.set(entry.id, entry));
   const ofType = (type: string): Entry[] => [...entries.values()].filter((it) => it.type === type);
-  const inbound = ofType("inbound-rtp");
+  const inbound = ofType("inbound-rtp").filter((it) => tracks?.includes(String(it.trackIdentifier)) ?? true);
+  const picture = inbound.find((it) => it.kind === "video");
   const outbound = ofType("outbound-rtp");
   const pair = selectedPair(entries);
   const local = entries.get(String(pair?.localCandidateId));
@@ -48,7 +59,9 @@ export function readStats(report: Report, before?: Totals): { readonly stats: Li
       sendBitrate: bitrate(before, totals, "bytesSent"),
       receiveBitrate: bitrate(before, totals, "bytesReceived"),
       receiveLoss: loss(before, totals),
-      framesDecoded: inbound.some((it) => it.kind === "video") ? sum(inbound, "framesDecoded") : undefined,
+      framesDecoded: picture && sum(inbound, "framesDecoded"),
+      frameHeight: number(picture?.frameHeight),
+      codec: string(entries.get(String(picture?.codecId))?.mimeType)?.replace(/^.*\//, ""),
       audioLevel: number(inbound.find((it) => it.kind === "audio")?.audioLevel),
     }),
   };
@@ -56,15 +69,19 @@ export function readStats(report: Report, before?: Totals): { readonly stats: Li
 
 /**
  * Returns a number that grows as long as anything arrives from the other end: media, or else the answers to ICE's own
- * consent checks (RFC 7675). Firefox does not count those, but says when the last packet came.
+ * consent checks (RFC 7675). Firefox does not count those, but says when the last packet came. Every pair counts: of a
+ * dead link a browser selects now this pair, now that, and none of them brings anything.
  */
 export function readArrivals(report: Report): number {
-  const entries = new Map<string, Entry>();
-  report.forEach((entry) => entries.set(entry.id, entry));
-  const inbound = [...entries.values()].filter((it) => it.type === "inbound-rtp");
-  const pair = selectedPair(entries);
-  const checks = number(pair?.responsesReceived) ?? number(pair?.lastPacketReceivedTimestamp) ?? 0;
-  return sum(inbound, "bytesReceived") + checks;
+  const inbound: Entry[] = [];
+  const pairs: Entry[] = [];
+  report.forEach((entry) => {
+    if (entry.type === "inbound-rtp") inbound.push(entry);
+    if (entry.type === "candidate-pair") pairs.push(entry);
+  });
+  const isCounted = pairs.some((pair) => number(pair.responsesReceived) !== undefined);
+  const times = pairs.map((pair) => number(pair.lastPacketReceivedTimestamp) ?? 0);
+  return sum(inbound, "bytesReceived") + (isCounted ? sum(pairs, "responsesReceived") : Math.max(0, ...times));
 }
 
 /**

@@ -70,7 +70,10 @@ export const WELCOME: Extract<ServerMessage, { type: "welcome" }> = {
     messageBurst: 200,
     displayNameGraphemes: 64,
     roomNameBytes: 128,
-    participantsPerRoom: 8,
+    participantsPerRoom: 100,
+    participantsPerMesh: 8,
+    tracksPerParticipant: 6,
+    linesPerSession: 32,
     joinTimeoutMs: 10_000,
     pingIntervalMs: 1_500,
     missedPongs: 3,
@@ -143,12 +146,111 @@ export class FakeMediaStream {
   }
 }
 
+/** A line of a `FakePeerConnection`. */
+export class FakeTransceiver {
+  mid: string | null = null;
+  readonly sender: {
+    track: MediaStreamTrack | null;
+    encodings: RTCRtpEncodingParameters[];
+    replaceTrack: (track: MediaStreamTrack | null) => Promise<void>;
+    getParameters: () => RTCRtpSendParameters;
+    setParameters: (parameters: RTCRtpSendParameters) => Promise<void>;
+  };
+  readonly receiver: { readonly track: FakeTrack };
+
+  constructor(
+    kind: "audio" | "video",
+    track: MediaStreamTrack | null,
+    readonly direction: string,
+    encodings: readonly RTCRtpEncodingParameters[],
+  ) {
+    this.receiver = { track: new FakeTrack(kind, "remote") };
+    this.sender = {
+      track,
+      encodings: [...encodings],
+      replaceTrack: async (next) => void (this.sender.track = next),
+      getParameters: () => ({ encodings: structuredClone(this.sender.encodings) }) as RTCRtpSendParameters,
+      setParameters: async ({ encodings: next }) => void (this.sender.encodings = next),
+    };
+  }
+
+  /** Which layers are sent, the lowest first. */
+  get active(): (boolean | undefined)[] {
+    return this.sender.encodings.map(({ active }) => active);
+  }
+
+  setCodecPreferences(): void {}
+}
+
+/** An `RTCPeerConnection` that negotiates with the test, and sends nothing. */
+export class FakePeerConnection extends EventTarget {
+  static readonly made: FakePeerConnection[] = [];
+  connectionState: RTCPeerConnectionState = "new";
+  iceConnectionState: RTCIceConnectionState = "new";
+  signalingState: RTCSignalingState = "stable";
+  localDescription: { readonly type: "offer"; readonly sdp: string } | null = null;
+  readonly lines: FakeTransceiver[] = [];
+  private offers = 0;
+
+  constructor() {
+    super();
+    FakePeerConnection.made.push(this);
+  }
+
+  addTransceiver(from: "audio" | "video" | MediaStreamTrack, init: RTCRtpTransceiverInit): FakeTransceiver {
+    const [kind, track] = typeof from === "string" ? [from, null] : [from.kind as "audio" | "video", from];
+    const line = new FakeTransceiver(kind, track, init.direction ?? "sendrecv", init.sendEncodings ?? []);
+    this.lines.push(line);
+    this.needNegotiation();
+    return line;
+  }
+
+  getTransceivers(): FakeTransceiver[] {
+    return this.lines;
+  }
+
+  restartIce(): void {
+    this.needNegotiation();
+  }
+
+  async setLocalDescription(): Promise<void> {
+    this.lines.forEach((line, index) => (line.mid = String(index)));
+    this.offers += 1;
+    this.localDescription = { type: "offer", sdp: `offer ${this.offers} of ${this.lines.length} lines` };
+    this.signalingState = "have-local-offer";
+  }
+
+  async setRemoteDescription(): Promise<void> {
+    this.signalingState = "stable";
+  }
+
+  async getStats(): Promise<Map<string, object>> {
+    return new Map();
+  }
+
+  enter(state: RTCPeerConnectionState): void {
+    this.connectionState = state;
+    this.dispatchEvent(new Event("connectionstatechange"));
+  }
+
+  close(): void {
+    this.signalingState = "closed";
+  }
+
+  private needNegotiation(): void {
+    queueMicrotask(() => this.signalingState === "stable" && this.dispatchEvent(new Event("negotiationneeded")));
+  }
+}
+
 /** Puts the fakes where a browser has the real ones, and time into the hands of the test. */
 export function fakeBrowser(): void {
   FakeWebSocket.opened.length = 0;
+  FakePeerConnection.made.length = 0;
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", FakeWebSocket);
   vi.stubGlobal("MediaStream", FakeMediaStream);
+  vi.stubGlobal("RTCPeerConnection", FakePeerConnection);
+  vi.stubGlobal("RTCRtpReceiver", { getCapabilities: () => null });
 }
 
 export function realBrowser(): void {

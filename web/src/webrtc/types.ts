@@ -1,6 +1,6 @@
 /** The vocabulary that the three API levels share. Nothing here knows of the page. */
 
-import type { ErrorCode, Participant, ParticipantId } from "../protocol/messages";
+import type { ErrorCode, Participant, ParticipantId, Source, Tile, TopologyChoice } from "../protocol/messages";
 
 export type Negotiation = "perfect" | "simple";
 
@@ -17,6 +17,19 @@ export type SignalingState =
  * `new → connecting → connected ⇄ interrupted → (connecting | failed)`; `failed` goes on being tried.
  */
 export type LinkState = "new" | "connecting" | "connected" | "interrupted" | "failed";
+
+/** The way that a peer's media take: straight from them, or through the server. */
+export type Path = "direct" | "server";
+
+/** A picture that comes, or could come, through the server. */
+export type Picture = {
+  readonly participant: ParticipantId;
+  readonly source: Source;
+  /** The simulcast layer that comes, 0 for the lowest. */
+  readonly layer?: number;
+  /** Left out by the server, because the connection is too slow for it. */
+  readonly paused: boolean;
+};
 
 /** The protocol's codes, and those that only a client meets. Stable, like the protocol's. */
 export type ClientErrorCode =
@@ -39,7 +52,7 @@ export type ClientError = {
   /** Whether the call is over because of it. */
   readonly fatal: boolean;
   /** Which device or peer it is about. */
-  readonly device?: "mic" | "cam" | "speaker";
+  readonly device?: "mic" | "cam" | "speaker" | "screen";
   readonly peer?: ParticipantId;
 };
 
@@ -60,11 +73,23 @@ export type Callbacks = {
   readonly participants?: (self: ParticipantId, participants: readonly Participant[], room: string) => void;
   readonly remoteConnected?: (peer: ParticipantId) => void;
   readonly remoteDisconnected?: (peer: ParticipantId) => void;
+  /** Where that stands by which the peer's media come: the link to them, or the session with the server. */
   readonly linkState?: (peer: ParticipantId, state: LinkState) => void;
-  /** The peer's stream has other tracks than before; the same `MediaStream` object for the whole life of the peer. */
-  readonly streamUpdated?: (peer: ParticipantId, stream: MediaStream) => void;
+  /** The peer's media take another way than before. */
+  readonly pathChanged?: (peer: ParticipantId, path: Path) => void;
+  /**
+   * The peer's stream has other tracks than before; the same `MediaStream` object for the whole life of the peer. There is
+   * one for the person, and one for the screen that they share.
+   */
+  readonly streamUpdated?: (peer: ParticipantId, stream: MediaStream, source: "cam" | "screen") => void;
+  /** What comes through the server changed: all of it. */
+  readonly picturesChanged?: (pictures: readonly Picture[]) => void;
+  /** Who makes sound, as the server measures it where media go through it, and who speaks most. */
+  readonly speakers?: (speaking: readonly ParticipantId[], active?: ParticipantId) => void;
   /** The own stream has other tracks than before; always the same object. */
   readonly localStreamUpdated?: (stream: MediaStream) => void;
+  /** The own screen is shared, or no longer; always the same object. */
+  readonly screenStreamUpdated?: (stream: MediaStream) => void;
   readonly error?: (error: ClientError) => void;
   readonly log?: (entry: LogEntry) => void;
 };
@@ -79,6 +104,7 @@ export type DeviceOutcome =
 
 export type PeerStats = {
   readonly peer: ParticipantId;
+  readonly path: Path;
   readonly connectionState: RTCPeerConnectionState;
   readonly iceConnectionState: RTCIceConnectionState;
   readonly signalingState: RTCSignalingState;
@@ -91,6 +117,10 @@ export type PeerStats = {
   /** Share of packets lost on the way in since the last call, 0 to 1. */
   readonly receiveLoss?: number;
   readonly framesDecoded?: number;
+  /** Of the picture that comes. */
+  readonly frameHeight?: number;
+  readonly codec?: string;
+  readonly layer?: number;
   readonly audioLevel?: number;
 };
 
@@ -109,6 +139,8 @@ export type JoinOptions = {
   readonly displayName: string;
   /** Default: one kept in `sessionStorage` for this room, so that a reload is the same participant. */
   readonly participantKey?: string;
+  /** Which way media are to take, if this opens the room. Default: the server's choice. */
+  readonly topology?: TopologyChoice;
 };
 
 /** Level 3: a call, whole. Made by `webRTCClient(options)` in webRTCClient.ts. */
@@ -124,9 +156,18 @@ export type WebRTCClient = {
   readonly setMic: (choice: DeviceChoice, options?: { readonly release?: boolean }) => Promise<DeviceOutcome>;
   /** Turning the camera off stops the track, so that the camera's light goes out. */
   readonly setCam: (choice: DeviceChoice) => Promise<DeviceOutcome>;
+  /** Asks the person for a screen, window or tab to share, with its sound where the browser gives it; or ends it. */
+  readonly setScreen: (isShared: boolean) => Promise<DeviceOutcome>;
   readonly setDisplayName: (name: string) => void;
+  /**
+   * Says which pictures are shown, the most important first, and how high. Only those come through the server. Until it is
+   * said, everybody's do.
+   */
+  readonly setTiles: (tiles: readonly Tile[]) => void;
   readonly localStream: () => MediaStream;
-  readonly remoteStream: (peer: ParticipantId) => MediaStream | undefined;
+  /** The own screen while it is shared. */
+  readonly screenStream: () => MediaStream;
+  readonly remoteStream: (peer: ParticipantId, source?: "cam" | "screen") => MediaStream | undefined;
   readonly stats: () => Promise<readonly PeerStats[]>;
   /** Something outside says that the network may have changed or be back: tries everything at once. */
   readonly wake: () => void;

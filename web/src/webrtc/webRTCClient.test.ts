@@ -1,20 +1,29 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Participant, ServerMessage } from "../protocol/messages";
 import { pictureBitrate } from "./links";
-import { fakeBrowser, FakeWebSocket, realBrowser, WELCOME } from "./testing";
+import { fakeBrowser, FakePeerConnection, FakeWebSocket, realBrowser, WELCOME } from "./testing";
 import { signalingUrl, webRTCClient } from "./webRTCClient";
 
 beforeEach(fakeBrowser);
 afterEach(realBrowser);
 
 const KEY = "00112233445566778899aabbccddeeff";
-const person = (id: string): Participant => ({ id, displayName: id, mic: false, cam: false, connection: "online" });
+const person = (id: string): Participant => ({
+  id,
+  displayName: id,
+  mic: false,
+  cam: false,
+  screen: false,
+  connection: "online",
+});
 const snapshot = (version: number, you: string, ...others: string[]): ServerMessage => ({
   type: "snapshot",
   version,
   room: "family",
   you,
   participants: [...others, you].map(person),
+  topology: "mesh",
+  topologyChoice: "auto",
 });
 
 /** A client that has asked to join. What it tells its owner is written down as short words. */
@@ -173,6 +182,65 @@ test("who leaves before the room was entered is not left waiting", async () => {
   const { client, joined } = joining();
   client.leave();
   await expect(joined).rejects.toMatchObject({ fatal: true });
+});
+
+/** A server that carries media, in a room that does not forbid it. */
+async function joinedWithMediaPlane(topologyChoice: "auto" | "mesh" = "auto") {
+  const client = webRTCClient({ url: "wss://allo.example/ws" });
+  client.join({ room: "family", displayName: "Ada", participantKey: KEY }).catch(() => {});
+  FakeWebSocket.last()
+    .accept()
+    .hear({ ...WELCOME, features: { mesh: true, sfu: true } })
+    .hear({ ...snapshot(4, "ada", "grace"), topologyChoice } as ServerMessage);
+  await vi.advanceTimersByTimeAsync(0);
+  return client;
+}
+
+test("a session is offered beforehand, with a subscription to nothing said first", async () => {
+  await joinedWithMediaPlane();
+  const types = FakeWebSocket.last().types();
+  expect(types.indexOf("subscribe")).toBeGreaterThan(-1);
+  expect(types.indexOf("subscribe")).toBeLessThan(types.indexOf("mediaOffer"));
+  expect(said("subscribe")).toEqual([{ type: "subscribe", tiles: [], audio: false }]);
+});
+
+test("a room that is direct by choice, or a server without a media plane, is offered none", async () => {
+  await joinedWithMediaPlane("mesh");
+  joined();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakePeerConnection.made).toEqual([]);
+});
+
+test("when media go through the server, everybody is asked for, as high as the page shows them", async () => {
+  const client = await joinedWithMediaPlane();
+  FakeWebSocket.last().hear({ type: "topologyChanged", version: 5, topology: "sfu" });
+  expect(said("subscribe").at(-1)).toMatchObject({ tiles: [{ participant: "grace", height: 360 }], audio: true });
+  vi.advanceTimersByTime(1_000);
+  client.setTiles([{ participant: "grace", source: "cam", height: 720 }]);
+  expect(said("subscribe").at(-1)).toMatchObject({ tiles: [{ participant: "grace", height: 720 }], audio: true });
+});
+
+test("a screen is asked for even between two, and its owner's picture is not", async () => {
+  await joinedWithMediaPlane();
+  const grace = { ...person("grace"), cam: true, screen: true };
+  vi.advanceTimersByTime(1_000);
+  FakeWebSocket.last().hear({ type: "participantUpdated", version: 5, participant: grace });
+  expect(said("subscribe").at(-1)).toMatchObject({ tiles: [{ participant: "grace", source: "screen" }] });
+});
+
+test("a reconnection says the subscription and an unanswered offer again", async () => {
+  await joinedWithMediaPlane();
+  const before = said("mediaOffer");
+  FakeWebSocket.last().drop();
+  vi.advanceTimersByTime(500);
+  FakeWebSocket.last()
+    .accept()
+    .hear({ ...WELCOME, features: { mesh: true, sfu: true } })
+    .hear(snapshot(4, "ada", "grace"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakePeerConnection.made).toHaveLength(1);
+  expect(said("mediaOffer")).toEqual(before);
+  expect(said("subscribe")).toHaveLength(1);
 });
 
 test("the WebSocket is at the page's own host", () => {

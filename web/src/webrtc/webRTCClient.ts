@@ -5,6 +5,9 @@ import { clientError } from "./errors";
 import { newInstance, participantKey } from "./identity";
 import { localMedia } from "./localMedia";
 import { logTo } from "./log";
+import { screenShare } from "./screenShare";
+import { slotCounts } from "./slotCounts";
+import type { Tile } from "../protocol/messages";
 import type { ClientError, JoinOptions, WebRTCClient, WebRTCClientOptions } from "./types";
 
 export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
@@ -20,7 +23,13 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     log: logTo(on.log),
   });
 
-  function join({ room, displayName, participantKey: key = participantKey(room) }: JoinOptions) {
+  const screen = screenShare(() => {
+    current?.changed("screen");
+    on.screenStreamUpdated?.(screen.stream);
+  });
+  let tiles: readonly Tile[] | undefined;
+
+  function join({ room, displayName, topology, participantKey: key = participantKey(room) }: JoinOptions) {
     leaveCall();
     return new Promise<string>((resolve, reject: (error: ClientError) => void) => {
       refuseJoin = reject;
@@ -32,7 +41,10 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
         displayName,
         participantKey: key,
         instance: newInstance(),
+        ...(topology && { topology }),
+        slots: slotCounts(),
         local,
+        screen,
         on,
         onEntered(self) {
           refuseJoin = undefined;
@@ -40,15 +52,21 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
         },
         onEnded: ended,
       });
+      if (tiles) current.remotes.setTiles(tiles);
     });
   }
 
   function ended(error: ClientError): void {
     current = undefined;
     // Whoever was not let in may try elsewhere, with the devices as they are; whoever was put out may not be filmed on.
-    if (!refuseJoin) return local.stop();
+    if (!refuseJoin) return stopDevices();
     refuseJoin(error);
     refuseJoin = undefined;
+  }
+
+  function stopDevices(): void {
+    local.stop();
+    void screen.set(false);
   }
 
   function leaveCall(): void {
@@ -62,14 +80,20 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     join,
     leave() {
       leaveCall();
-      local.stop();
+      stopDevices();
     },
     setMic: (choice, { release = false } = {}) => local.set("mic", choice, !release),
     setCam: (choice) => local.set("cam", choice, false),
+    setScreen: screen.set,
     setDisplayName: (name) => current?.setDisplayName(name),
+    setTiles(shown) {
+      tiles = shown;
+      current?.remotes.setTiles(shown);
+    },
     localStream: () => local.stream,
-    remoteStream: (peer) => current?.links.stream(peer),
-    stats: async () => (await current?.links.stats()) ?? [],
+    screenStream: () => screen.stream,
+    remoteStream: (peer, source = "cam") => current?.remotes.stream(peer, source),
+    stats: async () => (await current?.remotes.stats()) ?? [],
     wake: () => current?.wake(),
   };
 }

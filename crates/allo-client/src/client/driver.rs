@@ -91,7 +91,7 @@ impl Driver {
     async fn handle_signaling(&mut self, event: Option<SignalingEvent>) -> std::ops::ControlFlow<()> {
         let now = Instant::now();
         match event {
-            Some(SignalingEvent::Opened { .. }) => self.call.handle_opened(),
+            Some(SignalingEvent::Opened { features, .. }) => self.call.handle_opened(&features),
             Some(SignalingEvent::Lost) => self.call.handle_lost(),
             Some(SignalingEvent::Message(message)) => {
                 if let Some(reason) = self.call.handle_message(now, message) {
@@ -166,7 +166,9 @@ impl Driver {
     fn emit(&mut self, event: Event) {
         self.is_network_suspect |= matches!(
             event,
-            Event::Signaling { is_open: false } | Event::LinkState { state: LinkState::Reconnecting, .. }
+            Event::Signaling { is_open: false }
+                | Event::LinkState { state: LinkState::Reconnecting, .. }
+                | Event::SessionState { state: LinkState::Reconnecting, .. }
         );
         if self.events.try_send(event).is_err() {
             self.events_dropped += 1;

@@ -1,10 +1,12 @@
 //! What a participant tells whoever runs it.
 
-use allo_protocol::{ErrorCode, LeaveReason, LinkId, Participant, ParticipantId};
+use allo_protocol::{ErrorCode, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, Topology};
 use serde::Serialize;
 
-use crate::peer::{AudioReport, LinkState, SentReport, VideoReport};
+use crate::peer::LinkState;
+use crate::session::SessionReport;
 use crate::signaling::EndReason;
+use crate::{AudioReport, SentReport, VideoReport};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,6 +62,34 @@ pub enum Event {
         /// Its state.
         state: LinkState,
     },
+    /// Media take another way from now on.
+    TopologyChanged {
+        /// The new way.
+        topology: Topology,
+    },
+    /// The session with the server's media plane changed its state.
+    SessionState {
+        /// The session.
+        session: MediaSession,
+        /// Its state.
+        state: LinkState,
+    },
+    /// The server ended a session, or refused it.
+    SessionClosed {
+        /// The session.
+        session: MediaSession,
+        /// Why, for programs.
+        code: ErrorCode,
+        /// Why, for people.
+        text: String,
+    },
+    /// Other people make sound, by the server's measure.
+    Speakers {
+        /// Who speaks most, or did last.
+        active: Option<ParticipantId>,
+        /// Everyone who makes sound.
+        speaking: Vec<ParticipantId>,
+    },
     /// The server refused something.
     Error {
         /// What it was, for programs.
@@ -80,13 +110,17 @@ pub enum Event {
 pub struct Report {
     /// This participant's id, once it has joined.
     pub you: Option<ParticipantId>,
+    /// Which way media take in the room.
+    pub topology: Topology,
+    /// The session with the server's media plane, if there is one.
+    pub session: Option<SessionReport>,
     /// Everyone in the room but this participant.
     pub peers: Vec<PeerReport>,
     /// Events that nobody read in time, and that were left out.
     pub events_dropped: u64,
 }
 
-/// What was received from one peer, and sent to it, over the present link.
+/// What was received from one peer, and sent to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PeerReport {
@@ -94,14 +128,30 @@ pub struct PeerReport {
     pub participant: ParticipantId,
     /// The name that they go by.
     pub display_name: String,
-    /// The link, once the server has named one.
+    /// The link, while there is one.
     pub link: Option<LinkId>,
     /// Its state.
     pub state: Option<LinkState>,
-    /// The sound that came.
+    /// The sound of the microphone, by whichever way it came.
     pub audio: AudioReport,
-    /// The pictures that came.
+    /// The pictures of the camera, by whichever way they came.
     pub video: VideoReport,
-    /// What was sent.
+    /// What came through the present session with the server: a part of the above, and what is shared.
+    pub by_session: BySession,
+    /// What was sent over the present link.
     pub sent: SentReport,
+}
+
+/// What came through the session with the server, by source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BySession {
+    /// The microphone.
+    pub mic: AudioReport,
+    /// The camera.
+    pub cam: VideoReport,
+    /// The shared screen.
+    pub screen: VideoReport,
+    /// The sound of what is shared.
+    pub screen_audio: AudioReport,
 }

@@ -3,9 +3,11 @@
 mod call;
 mod driver;
 mod event;
+mod keeper;
 mod roster;
+mod routing;
 mod sockets;
 mod webrtc_client;
 
-pub use event::{Event, PeerReport, Report};
-pub use webrtc_client::{ClientError, ClientOptions, WebRtcClient, new_key};
+pub use event::{BySession, Event, PeerReport, Report};
+pub use webrtc_client::{ClientError, ClientOptions, SLOTS_MAX, WebRtcClient, new_key};

@@ -1,6 +1,6 @@
 //! Who is in the room, by the server's versions.
 
-use allo_protocol::{LeaveReason, Participant, ParticipantId};
+use allo_protocol::{LeaveReason, Participant, ParticipantId, Topology};
 
 /// The room as the last message told it.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(crate) enum Change {
     Joined(Participant),
     Updated(Participant),
     Left(ParticipantId, LeaveReason),
+    Topology(Topology),
 }
 
 /// What became of a change.
@@ -70,6 +71,7 @@ impl Roster {
         match change {
             Change::Joined(participant) | Change::Updated(participant) => self.put(participant),
             Change::Left(id, _) => self.participants.retain(|participant| participant.id != id),
+            Change::Topology(_) => {}
         }
         Outcome::Applied
     }
@@ -94,7 +96,14 @@ mod tests {
 
     fn participant(name: &str) -> Participant {
         let connection = Connection::Online;
-        Participant { id: id(name), display_name: name.to_owned(), mic: true, cam: true, connection }
+        Participant {
+            id: id(name),
+            display_name: name.to_owned(),
+            mic: true,
+            cam: true,
+            screen: false,
+            connection,
+        }
     }
 
     fn roster() -> Roster {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use allo_protocol::{InstanceId, ParticipantKey};
+use allo_protocol::{InstanceId, ParticipantKey, TopologyChoice};
 use percent_encoding::percent_decode_str;
 use str0m::config::DtlsCert;
 use str0m::crypto::from_feature_flags;
@@ -23,6 +23,12 @@ use crate::signaling::{SignalingError, SignalingOptions, SignalingSocket, Trust}
 const ORDERS_MAX: usize = 32;
 /// Events that wait to be read. Beyond it they are left out and counted in the report.
 const EVENTS_MAX: usize = 1024;
+
+/// The most slots of a kind. With the lines that send, all of them fit into a session.
+pub const SLOTS_MAX: usize = 15;
+const AUDIO_SLOTS: usize = 4;
+const VIDEO_SLOTS: usize = 9;
+const TILE_HEIGHT: u16 = 360;
 
 /// How to join a room.
 #[derive(Debug, Clone)]
@@ -45,6 +51,14 @@ pub struct ClientOptions {
     pub mic: bool,
     /// Whether the camera is on at first.
     pub cam: bool,
+    /// Which way media are to take, if this participant opens the room; otherwise the server chooses.
+    pub topology: Option<TopologyChoice>,
+    /// How many voices can be received through the server at a time.
+    pub audio_slots: usize,
+    /// How many pictures can be received through the server at a time.
+    pub video_slots: usize,
+    /// How high pictures are to be, in pixels: the server chooses the simulcast layer by it.
+    pub tile_height: u16,
     /// Whether to be reached at the loopback addresses too, by peers on this machine.
     pub with_loopback: bool,
 }
@@ -62,6 +76,10 @@ impl ClientOptions {
             sends_video: true,
             mic: true,
             cam: true,
+            topology: None,
+            audio_slots: AUDIO_SLOTS,
+            video_slots: VIDEO_SLOTS,
+            tile_height: TILE_HEIGHT,
             with_loopback: false,
         })
     }
@@ -101,6 +119,10 @@ impl WebRtcClient {
             sends_video: options.sends_video,
             mic: options.mic,
             cam: options.cam && options.sends_video,
+            topology: options.topology,
+            audio_slots: options.audio_slots.min(SLOTS_MAX),
+            video_slots: options.video_slots.min(SLOTS_MAX),
+            tile_height: options.tile_height,
             certificate: certificate()?,
         };
         let (orders, orders_out) = mpsc::channel(ORDERS_MAX);

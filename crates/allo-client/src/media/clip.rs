@@ -57,6 +57,17 @@ impl VideoClip {
         &CLIP
     }
 
+    /// Returns the same pictures in three sizes, the smallest first: the layers of a simulcast.
+    pub fn layers() -> [&'static Self; 3] {
+        static LOW: LazyLock<VideoClip> = LazyLock::new(|| {
+            VideoClip::parse(include_bytes!("../../media/clip-low.ivf")).expect("a test reads this file")
+        });
+        static HIGH: LazyLock<VideoClip> = LazyLock::new(|| {
+            VideoClip::parse(include_bytes!("../../media/clip-high.ivf")).expect("a test reads this file")
+        });
+        [&LOW, Self::built_in(), &HIGH]
+    }
+
     /// Returns where the next keyframe is, counting from frame `from` itself and beginning again at the end.
     pub(crate) fn next_keyframe(&self, from: usize) -> usize {
         (from..self.frames.len()).find(|&n| self.keyframes[n]).unwrap_or(0)
@@ -116,6 +127,17 @@ mod tests {
         assert_eq!(keyframes, [0, 15, 30, 45]);
         assert_eq!(keyframe_size(&clip.frames[0]), Some(FrameSize { width: 320, height: 240 }));
         assert_eq!((clip.next_keyframe(0), clip.next_keyframe(1), clip.next_keyframe(46)), (0, 15, 0));
+    }
+
+    #[test]
+    fn the_layers_have_the_same_beat_and_keyframes_and_grow() {
+        let layers = VideoClip::layers();
+        for layer in layers {
+            assert_eq!((layer.frames_per_second, layer.frames.len()), (15, 60));
+            assert_eq!(layer.keyframes, layers[0].keyframes);
+        }
+        let heights = layers.map(|layer| keyframe_size(&layer.frames[0]).map(|size| size.height));
+        assert_eq!(heights, [Some(120), Some(240), Some(480)]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! One link to one peer, without input or output.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{IceCandidate, SdpType, SessionDescription};
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::media::{KeyframeRequestKind, MediaData, Mid};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
 use tracing::{debug, warn};
@@ -15,9 +15,10 @@ use tracing::{debug, warn};
 use super::candidates::RemoteCandidates;
 use super::link::{LinkState, PeerError, PeerEvent, PeerOptions};
 use super::negotiation::{Negotiator, OfferOutcome, Proposal, Restart, add_host_candidates};
-use super::reception::{AudioReport, Reception, VideoReport};
 use super::recovery::{Advice, Recovery};
-use super::sending::{Outgoing, Sending, SentReport};
+use crate::media::VideoClip;
+use crate::reception::{AudioReception, AudioReport, Numbers, VideoReception, VideoReport};
+use crate::sending::{Outgoing, Sending, SentReport};
 
 /// Checks that may stay unanswered, a second apart at most, before a path counts as lost. Lower: a lost path is noticed
 /// sooner; higher: a bad network is forgiven longer. Six are about five seconds, as in browsers.
@@ -40,7 +41,10 @@ pub struct PeerConnection {
     remote: RemoteCandidates,
     recovery: Recovery,
     sending: Sending,
-    reception: Reception,
+    audio: AudioReception,
+    video: VideoReception,
+    /// One for each media line; there are no more lines than a description may have.
+    numbers: BTreeMap<Mid, Numbers>,
     addresses: Vec<SocketAddr>,
     mic: bool,
     cam: bool,
@@ -66,8 +70,10 @@ impl PeerConnection {
             negotiator: Negotiator::new(options.negotiation, options.is_polite, options.sends_video),
             remote: RemoteCandidates::default(),
             recovery: Recovery::new(now, options.is_polite),
-            sending: Sending::new(now, false, false),
-            reception: Reception::default(),
+            sending: Sending::new(now, &[VideoClip::built_in()]),
+            audio: AudioReception::default(),
+            video: VideoReception::default(),
+            numbers: BTreeMap::new(),
             addresses: options.addresses,
             mic: options.mic,
             cam: options.cam && options.sends_video,
@@ -241,8 +247,7 @@ impl PeerConnection {
 
     /// Returns what was received and sent so far.
     pub fn report(&self, now: Instant) -> (AudioReport, VideoReport, SentReport) {
-        let (audio, video) = self.reception.report(now);
-        (audio, video, self.sending.report())
+        (self.audio.report(now), self.video.report(now), self.sending.report())
     }
 
     fn handle_offer(&mut self, now: Instant, sdp: &str) -> Result<(), PeerError> {
@@ -352,7 +357,7 @@ impl PeerConnection {
         match event {
             Event::IceConnectionStateChange(state) => self.ice = state,
             Event::MediaData(data) => self.handle_media(now, &data),
-            Event::KeyframeRequest(_) => self.sending.handle_keyframe_request(now),
+            Event::KeyframeRequest(_) => self.sending.handle_keyframe_request(now, 0),
             Event::Closed => self.handle_closed(now),
             _ => {}
         }
@@ -365,12 +370,12 @@ impl PeerConnection {
     }
 
     fn handle_media(&mut self, now: Instant, data: &MediaData) {
-        match self.negotiator.kind_of(data.mid) {
-            Some(MediaKind::Audio) => self.reception.handle_audio(now, data),
-            Some(MediaKind::Video) if self.reception.handle_video(now, data) => {
-                self.request_keyframe(data.mid);
-            }
-            _ => {}
+        let Some(kind) = self.negotiator.kind_of(data.mid) else { return };
+        let arrival = self.numbers.entry(data.mid).or_default().handle(data);
+        if kind.is_audio() {
+            self.audio.handle(now, arrival, data);
+        } else if self.video.handle(now, arrival, data) {
+            self.request_keyframe(data.mid);
         }
     }
 
@@ -426,7 +431,8 @@ impl PeerConnection {
     }
 }
 
-fn engine(certificate: DtlsCert) -> RtcConfig {
+/// Prepares the engine of a peer connection.
+pub(crate) fn engine(certificate: DtlsCert) -> RtcConfig {
     let mut config =
         RtcConfig::new().clear_codecs().enable_opus(true, false).enable_vp8(true).set_dtls_cert(certificate);
     config.set_max_stun_rto(CHECK_INTERVAL_MAX);
@@ -434,6 +440,7 @@ fn engine(certificate: DtlsCert) -> RtcConfig {
     config
 }
 
-fn receive(source: SocketAddr, destination: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
+/// Returns a datagram as the engine takes it, if it may be one for it.
+pub(crate) fn receive(source: SocketAddr, destination: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
     Receive::new(Protocol::Udp, source, destination, datagram).ok()
 }

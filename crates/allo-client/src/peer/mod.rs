@@ -7,12 +7,12 @@ mod candidates;
 mod connection;
 mod link;
 mod negotiation;
-mod reception;
 mod recovery;
-mod sending;
 
+pub(crate) use candidates::ice_ufrag;
 pub use connection::PeerConnection;
+pub(crate) use connection::{engine, receive};
 pub use link::{LinkState, PeerError, PeerEvent, PeerOptions};
 pub use negotiation::Negotiation;
-pub use reception::{AudioReport, VideoReport};
-pub use sending::SentReport;
+pub(crate) use negotiation::add_host_candidates;
+pub(crate) use recovery::{Advice, Recovery};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allo_protocol::{
-    ClientMessage, CloseCode, ErrorCode, IceServer, Limits, PROTOCOL_VERSION, ServerMessage,
+    ClientMessage, CloseCode, ErrorCode, Features, IceServer, Limits, PROTOCOL_VERSION, ServerMessage,
 };
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
@@ -56,6 +56,8 @@ pub enum SignalingEvent {
         limits: Limits,
         /// The ICE servers to use.
         ice_servers: Vec<IceServer>,
+        /// What the server can do.
+        features: Features,
     },
     /// The server said something.
     Message(ServerMessage),
@@ -291,12 +293,12 @@ impl Runner {
             return Ok(Err(Close::Lost));
         }
         let welcome = timeout(ANSWER_TIMEOUT, welcome(socket)).await;
-        let (limits, ice_servers) = match welcome.unwrap_or(Err(Close::Lost)) {
+        let (limits, ice_servers, features) = match welcome.unwrap_or(Err(Close::Lost)) {
             Ok(welcome) => welcome,
             Err(close) => return Ok(Err(close)),
         };
         self.connection += 1;
-        self.emit(SignalingEvent::Opened { limits: limits.clone(), ice_servers }).await?;
+        self.emit(SignalingEvent::Opened { limits: limits.clone(), ice_servers, features }).await?;
         Ok(Ok(limits))
     }
 
@@ -341,10 +343,12 @@ impl Runner {
     }
 }
 
-async fn welcome(socket: &mut WebSocket) -> Result<(Limits, Vec<IceServer>), Close> {
+async fn welcome(socket: &mut WebSocket) -> Result<(Limits, Vec<IceServer>, Features), Close> {
     while let Some(Ok(message)) = socket.next().await {
         match parse(&message) {
-            Some(ServerMessage::Welcome { limits, ice_servers, .. }) => return Ok((limits, ice_servers)),
+            Some(ServerMessage::Welcome { limits, ice_servers, features, .. }) => {
+                return Ok((limits, ice_servers, features));
+            }
             Some(ServerMessage::Error { code, text, .. }) => {
                 return Err(fatal(code, &text).map_or(Close::Lost, Close::Ended));
             }

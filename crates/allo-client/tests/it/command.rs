@@ -62,7 +62,7 @@ impl Running {
 async fn it_joins_reports_obeys_and_leaves_when_its_time_is_over() {
     let server = TestServer::start();
     let ada = server.join("family", "Ada").await;
-    let mut command = Running::start(&server, "family", &["--name", "Robot", "--count", "2", "--for", "4s"]);
+    let mut command = Running::start(&server, "family", &["--name", "Robot", "--count", "2", "--for", "8s"]);
     let hears_both = |line: &Value| {
         let peers = line["report"]["peers"].as_array().map_or(&[][..], Vec::as_slice);
         peers.len() == 2 && peers.iter().all(|peer| peer["audio"]["loudPackets"].as_u64() > Some(10))
@@ -97,4 +97,22 @@ async fn it_fails_when_it_was_refused() {
     let mut command = Running::start(&server, "family", &[]);
     command.until("the refusal", |line| line["event"] == "error" && line["code"] == "roomFull").await;
     assert!(!command.ended_well().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_chooses_the_way_of_media_for_a_room_that_it_opens() {
+    let server = TestServer::start();
+    let mut command = Running::start(&server, "family", &["--topology", "sfu", "--tile-height", "120"]);
+    command.until("joining", |line| line["event"] == "joined").await;
+    let ada = server.join("family", "Ada").await;
+    let is_small = |line: &Value| {
+        let report = &line["report"];
+        report["topology"] == "sfu"
+            && report["peers"][0]["bySession"]["cam"]["size"]["height"] == 120
+            && report["peers"][0]["link"].is_null()
+    };
+    command.until("the low layer through the server", is_small).await;
+    ada.until_media_from(&["Robot"]).await;
+    command.say("leave").await;
+    assert!(command.ended_well().await);
 }

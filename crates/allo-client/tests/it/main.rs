@@ -7,3 +7,5 @@ mod command;
 mod glare;
 mod pair;
 mod robots;
+mod session;
+mod through_server;

@@ -232,12 +232,12 @@ impl Pair {
     }
 }
 
-fn address(n: usize, port: u16) -> SocketAddr {
+pub(crate) fn address(n: usize, port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, u8::try_from(n + 1).expect("there are two ends")], port))
 }
 
 /// Making a certificate takes longer than most tests.
-fn certificate() -> DtlsCert {
+pub(crate) fn certificate() -> DtlsCert {
     static CERTIFICATE: LazyLock<DtlsCert> = LazyLock::new(|| {
         str0m::crypto::from_feature_flags()
             .dtls_provider

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use allo_client::client::{ClientOptions, Event, PeerReport, Report, WebRtcClient};
-use allo_client::peer::LinkState;
 use allo_client::signaling::Trust;
 use allo_protocol::ParticipantId;
 use allo_server::Server;
@@ -126,8 +125,7 @@ impl Robot {
     pub(crate) async fn until_media_from(&self, peers: &[&str]) {
         let before = self.report().await;
         let count = |report: &Report, peer: &str| {
-            let report = report.peers.iter().find(|report| report.display_name == peer);
-            report.filter(|report| report.state == Some(LinkState::Connected)).map(media)
+            report.peers.iter().find(|report| report.display_name == peer).map(media)
         };
         let comes = |after: &Report, peer: &str| {
             let before = count(&before, peer).unwrap_or_default();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use allo_protocol::{
-    ClientMessage, CloseCode, Connection, ErrorCode, IceCandidate, LeaveReason, LinkId, ParticipantId,
-    SdpType, ServerMessage, SessionDescription,
+    ClientMessage, CloseCode, Connection, ErrorCode, IceCandidate, LeaveReason, LinkId, MediaSession,
+    ParticipantId, SdpType, ServerMessage, SessionDescription,
 };
 use allo_room::{Counts, Fault, RoomsConfig};
 
@@ -27,11 +27,14 @@ fn every_message(peer: &ParticipantId) -> Vec<ClientMessage> {
     vec![
         hello(),
         join("other", 99, 0),
-        ClientMessage::UpdateSelf { display_name: None, mic: Some(false), cam: None },
+        ClientMessage::UpdateSelf { display_name: None, mic: Some(false), cam: None, screen: None },
         offer(peer, LinkId(1)),
         ClientMessage::IceCandidate { to: peer.clone(), link: LinkId(1), candidate },
         ClientMessage::RenewLink { to: peer.clone(), link: LinkId(1) },
         ClientMessage::Vouch { peer: peer.clone() },
+        ClientMessage::DropLink { to: peer.clone(), link: LinkId(1) },
+        ClientMessage::MediaOffer { session: MediaSession(1), sdp: "v=0".to_owned(), tracks: Vec::new() },
+        ClientMessage::Subscribe { tiles: Vec::new(), audio: true },
         ClientMessage::RequestSnapshot {},
         ClientMessage::Leave {},
     ]
@@ -106,7 +109,7 @@ fn nothing_is_heard_from_a_connection_that_has_left() {
     world.hang_up(ada, Some(1000));
     assert!(world.heard(grace).is_empty());
     assert!(world.heard(ada).is_empty());
-    assert_eq!(world.rooms.counts(), Counts { rooms: 1, participants: 1, connections: 1 });
+    assert_eq!(world.rooms.counts(), Counts { rooms: 1, participants: 1, connections: 1, sessions: 0 });
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn names_are_normalised_and_made_unique() {
     let (grace, grace_id) = world.join("family", 2);
     world.heard(ada);
     let name = Some(" Person\u{202e} 1 ".to_owned());
-    world.say(grace, ClientMessage::UpdateSelf { display_name: name, mic: None, cam: None });
+    world.say(grace, ClientMessage::UpdateSelf { display_name: name, mic: None, cam: None, screen: None });
     let heard = world.heard(ada);
     assert!(matches!(
         &heard[..],
@@ -139,7 +142,7 @@ fn names_are_normalised_and_made_unique() {
     ));
     world.heard(grace);
     let name = Some("\u{200b}".to_owned());
-    world.say(grace, ClientMessage::UpdateSelf { display_name: name, mic: None, cam: None });
+    world.say(grace, ClientMessage::UpdateSelf { display_name: name, mic: None, cam: None, screen: None });
     assert_eq!(errors(&world.heard(grace)), [(ErrorCode::BadDisplayName, false)]);
 }
 

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod conversation;
+mod media;
+mod media_simulation;
 mod simulation;
 mod world;

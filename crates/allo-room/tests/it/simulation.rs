@@ -178,7 +178,12 @@ impl Simulation {
             Step::Mute(who, on) => {
                 if let Some(client) = &mut self.people[who].client {
                     client.mic = on;
-                    let message = ClientMessage::UpdateSelf { display_name: None, mic: Some(on), cam: None };
+                    let message = ClientMessage::UpdateSelf {
+                        display_name: None,
+                        mic: Some(on),
+                        cam: None,
+                        screen: None,
+                    };
                     self.say(who, message);
                 }
             }
@@ -357,6 +362,7 @@ impl Simulation {
             let (id, message, code) = match output {
                 Output::Message { to, message } => (to, Some(message), None),
                 Output::Close { connection, code } => (connection, None, Some(code)),
+                Output::Media(command) => unreachable!("there is no media plane here: {command:?}"),
             };
             if let Some(wire) = self.wires.get_mut(&id) {
                 wire.down.push_back((self.now + wire.delay, message, code));
@@ -499,6 +505,13 @@ impl Client {
             | ServerMessage::Welcome { .. }
             | ServerMessage::SessionDescription { .. }
             | ServerMessage::IceCandidate { .. }
+            | ServerMessage::TopologyChanged { .. }
+            | ServerMessage::LinkClosed { .. }
+            | ServerMessage::MediaAnswer { .. }
+            | ServerMessage::MediaClosed { .. }
+            | ServerMessage::Slots { .. }
+            | ServerMessage::Demand { .. }
+            | ServerMessage::Speakers { .. }
             | ServerMessage::Pong {} => {}
         }
         None

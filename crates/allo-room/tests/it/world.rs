@@ -8,7 +8,7 @@ use allo_protocol::{
     ClientMessage, CloseCode, ErrorCode, InstanceId, LinkId, Participant, ParticipantId, ParticipantKey,
     ServerMessage,
 };
-use allo_room::{ConnectionId, Fault, Output, Rooms, RoomsConfig};
+use allo_room::{ConnectionId, Fault, MediaCommand, MediaEvent, Output, Rooms, RoomsConfig};
 
 pub(crate) struct World {
     pub(crate) rooms: Rooms,
@@ -17,6 +17,8 @@ pub(crate) struct World {
     last_connection: u64,
     inboxes: BTreeMap<ConnectionId, VecDeque<ServerMessage>>,
     closed: BTreeMap<ConnectionId, CloseCode>,
+    /// What the media plane was told, and not yet looked at.
+    commands: Vec<MediaCommand>,
     /// Whether connections answer the server's pings by themselves.
     answers_pings: BTreeMap<ConnectionId, bool>,
 }
@@ -36,6 +38,7 @@ impl World {
             last_connection: 0,
             inboxes: BTreeMap::new(),
             closed: BTreeMap::new(),
+            commands: Vec::new(),
             answers_pings: BTreeMap::new(),
         }
     }
@@ -61,6 +64,16 @@ impl World {
 
     pub(crate) fn say(&mut self, from: ConnectionId, message: ClientMessage) {
         self.rooms.handle_message(self.now, from, message);
+        self.drain();
+    }
+
+    /// Takes what the media plane was told.
+    pub(crate) fn commands(&mut self) -> Vec<MediaCommand> {
+        std::mem::take(&mut self.commands)
+    }
+
+    pub(crate) fn media(&mut self, events: Vec<MediaEvent>) {
+        self.rooms.handle_media(self.now, events);
         self.drain();
     }
 
@@ -136,6 +149,7 @@ impl World {
                         inbox.push_back(message);
                     }
                 }
+                Output::Media(command) => self.commands.push(command),
                 Output::Close { connection, code } => {
                     let is_first = self.closed.insert(connection, code).is_none();
                     assert!(is_first, "a connection is closed once");
@@ -163,6 +177,8 @@ pub(crate) fn join(room: &str, n: u8, instance: u8) -> ClientMessage {
         attempt: 0,
         mic: true,
         cam: false,
+        screen: false,
+        topology: None,
     }
 }
 

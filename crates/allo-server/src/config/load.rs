@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use allo_protocol::TopologyChoice;
 use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
@@ -189,6 +190,9 @@ impl Layers {
             }
             _ => {}
         }
+        if config.rooms.topology == TopologyChoice::Sfu && config.media.workers.count() == 0 {
+            self.problem("topology", "sfu needs media-workers");
+        }
         if config.listen.is_empty() {
             self.problem("listen", "should name at least one address");
         }
@@ -236,7 +240,8 @@ Examples:
   allo                                  everyone on this network can join; the addresses are printed
   allo --port 443 --tls-cert fullchain.pem --tls-key privkey.pem
                                         on the internet, with a certificate of your own
-  allo --tls off --listen 127.0.0.1     behind Nginx or Caddy on the same machine
+  allo --tls off --listen 127.0.0.1 --media-listen 0.0.0.0
+                                        behind Nginx or Caddy on the same machine
 
 Each setting can also stand in allo.toml (see allo.example.toml), as `port = 443`,
 or in the environment, as ALLO_PORT=443. Flags win over the environment, and the

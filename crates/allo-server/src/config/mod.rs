@@ -9,6 +9,7 @@ use std::{
     env,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
+    thread,
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use ipnet::IpNet;
 
 pub use example::example;
 pub use load::{LoadError, Sources};
-pub use value::{LogFilter, Origin};
+pub use value::{LogFilter, Origin, PublicAddress};
 
 /// The configuration of a server.
 #[derive(Debug, Clone)]
@@ -48,6 +49,36 @@ pub struct Config {
     pub bounds: Bounds,
     /// The rooms.
     pub rooms: RoomsConfig,
+    /// The media plane.
+    pub media: MediaConfig,
+}
+
+/// What carries media for rooms of more than two.
+#[derive(Debug, Clone)]
+pub struct MediaConfig {
+    /// How many threads. Without any, browsers can only connect to each other.
+    pub workers: MediaWorkers,
+    /// The addresses to receive media at; none for those that everything else is listened on.
+    pub listen: Vec<IpAddr>,
+    /// Under which addresses this machine is known outside, besides its own.
+    pub public_addresses: Vec<PublicAddress>,
+    /// Media sessions at a time. Beyond: refused.
+    pub participants: usize,
+    /// What one participant may send, in thousands of bits a second. What is beyond it is dropped.
+    pub bitrate_per_publisher: u32,
+}
+
+/// Threads that carry media: as many as the largest machines have cores.
+pub(crate) const MEDIA_WORKERS_MAX: u8 = 128;
+
+/// How many threads carry media. There is one at most where the system does not spread datagrams over several sockets, which
+/// is everywhere but on Linux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaWorkers {
+    /// One for each core.
+    Auto,
+    /// So many; none for no media plane.
+    Number(u8),
 }
 
 /// Where the certificate comes from.
@@ -113,6 +144,26 @@ impl Default for Config {
                 outbox_bytes: 1024 * 1024,
             },
             rooms: RoomsConfig::default(),
+            media: MediaConfig {
+                workers: MediaWorkers::Auto,
+                listen: Vec::new(),
+                public_addresses: Vec::new(),
+                participants: 1_000,
+                bitrate_per_publisher: 12_000,
+            },
+        }
+    }
+}
+
+impl MediaWorkers {
+    /// Returns how many threads there are on this machine.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Auto | Self::Number(1..) if !cfg!(target_os = "linux") => 1,
+            Self::Auto => {
+                thread::available_parallelism().map_or(1, usize::from).min(MEDIA_WORKERS_MAX.into())
+            }
+            Self::Number(number) => number.into(),
         }
     }
 }

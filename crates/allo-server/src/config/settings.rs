@@ -165,6 +165,44 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How two browsers agree on a connection: perfect (either side offers at any time) or simple (one side offers)."
     ),
     one!(
+        "topology",
+        "WAY",
+        CALLS,
+        Text,
+        rooms.topology,
+        "Which way sound and pictures take: auto (directly between two, through this server from the third person on), mesh (always directly) or sfu (always through this server). Who opens a room may choose otherwise."
+    ),
+    one!(
+        "mesh-again",
+        "TIME",
+        CALLS,
+        Text,
+        rooms.mesh_again,
+        "How long two have to be alone before they are connected directly again."
+    ),
+    one!(
+        "media-workers",
+        "NUMBER",
+        CALLS,
+        Text,
+        media.workers,
+        "Threads that carry sound and pictures, by UDP on the port of everything else. auto: one for each core. 0: none; then more than two connect to each other directly, too."
+    ),
+    many!(
+        "media-listen",
+        "ADDRESS",
+        CALLS,
+        media.listen,
+        "Address to receive sound and pictures at; by default those of listen. Behind a proxy on the same machine: 0.0.0.0 and ::, since no proxy passes them on."
+    ),
+    many!(
+        "public-address",
+        "ADDRESS",
+        CALLS,
+        media.public_addresses,
+        "Address under which this machine is known outside, if it is not one of its own: behind NAT, or in a container. ADDRESS:PORT if UDP arrives at another port there."
+    ),
+    one!(
         "log",
         "LEVEL",
         LOG,
@@ -178,7 +216,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         VISITORS,
         Number,
         bounds.connections_per_address,
-        "WebSockets from one address; of TCP connections, twice as many. Beyond: refused with 429, or closed."
+        "WebSockets from one address, and twice as many other connections. Beyond: refused with 429, or closed."
     ),
     one!(
         "connections-per-network",
@@ -267,7 +305,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ROOMS,
         Text,
         rooms.lease,
-        "How long a participant whose connection is lost is kept."
+        "How long a participant whose connection is lost is kept; longer, while media come from them through the server, up to 15 s after the last."
     ),
     one!(
         "reload-lease",
@@ -300,6 +338,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         Number,
         rooms.participants_per_room,
         "Participants in one room. Beyond: refused."
+    ),
+    one!(
+        "participants-per-mesh",
+        "NUMBER",
+        ROOMS,
+        Number,
+        rooms.participants_per_mesh,
+        "The same where everyone sends to everyone: media cannot go through this server, or the room is a mesh by choice."
+    ),
+    one!(
+        "participants",
+        "NUMBER",
+        ROOMS,
+        Number,
+        media.participants,
+        "Participants whose sound and pictures go through this server. Beyond: refused."
+    ),
+    one!(
+        "bitrate-per-publisher",
+        "KBITS",
+        ROOMS,
+        Number,
+        media.bitrate_per_publisher,
+        "What one participant may send through this server, in kbit/s. Beyond: dropped."
     ),
     one!("rooms", "NUMBER", ROOMS, Number, rooms.rooms, "Rooms at a time. Beyond: refused."),
     one!(

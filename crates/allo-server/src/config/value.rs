@@ -1,13 +1,19 @@
 //! Values as text: how each kind is read, and written in `--help` and `allo.example.toml`.
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr as _, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
-use allo_protocol::IceServer;
+use allo_protocol::{IceServer, TopologyChoice};
 use hyper::Uri;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Negotiation, TlsMode};
+use super::{MEDIA_WORKERS_MAX, MediaWorkers, Negotiation, TlsMode};
 
 /// A value that can be written in a configuration.
 pub(super) trait Value: Sized {
@@ -164,10 +170,15 @@ impl Value for Origin {
 #[derive(Clone)]
 pub struct LogFilter(Targets);
 
+/// The WebRTC engine. It repeats at WARN what comes from the network, and at DEBUG what opens a transport.
+const ENGINE: [&str; 4] = ["str0m", "is::", "dimpl", "sctp_proto"];
+
 impl LogFilter {
-    /// Returns it as the logger takes it.
+    /// Returns it as the logger takes it. The engine is silent unless it is named.
     pub fn targets(&self) -> Targets {
-        self.0.clone()
+        let is_named = |part: &&str| self.0.iter().any(|(target, _)| target.starts_with(*part));
+        let unnamed = ENGINE.into_iter().filter(|part| !is_named(part));
+        self.0.clone().with_targets(unnamed.map(|part| (part, LevelFilter::OFF)))
     }
 }
 
@@ -244,6 +255,78 @@ impl Value for Negotiation {
     }
 }
 
+impl Value for TopologyChoice {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "mesh" => Ok(Self::Mesh),
+            "sfu" => Ok(Self::Sfu),
+            _ => Err(expected("auto, mesh or sfu")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Auto => "auto",
+            Self::Mesh => "mesh",
+            Self::Sfu => "sfu",
+        }
+        .to_owned()
+    }
+}
+
+impl Value for MediaWorkers {
+    fn parse(text: &str) -> Result<Self, String> {
+        let number = || text.parse().ok().filter(|number| *number <= MEDIA_WORKERS_MAX).map(Self::Number);
+        let workers = if text == "auto" { Some(Self::Auto) } else { number() };
+        workers.ok_or_else(|| expected(&format!("auto, or a number from 0 to {MEDIA_WORKERS_MAX}")))
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Auto => "auto".to_owned(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// An address under which this machine is known outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The UDP port, if it is another than that of this server.
+    pub port: Option<u16>,
+}
+
+impl FromStr for PublicAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let with_port = || {
+            let address: SocketAddr = text.parse().ok()?;
+            Some(Self { address: address.ip(), port: Some(address.port()).filter(|port| *port > 0) })
+        };
+        let alone = || Some(Self { address: text.parse().ok()?, port: None });
+        let is_one = |it: &Self| !it.address.is_unspecified() && !it.address.is_multicast();
+        let wanted = "an IP address, such as 203.0.113.7, with a port if it is another: 203.0.113.7:443";
+        alone().or_else(with_port).filter(is_one).ok_or_else(|| expected(wanted))
+    }
+}
+
+impl Value for PublicAddress {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> String {
+        match self.port {
+            Some(port) => SocketAddr::new(self.address, port).to_string(),
+            None => self.address.to_string(),
+        }
+    }
+}
+
 impl Value for IceServer {
     fn parse(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace().map(str::to_owned);
@@ -275,6 +358,8 @@ impl Value for IceServer {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
@@ -324,6 +409,41 @@ mod tests {
         for text in ["", "verbose", "info,debgu", "allo_room=", "allo_room=loud", "allo_room", "info,"] {
             assert!(LogFilter::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_engine_logs_only_when_it_is_named() {
+        let is_logged = |filter: &str, target: &str| {
+            LogFilter::parse(filter).unwrap().targets().would_enable(target, &Level::WARN)
+        };
+        for target in ["str0m::session", "is::agent", "dimpl::dtls12", "sctp_proto::association"] {
+            assert!(!is_logged("trace", target), "{target}");
+        }
+        assert!(is_logged("trace", "allo_server::media"));
+        assert!(is_logged("info,str0m=debug", "str0m::session"));
+        assert!(is_logged("info,is::agent=warn", "is::agent") && !is_logged("info,is::agent=warn", "str0m"));
+    }
+
+    #[test]
+    fn a_public_address_may_have_a_port() {
+        for text in ["203.0.113.7", "203.0.113.7:443", "2001:db8::1", "[2001:db8::1]:443"] {
+            assert_eq!(PublicAddress::parse(text).unwrap().show(), text);
+        }
+        for text in ["", "example.org", "0.0.0.0", "::", "224.0.0.1", "203.0.113.7:", "203.0.113.7:99999"] {
+            assert!(PublicAddress::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn there_can_be_no_media_workers_and_not_any_number_of_them() {
+        for text in ["auto", "0", "1", "128"] {
+            assert_eq!(MediaWorkers::parse(text).unwrap().show(), text);
+        }
+        for text in ["", "-1", "129", "many"] {
+            assert!(MediaWorkers::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(MediaWorkers::Number(0).count(), 0);
+        assert!(MediaWorkers::Auto.count() > 0);
     }
 
     #[test]

@@ -95,6 +95,7 @@ async fn health(shared: &Shared) -> Answer {
         "rooms": counts.rooms,
         "participants": counts.participants,
         "connections": counts.connections,
+        "sessions": counts.sessions,
     }))
 }
 

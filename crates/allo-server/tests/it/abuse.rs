@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::support::{PATIENCE, TestServer, raw_exchange, soon, until};
+use crate::support::{PATIENCE, TestServer, WebSocket, join, raw_exchange, soon, until};
 
 /// Short enough for tests, long enough for a slow machine to connect in.
 const SHORT: Duration = Duration::from_millis(300);
@@ -18,6 +19,16 @@ fn impatient() -> TestServer {
 
 async fn assert_well(server: &TestServer) {
     assert_eq!(server.get("/health").await.status, 200);
+}
+
+/// As [`assert_well`], asked from another address of this machine.
+#[cfg(target_os = "linux")]
+async fn assert_well_from(server: &TestServer, address: &str) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(address.parse().unwrap()).unwrap();
+    let stream = soon("connecting", socket.connect(server.address)).await.unwrap();
+    let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(raw_exchange(stream, request).await.starts_with(b"HTTP/1.1 200"));
 }
 
 /// Waits until the server closes, without saying anything.
@@ -59,6 +70,47 @@ async fn an_address_has_so_many_connections_and_no_more() {
     .await;
 }
 
+/// Starts a server with the bounds for addresses as they are, and so patient that nobody is closed for being slow.
+fn patient() -> TestServer {
+    TestServer::with(|config| {
+        config.trusted_proxies.clear();
+        config.bounds.request_timeout = 100 * PATIENCE;
+        config.rooms.join_timeout = 100 * PATIENCE;
+    })
+}
+
+/// E1, E13: by default.
+#[tokio::test]
+async fn an_address_has_64_calls() {
+    let server = patient();
+    let mut calls = Vec::new();
+    for _ in 0..64 {
+        calls.push(server.websocket().await);
+    }
+    assert_eq!(server.try_websocket(&[]).await.err(), Some(429));
+    calls[0].join("family", "Ada", 1).await;
+}
+
+/// E1: by default an address may have 128 connections that are no call.
+#[tokio::test]
+async fn five_thousand_connections_that_say_nothing_keep_nobody_out() {
+    let server = patient();
+    let mut ada = server.websocket().await;
+    ada.join("family", "Ada", 1).await;
+    let mut silent = Vec::new();
+    for _ in 0..128 {
+        silent.push(server.plain().await);
+    }
+    for _ in 0..5000 {
+        assert_closed(server.plain().await).await;
+    }
+    ada.say(json!({ "type": "ping" })).await;
+    ada.hear_type("pong").await;
+    // All of 127.0.0.0/8 is this machine on Linux only.
+    #[cfg(target_os = "linux")]
+    assert_well_from(&server, "127.0.0.2:0").await;
+}
+
 /// E2
 #[tokio::test]
 async fn a_slow_or_broken_handshake_is_closed_in_time() {
@@ -78,6 +130,21 @@ async fn a_slow_or_broken_handshake_is_closed_in_time() {
     assert_well(&server).await;
 }
 
+/// E2: one `ClientHello` in many records (RFC 8446 §5.1) is as good as in one.
+#[tokio::test]
+async fn a_hello_in_fragments_is_understood() {
+    const ECDHE_ECDSA_AES_128_GCM_SHA256: [u8; 2] = [0xc0, 0x2b];
+    let server = impatient();
+    let whole = client_hello(3, ECDHE_ECDSA_AES_128_GCM_SHA256);
+    for size in [1, 3, 50] {
+        let record = |part: &[u8]| [&[0x16, 3, 1, 0, u8::try_from(part.len()).unwrap()], part].concat();
+        let fragments: Vec<u8> = whole[5..].chunks(size).flat_map(record).collect();
+        let answer = raw_exchange(server.plain().await, &fragments).await;
+        assert_eq!(answer.first(), Some(&0x16), "a handshake goes on from parts of {size}: {answer:?}");
+    }
+    assert_well(&server).await;
+}
+
 /// E3
 #[tokio::test]
 async fn a_slow_head_is_closed_in_time() {
@@ -91,6 +158,20 @@ async fn a_slow_head_is_closed_in_time() {
     let mut stream = server.plain().await;
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert_closed(stream).await;
+    assert_well(&server).await;
+}
+
+/// E3: no request here has a body, so none is waited for.
+#[tokio::test]
+async fn a_slow_body_is_not_waited_for() {
+    let server = impatient();
+    for start in
+        ["POST / HTTP/1.1\r\nContent-Length: 5\r\n", "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"]
+    {
+        let request = format!("{start}Host: localhost\r\n\r\n");
+        let answer = raw_exchange(server.plain().await, request.as_bytes()).await;
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{start}: {}", String::from_utf8_lossy(&answer));
+    }
     assert_well(&server).await;
 }
 
@@ -203,4 +284,55 @@ fn client_hello(minor_version: u8, cipher: [u8; 2]) -> Vec<u8> {
     let mut record = vec![0x16, 3, 1, 0, length + 4, 1, 0, 0, length];
     record.extend(body);
     record
+}
+
+/// Says hello and asks for a room; returns the snapshot or the refusal.
+async fn ask_for_room(socket: &mut WebSocket, room: &str, key: u128) -> Value {
+    socket.say(json!({ "type": "hello", "protocolVersion": 1, "client": "test" })).await;
+    socket.hear_type("welcome").await;
+    socket.say(join(room, "Mallory", key)).await;
+    loop {
+        let answer = socket.hear().await;
+        if answer["type"] == "snapshot" || answer["type"] == "error" {
+            return answer;
+        }
+    }
+}
+
+/// F8: whoever hangs up without leaving still has the room until the lease is over.
+#[tokio::test]
+async fn an_address_gets_no_more_rooms_by_hanging_up() {
+    let server = TestServer::with(|config| {
+        config.rooms.rooms_per_address = 3;
+        config.rooms.lease = Duration::from_millis(1500);
+    });
+    for room in 0..3 {
+        let mut socket = server.websocket().await;
+        assert_eq!(ask_for_room(&mut socket, &format!("room-{room}"), room).await["type"], "snapshot");
+    }
+    let mut fourth = server.websocket().await;
+    let refusal = ask_for_room(&mut fourth, "room-3", 3).await;
+    assert_eq!((&refusal["code"], &refusal["fatal"]), (&"tooManyRooms".into(), &false.into()));
+    until("the first rooms close", async || (server.health().await["rooms"] == 0).then_some(())).await;
+    fourth.say(join("room-3", "Mallory", 3)).await;
+    fourth.hear_type("snapshot").await;
+}
+
+/// F8: a server that is full of rooms goes on serving those that it has.
+#[tokio::test]
+async fn a_server_full_of_rooms_lets_people_into_those_it_has() {
+    let server = TestServer::with(|config| config.rooms.rooms = 2);
+    let (mut ada, mut grace) = (server.websocket().await, server.websocket().await);
+    ada.join("one", "Ada", 1).await;
+    grace.join("two", "Grace", 2).await;
+    let mut mallory = server.websocket().await;
+    assert_eq!(ask_for_room(&mut mallory, "three", 3).await["code"], "tooManyRooms");
+    let mut alan = server.websocket().await;
+    assert_eq!(ask_for_room(&mut alan, "one", 4).await["participants"].as_array().unwrap().len(), 2);
+
+    grace.say(json!({ "type": "leave" })).await;
+    grace.closed().await;
+    until("the empty room is closed", async || (server.health().await["rooms"] == 1).then_some(())).await;
+    mallory.say(join("three", "Mallory", 3)).await;
+    mallory.hear_type("snapshot").await;
 }

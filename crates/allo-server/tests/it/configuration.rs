@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use allo_server::config::{Config, LoadError, Sources, TlsMode, example};
+use allo_server::config::{Config, LoadError, MediaWorkers, Sources, TlsMode, example};
 
 /// What is to be read: `allo.toml`, the environment and the command line.
 #[derive(Default)]
@@ -140,6 +140,12 @@ fn a_certificate_needs_its_key_and_a_use() {
 }
 
 #[test]
+fn rooms_cannot_go_through_a_media_plane_that_is_not_there() {
+    let flags = &["--topology", "sfu", "--media-workers", "0"];
+    assert_eq!(mistakes(&Given { flags, ..Given::default() }), ["topology: sfu needs media-workers"]);
+}
+
+#[test]
 fn an_unknown_flag_is_told_with_the_nearest() {
     let Err(LoadError::CommandLine(error)) = load(&Given { flags: &["--prot", "1"], ..Given::default() })
     else {
@@ -157,6 +163,8 @@ fn the_procfile_is_understood() {
     let config =
         load(&Given { environment: &[("PORT", "4711")], flags: &flags, ..Given::default() }).unwrap();
     assert_eq!((config.port, config.tls), (4711, TlsMode::Off));
+    // There is no UDP on Heroku.
+    assert_eq!(config.media.workers, MediaWorkers::Number(0));
     assert!(include_str!("../../../../docs/operating.md").contains(procfile));
 }
 

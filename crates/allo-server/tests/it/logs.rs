@@ -16,6 +16,7 @@ const NAME: &str = "Mallory \u{1b}[31m\r\nINFO forged line";
 const KEY: u128 = 0x00de_adbe_ef00_c0ff_ee00_dead_beef_c0ff;
 const AGENT: &str = "agent-4712\u{1b}[2J";
 const SDP: &str = "v=0 sdp-4713 192.0.2.77";
+const TICKET: &str = "ticket-4716";
 
 /// Does what visitors do, well and badly; returns the log.
 async fn log_of_a_busy_day(level: &str) -> String {
@@ -37,9 +38,16 @@ async fn log_of_a_busy_day(level: &str) -> String {
     broken.send(Message::binary(ROOM.as_bytes().to_vec())).await;
     assert_eq!(broken.closed().await.0, 1003);
     let url = format!("ws://localhost:{}/ws", program.port);
-    let foreign =
-        open_websocket(program.connect().await, &url, &[("origin", "https://origin-4714.example")]).await;
-    assert_eq!(foreign.err(), Some(403));
+    let with_ticket = format!("{url}?ticket={TICKET}");
+    let foreign = [("origin", "https://origin-4714.example")];
+    for url in [&url, &with_ticket] {
+        let refused = open_websocket(program.connect().await, url, &foreign).await;
+        assert_eq!(refused.err(), Some(403));
+    }
+    let mut eve = open_websocket(program.connect().await, &with_ticket, &[]).await.unwrap();
+    eve.join(ROOM, "Eve", 3).await;
+    eve.say(json!({ "type": "leave" })).await;
+    eve.closed().await;
     let request = format!(
         "GET /{ROOM}?q=query-4715 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {AGENT}\r\nConnection: close\r\n\r\n"
     );
@@ -51,7 +59,7 @@ async fn log_of_a_busy_day(level: &str) -> String {
     log
 }
 
-/// K2, and the project's own rule: no address, name, room or SDP above DEBUG.
+/// E8, K2, and the project's own rule: no address, name, room or SDP above DEBUG.
 #[tokio::test]
 async fn nobody_can_be_recognised_in_the_log() {
     let log = log_of_a_busy_day("info").await;
@@ -64,6 +72,7 @@ async fn nobody_can_be_recognised_in_the_log() {
         "sdp-4713",
         "origin-4714",
         "query-4715",
+        TICKET,
         "127.0.0.1",
         "::1",
     ] {
@@ -71,13 +80,15 @@ async fn nobody_can_be_recognised_in_the_log() {
     }
 }
 
-/// K1 and K2 at the most talkative level.
+/// E8, K1 and K2 at the most talkative level. No ticket is asked for in a URL, and one that is there is not repeated.
 #[tokio::test]
 async fn the_log_can_neither_be_forged_nor_give_a_key_away() {
     let log = log_of_a_busy_day("trace").await;
     assert!(log.contains("DEBUG"), "nothing was logged at all: {log}");
     let key = format!("{KEY:032x}");
-    assert!(!log.contains(&key) && !log.contains("sdp-4713"), "{log}");
+    for secret in [key.as_str(), "sdp-4713", TICKET] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
     assert!(!log.contains('\u{1b}') && !log.contains('\r'), "{log:?}");
     assert!(!log.lines().any(|line| line.starts_with("INFO")), "{log}");
 }

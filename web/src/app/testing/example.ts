@@ -15,6 +15,9 @@ export const SURROUNDINGS: Surroundings = {
   isApple: false,
   canFullScreen: true,
   canChooseSpeaker: true,
+  canShareScreen: true,
+  slots: 6,
+  topology: null,
 };
 
 export function opened(path: string, settings: Partial<Settings> = {}): Model {
@@ -27,7 +30,7 @@ export function after(model: Model, ...messages: readonly Message[]): [Model, re
 }
 
 export function participant(id: string, changes: Partial<Participant> = {}): Participant {
-  return { id, displayName: id.toUpperCase(), mic: true, cam: true, connection: "online", ...changes };
+  return { id, displayName: id.toUpperCase(), mic: true, cam: true, screen: false, connection: "online", ...changes };
 }
 
 export function roster(...participants: readonly Participant[]): Message {

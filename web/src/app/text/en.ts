@@ -3,7 +3,8 @@
 import type { RoomNameProblem } from "../roomName";
 import type { Theme } from "../settings";
 import type { ShortcutAction } from "../shortcuts";
-import type { ClientErrorCode } from "../../webrtc/types";
+import type { ClientErrorCode, Path } from "../../webrtc/types";
+import type { Quality } from "../quality";
 
 const plural = new Intl.PluralRules("en");
 
@@ -71,6 +72,23 @@ export const en = {
       failed: "No connection yet; still trying",
     },
     moveInset: "Move your picture: arrow keys or click",
+    screenOf: (name: string) => `${name}'s screen`,
+    sharing: "You are sharing your screen",
+    pin: (name: string) => `Keep ${name} large`,
+    paused: "Paused: your connection is slow",
+    pausedCount: (count: number) =>
+      plural.select(count) === "one"
+        ? "Your connection is slow: 1 video paused"
+        : `Your connection is slow: ${count} videos paused`,
+    path: { direct: "Direct", server: "Through the server" } satisfies Record<Path, string>,
+    pathHint: {
+      direct: "Sound and pictures go straight from browser to browser.",
+      server: "Sound and pictures go through your server, which passes them on.",
+    } satisfies Record<Path, string>,
+    quality: { good: "good", fair: "fair", poor: "poor" } satisfies Record<Quality, string>,
+    connectionTo: (name: string, quality: string) => `Connection to ${name}: ${quality}. Show details`,
+    pages: "Pages of people",
+    page: (page: string, pages: string) => `Page ${page} of ${pages}`,
     hear: "Tap to hear the others",
     hearHint: "Your browser waits for a touch before it plays sound.",
   },
@@ -85,6 +103,12 @@ export const en = {
     unmuteMic: "Unmute microphone",
     stopCam: "Turn camera off",
     startCam: "Turn camera on",
+    shareScreen: "Share screen",
+    stopScreen: "Stop sharing",
+    showGrid: "Show everybody alike",
+    showSpeaker: "Show who speaks large",
+    previousPage: "Previous page",
+    nextPage: "Next page",
     fullScreen: "Full screen",
     leaveFullScreen: "Leave full screen",
     copyLink: "Copy link",
@@ -109,6 +133,10 @@ export const en = {
     actions: {
       toggleMic: "Microphone on or off",
       toggleCam: "Camera on or off",
+      toggleScreen: "Share the screen, or stop",
+      toggleLayout: "Everybody alike, or who speaks large",
+      previousPage: "Previous page of people",
+      nextPage: "Next page of people",
       fullScreen: "Full screen",
       copyLink: "Copy link",
       diagnostics: "Diagnostics",
@@ -129,6 +157,7 @@ export const en = {
     noEvents: "No events yet.",
     columns: {
       peer: "Person",
+      path: "Path",
       state: "State",
       ice: "ICE",
       candidates: "Candidates",
@@ -138,11 +167,17 @@ export const en = {
       loss: "Loss",
       roundTrip: "Round trip",
       frames: "Frames",
+      codec: "Codec",
+      picture: "Picture",
+      layer: "Layer",
     },
+    height: (lines: string) => `${lines} lines`,
     bitrate: (kilobits: string) => `${kilobits} kbit/s`,
     milliseconds: (ms: string) => `${ms} ms`,
     unknown: "–",
   },
+
+  connection: { title: (name: string) => `Connection to ${name}`, nothing: "There is no connection yet." },
 
   left: {
     left: "You have left the call",
@@ -160,6 +195,7 @@ export const en = {
       mic: "Your microphone was taken away; another one is in use.",
       cam: "Your camera was taken away; another one is in use.",
     },
+    screenFailed: "The screen could not be shared.",
     joined: (name: string) => `${name} joined`,
     left: (name: string) => `${name} left`,
   },
@@ -188,6 +224,11 @@ export const en = {
     roomFull: "This room is full. Join again when somebody has left.",
     tooManyRooms: "The server holds as many rooms as it can. Try again later.",
     noSuchPeer: "That person is no longer here.",
+    badOffer: "The server does not understand how this page sends its media. Reload the page.",
+    mediaUnavailable: "Media do not go through the server here.",
+    serverBusy: "The server carries as much sound and as many pictures as it can. It is being tried again.",
+    mediaLost: "Sound and pictures did not reach the server any more. It is being tried again.",
+    mediaFault: "The server had a fault. The connection is being set up again.",
     superseded: "This call was opened elsewhere, in another tab or window. Rejoin to have it here.",
     tooManyMessages: "This page said too much too fast, and the server hung up. Join again.",
     timedOut: "The server did not hear from this page for too long. Join again.",

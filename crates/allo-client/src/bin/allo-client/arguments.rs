@@ -3,13 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use allo_client::client::{ClientError, ClientOptions};
+use allo_client::client::{ClientError, ClientOptions, SLOTS_MAX};
 use allo_client::peer::Negotiation;
 use allo_client::signaling::Trust;
+use allo_protocol::TopologyChoice;
 use clap::{Parser, ValueEnum};
 use url::Url;
 
+/// The most slots of a kind.
+#[allow(clippy::cast_possible_wrap, reason = "it is a small constant")]
+const SLOTS: i64 = SLOTS_MAX as i64;
+
 /// Joins a room as one or more headless participants that send a test picture and a test sound.
+///
+/// While two are in a room, media go directly from one to the other; from the third on, through the server, to which pictures go in
+/// three sizes, each only while somebody receives it.
 ///
 /// Prints what happens and, once a second, what was received, as JSON lines. Reads commands from standard input: mute,
 /// unmute, cam on, cam off, cut SECONDS, network-changed, report, leave.
@@ -42,9 +50,31 @@ pub(crate) struct Arguments {
     /// How to negotiate with each peer
     #[arg(long, value_enum, default_value = "perfect")]
     negotiation: NegotiationArgument,
+    /// Which way media are to take, if this participant opens the room; without it, the server chooses
+    #[arg(long, value_enum, value_name = "WAY")]
+    topology: Option<TopologyArgument>,
+    /// How many voices to receive through the server at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=SLOTS))]
+    audio_slots: u8,
+    /// How many pictures to receive through the server at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = 9, value_parser = clap::value_parser!(u8).range(0..=SLOTS))]
+    video_slots: u8,
+    /// How high pictures are to be in pixels: the server chooses the simulcast layer by it (120, 240 or 480)
+    #[arg(long, value_name = "PIXELS", default_value_t = 360)]
+    tile_height: u16,
     /// Print a report only when asked to
     #[arg(long)]
     quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TopologyArgument {
+    /// Directly between two, through the server from the third on
+    Auto,
+    /// Always directly
+    Mesh,
+    /// Always through the server
+    Sfu,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -68,8 +98,17 @@ impl Arguments {
             NegotiationArgument::Simple => Negotiation::Simple,
             NegotiationArgument::Perfect => Negotiation::Perfect,
         };
+        let topology = self.topology.map(|topology| match topology {
+            TopologyArgument::Auto => TopologyChoice::Auto,
+            TopologyArgument::Mesh => TopologyChoice::Mesh,
+            TopologyArgument::Sfu => TopologyChoice::Sfu,
+        });
         Ok(ClientOptions {
             trust,
+            topology,
+            audio_slots: self.audio_slots.into(),
+            video_slots: self.video_slots.into(),
+            tile_height: self.tile_height,
             negotiation,
             sends_video: !self.no_video,
             cam: !self.no_video,

@@ -1,26 +1,38 @@
 //! A participant's part in a call, without input or output: what the server says, the links to the others, and time.
 
+mod links;
+mod report;
+mod session;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    ClientMessage, Connection, ErrorCode, InstanceId, LinkId, Participant, ParticipantId, ParticipantKey,
-    ServerMessage,
+    ClientMessage, ErrorCode, Features, InstanceId, LinkId, Participant, ParticipantId, ParticipantKey,
+    ServerMessage, TopologyChoice,
 };
 use str0m::config::DtlsCert;
 use str0m::net::Transmit;
 use tracing::{debug, warn};
 
-use super::event::{Event, PeerReport, Report};
-use super::roster::{Change, Outcome, Roster};
-use crate::peer::{LinkState, Negotiation, PeerConnection, PeerEvent, PeerOptions};
+use self::session::session_options;
+use crate::client::event::Event;
+use crate::client::keeper::Keeper;
+use crate::client::roster::{Change, Outcome, Roster};
+use crate::client::routing::{Routing, Wishes};
+use crate::peer::{Negotiation, PeerConnection};
+use crate::session::Session;
 use crate::signaling::EndReason;
+use crate::{AudioReport, VideoReport};
 
 /// How often to vouch for a peer who is reconnecting. Each vouch keeps them for ten seconds: one may be lost.
 const VOUCH_INTERVAL: Duration = Duration::from_secs(4);
 /// A link over which nothing came for so long is not vouched for. ICE alone says something every two or three seconds.
 const FRESH: Duration = Duration::from_secs(4);
+
+/// How often to look which way media come. Lower: a switch is over sooner; higher: less work.
+const ROUTE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Who joins, and how.
 #[derive(Debug, Clone)]
@@ -35,6 +47,10 @@ pub(crate) struct CallOptions {
     pub(crate) sends_video: bool,
     pub(crate) mic: bool,
     pub(crate) cam: bool,
+    pub(crate) topology: Option<TopologyChoice>,
+    pub(crate) audio_slots: usize,
+    pub(crate) video_slots: usize,
+    pub(crate) tile_height: u16,
     pub(crate) certificate: DtlsCert,
 }
 
@@ -46,6 +62,15 @@ pub(crate) struct Call {
     roster: Roster,
     /// One for each peer at most; the server bounds how many there are.
     links: BTreeMap<ParticipantId, Link>,
+    /// What came over links and sessions that are over, from those who are in the room.
+    past: BTreeMap<ParticipantId, (AudioReport, VideoReport)>,
+    keeper: Keeper,
+    routing: Routing,
+    /// Whether the server has a media plane.
+    has_media_plane: bool,
+    /// What was said last over this connection about what to receive.
+    said: Option<Wishes>,
+    route_due: Instant,
     vouch_due: Instant,
     /// Emptied by the caller after each call, as the two below.
     messages: VecDeque<ClientMessage>,
@@ -58,15 +83,25 @@ struct Link {
     id: LinkId,
     connection: PeerConnection,
     was_connected: bool,
+    /// Since when it is not up.
+    down_since: Option<Instant>,
+    /// Whether the server was told that it is not needed.
+    is_dropped: bool,
 }
 
 impl Call {
     pub(crate) fn new(now: Instant, options: CallOptions, addresses: Vec<SocketAddr>) -> Self {
         Self {
+            routing: Routing::new(options.video_slots, options.tile_height),
             options,
             addresses,
             roster: Roster::default(),
             links: BTreeMap::new(),
+            past: BTreeMap::new(),
+            keeper: Keeper::default(),
+            has_media_plane: false,
+            said: None,
+            route_due: now + ROUTE_INTERVAL,
             vouch_due: now + VOUCH_INTERVAL,
             messages: VecDeque::new(),
             events: VecDeque::new(),
@@ -75,7 +110,11 @@ impl Call {
     }
 
     /// The server is there, for the first time or again.
-    pub(crate) fn handle_opened(&mut self) {
+    pub(crate) fn handle_opened(&mut self, features: &Features) {
+        self.has_media_plane = features.sfu;
+        // What was said over the connection before may have been lost.
+        self.said = None;
+        self.links.values_mut().for_each(|link| link.is_dropped = false);
         self.options.attempt = self.options.attempt.saturating_add(1);
         let options = self.options.clone();
         self.messages.push_back(ClientMessage::Join {
@@ -86,6 +125,8 @@ impl Call {
             attempt: options.attempt,
             mic: options.mic,
             cam: options.cam,
+            screen: false,
+            topology: options.topology,
         });
         self.events.push_back(Event::Signaling { is_open: true });
     }
@@ -99,8 +140,10 @@ impl Call {
     /// Takes a message of the server. Returns why to leave, when the server will not have this participant.
     pub(crate) fn handle_message(&mut self, now: Instant, message: ServerMessage) -> Option<EndReason> {
         match message {
-            ServerMessage::Snapshot { version, room, you, participants } => {
+            ServerMessage::Snapshot { version, room, you, participants, topology, topology_choice } => {
                 self.handle_snapshot(now, version, room, you, participants);
+                self.routing.set_topology(topology);
+                self.keep_session(now, topology_choice);
             }
             ServerMessage::ParticipantJoined { version, participant } => {
                 self.handle_change(now, version, Change::Joined(participant));
@@ -113,7 +156,7 @@ impl Call {
             }
             ServerMessage::Greet { peer, link, polite } => self.handle_greet(now, &peer, link, polite),
             ServerMessage::SessionDescription { from, link, description } => {
-                self.on_link(&from, link, |connection| {
+                self.on_link(now, &from, link, |connection| {
                     if let Err(error) = connection.handle_description(now, &description) {
                         // The cause may quote the description.
                         debug!(error = &error as &dyn std::error::Error, "cannot use a description");
@@ -122,9 +165,36 @@ impl Call {
                 });
             }
             ServerMessage::IceCandidate { from, link, candidate } => {
-                self.on_link(&from, link, |connection| connection.handle_candidate(now, candidate));
+                self.on_link(now, &from, link, |connection| connection.handle_candidate(now, candidate));
             }
             ServerMessage::Error { code, text, .. } => return self.handle_error(code, text),
+            ServerMessage::TopologyChanged { version, topology } => {
+                self.handle_change(now, version, Change::Topology(topology));
+            }
+            ServerMessage::LinkClosed { peer, link } => {
+                if self.links.get(&peer).is_some_and(|own| own.id == link) {
+                    self.drop_link(now, &peer);
+                }
+            }
+            ServerMessage::MediaAnswer { session, sdp } => self.on_session(now, session, |session| {
+                if let Err(error) = session.handle_answer(now, &sdp) {
+                    // The cause may quote the answer.
+                    debug!(error = &error as &dyn std::error::Error, "cannot use an answer");
+                    warn!("the server sent an answer that cannot be used: {error}");
+                }
+            }),
+            ServerMessage::MediaClosed { session, code, text } => {
+                self.handle_closed(now, session, code, text);
+            }
+            ServerMessage::Slots { session, slots } => {
+                self.on_session(now, session, |session| session.handle_slots(slots));
+            }
+            ServerMessage::Demand { session, tracks } => {
+                self.on_session(now, session, |session| session.handle_demand(now, tracks));
+            }
+            ServerMessage::Speakers { active, speaking } => {
+                self.events.push_back(Event::Speakers { active, speaking });
+            }
             ServerMessage::Welcome { .. } | ServerMessage::Ping {} | ServerMessage::Pong {} => {}
         }
         None
@@ -138,10 +208,15 @@ impl Call {
         destination: SocketAddr,
         datagram: &[u8],
     ) {
+        let session = self.keeper.session_mut();
+        if let Some(session) = session.filter(|it| it.accepts(now, source, destination, datagram)) {
+            session.handle_datagram(now, source, destination, datagram);
+            return self.collect(now);
+        }
         let is_for = |link: &&mut Link| link.connection.accepts(now, source, destination, datagram);
         let Some(link) = self.links.values_mut().find(is_for) else { return };
         link.connection.handle_datagram(now, source, destination, datagram);
-        self.collect();
+        self.collect(now);
     }
 
     /// Does what is due at `now`.
@@ -149,11 +224,19 @@ impl Call {
         for link in self.links.values_mut().filter(|link| link.connection.poll_timeout() <= now) {
             link.connection.handle_timeout(now);
         }
+        if let Some(session) = self.keeper.session_mut().filter(|session| session.poll_timeout() <= now) {
+            session.handle_timeout(now);
+        }
+        let options = session_options(&self.options, &self.addresses);
+        self.keeper.handle_timeout(now, options);
         if self.vouch_due <= now {
             self.vouch(now);
             self.vouch_due = now + VOUCH_INTERVAL;
         }
-        self.collect();
+        self.collect(now);
+        if self.route_due <= now {
+            self.route(now);
+        }
     }
 
     /// The addresses of this machine changed, or may have.
@@ -162,16 +245,23 @@ impl Call {
         for link in self.links.values_mut() {
             link.connection.handle_addresses(now, self.addresses.clone());
         }
-        self.collect();
+        if let Some(session) = self.keeper.session_mut() {
+            session.handle_addresses(now, self.addresses.clone());
+        }
+        self.collect(now);
     }
 
     pub(crate) fn set_mic(&mut self, now: Instant, is_on: bool) {
         self.options.mic = is_on;
         self.links.values_mut().for_each(|link| link.connection.set_mic(now, is_on));
+        if let Some(session) = self.keeper.session_mut() {
+            session.set_mic(now, is_on);
+        }
         self.messages.push_back(ClientMessage::UpdateSelf {
             display_name: None,
             mic: Some(is_on),
             cam: None,
+            screen: None,
         });
     }
 
@@ -179,23 +269,24 @@ impl Call {
         let is_on = is_on && self.options.sends_video;
         self.options.cam = is_on;
         self.links.values_mut().for_each(|link| link.connection.set_cam(now, is_on));
+        if let Some(session) = self.keeper.session_mut() {
+            session.set_cam(now, is_on);
+        }
         self.messages.push_back(ClientMessage::UpdateSelf {
             display_name: None,
             mic: None,
             cam: Some(is_on),
+            screen: None,
         });
     }
 
-    /// Says goodbye on every link.
+    /// Says goodbye on every link and on the session.
     pub(crate) fn close(&mut self, now: Instant) {
+        let session = self.keeper.stop();
+        self.end_session(now, session);
         for peer in self.links.keys().cloned().collect::<Vec<_>>() {
             self.drop_link(now, &peer);
         }
-    }
-
-    pub(crate) fn report(&self, now: Instant, events_dropped: u64) -> Report {
-        let peers = self.roster.peers().map(|peer| self.peer_report(now, peer)).collect();
-        Report { you: self.roster.you().cloned(), peers, events_dropped }
     }
 
     pub(crate) fn poll_message(&mut self) -> Option<ClientMessage> {
@@ -211,7 +302,12 @@ impl Call {
     }
 
     pub(crate) fn poll_timeout(&self) -> Instant {
-        self.links.values().map(|link| link.connection.poll_timeout()).fold(self.vouch_due, Instant::min)
+        let links = self.links.values().map(|link| link.connection.poll_timeout());
+        let session = self.keeper.session().map(Session::poll_timeout);
+        links
+            .chain(session)
+            .chain(self.keeper.poll_timeout())
+            .fold(self.vouch_due.min(self.route_due), Instant::min)
     }
 
     fn handle_snapshot(
@@ -224,7 +320,7 @@ impl Call {
     ) {
         let gone = self.roster.handle_snapshot(version, you.clone(), participants.clone());
         for peer in gone {
-            self.drop_link(now, &peer);
+            self.forget(now, &peer);
             self.events.push_back(Event::ParticipantLeft { participant: peer, reason: None });
         }
         self.events.push_back(Event::Joined { room, you, participants });
@@ -240,23 +336,16 @@ impl Call {
             Change::Joined(participant) => Event::ParticipantJoined { participant },
             Change::Updated(participant) => Event::ParticipantUpdated { participant },
             Change::Left(participant, reason) => {
-                self.drop_link(now, &participant);
+                self.forget(now, &participant);
                 Event::ParticipantLeft { participant, reason: Some(reason) }
+            }
+            Change::Topology(topology) => {
+                self.routing.set_topology(topology);
+                Event::TopologyChanged { topology }
             }
         };
         self.events.push_back(event);
-    }
-
-    fn handle_greet(&mut self, now: Instant, peer: &ParticipantId, id: LinkId, is_polite: bool) {
-        match self.links.get_mut(peer) {
-            Some(link) if link.id == id => link.connection.handle_greet(now),
-            _ => {
-                self.drop_link(now, peer);
-                let connection = PeerConnection::new(now, self.peer_options(is_polite));
-                self.links.insert(peer.clone(), Link { id, connection, was_connected: false });
-            }
-        }
-        self.collect();
+        self.route(now);
     }
 
     fn handle_error(&mut self, code: ErrorCode, text: String) -> Option<EndReason> {
@@ -272,90 +361,12 @@ impl Call {
         reason
     }
 
-    /// Applies `f` to the link to `peer`, unless it is not about the current one.
-    fn on_link(&mut self, peer: &ParticipantId, id: LinkId, f: impl FnOnce(&mut PeerConnection)) {
-        match self.links.get_mut(peer) {
-            Some(link) if link.id == id => f(&mut link.connection),
-            _ => debug!(%id, "ignored what is about another link"),
-        }
-        self.collect();
-    }
-
-    fn drop_link(&mut self, now: Instant, peer: &ParticipantId) {
-        let Some(mut link) = self.links.remove(peer) else { return };
-        link.connection.close(now);
-        self.transmits.extend(std::iter::from_fn(|| link.connection.poll_transmit()));
-        if link.was_connected {
-            self.events.push_back(Event::RemoteDisconnected { participant: peer.clone() });
-        }
-    }
-
-    fn vouch(&mut self, now: Instant) {
-        let is_fresh = |at: Instant| now.saturating_duration_since(at) < FRESH;
-        for peer in self.roster.peers().filter(|peer| peer.connection == Connection::Reconnecting) {
-            let heard_at = self.links.get(&peer.id).and_then(|link| link.connection.heard_at());
-            if heard_at.is_some_and(is_fresh) {
-                self.messages.push_back(ClientMessage::Vouch { peer: peer.id.clone() });
-            }
-        }
-    }
-
-    /// Takes what the links have to say and to send.
-    fn collect(&mut self) {
-        for (peer, link) in &mut self.links {
-            self.transmits.extend(std::iter::from_fn(|| link.connection.poll_transmit()));
-            while let Some(event) = link.connection.poll_event() {
-                let (to, id) = (peer.clone(), link.id);
-                match event {
-                    PeerEvent::Description(description) => {
-                        self.messages.push_back(ClientMessage::SessionDescription {
-                            to,
-                            link: id,
-                            description,
-                        });
-                    }
-                    PeerEvent::Candidate(candidate) => {
-                        self.messages.push_back(ClientMessage::IceCandidate { to, link: id, candidate });
-                    }
-                    PeerEvent::RenewalNeeded => {
-                        self.messages.push_back(ClientMessage::RenewLink { to, link: id });
-                    }
-                    PeerEvent::StateChanged(state) => {
-                        if state == LinkState::Connected && !link.was_connected {
-                            link.was_connected = true;
-                            self.events.push_back(Event::RemoteConnected { participant: to.clone() });
-                        }
-                        self.events.push_back(Event::LinkState { participant: to, link: id, state });
-                    }
-                }
-            }
-        }
-    }
-
-    fn peer_options(&self, is_polite: bool) -> PeerOptions {
-        let options = &self.options;
-        PeerOptions {
-            negotiation: options.negotiation,
-            is_polite,
-            sends_video: options.sends_video,
-            mic: options.mic,
-            cam: options.cam,
-            addresses: self.addresses.clone(),
-            certificate: options.certificate.clone(),
-        }
-    }
-
-    fn peer_report(&self, now: Instant, peer: &Participant) -> PeerReport {
-        let link = self.links.get(&peer.id);
-        let (audio, video, sent) = link.map(|link| link.connection.report(now)).unwrap_or_default();
-        PeerReport {
-            participant: peer.id.clone(),
-            display_name: peer.display_name.clone(),
-            link: link.map(|link| link.id),
-            state: link.map(|link| link.connection.state()),
-            audio,
-            video,
-            sent,
+    /// Forgets a peer who is gone.
+    fn forget(&mut self, now: Instant, peer: &ParticipantId) {
+        self.drop_link(now, peer);
+        self.past.remove(peer);
+        if let Some(session) = self.keeper.session_mut() {
+            session.retain_participants(|participant| participant != peer);
         }
     }
 }

@@ -1,0 +1,159 @@
+//! What the rooms and the media plane say to each other.
+
+use allo_protocol::ErrorCode;
+
+/// Names a room for the media plane. A number is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaRoom(pub u64);
+
+/// Names one media session of one participant for the media plane. A number is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaKey(pub u64);
+
+/// A track of a session, by the `mid` of its line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MediaTrackId {
+    /// The session that sends it.
+    pub publisher: MediaKey,
+    /// The line that it is sent on.
+    pub mid: String,
+}
+
+/// A picture that a subscriber wants, and how high it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// The track.
+    pub track: MediaTrackId,
+    /// The height in pixels; 0 when it is hidden.
+    pub height: u16,
+}
+
+/// What the media plane is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaCommand {
+    /// Connect a session, or change it by a further offer. Answered with `Answered` or `Refused`.
+    Connect {
+        /// The room it is in: the same for the whole life of a session.
+        room: MediaRoom,
+        /// The session.
+        key: MediaKey,
+        /// The offer.
+        sdp: String,
+    },
+    /// Change what a session receives. For a session that is not there any more, nothing is to be done.
+    Subscribe {
+        /// The session.
+        key: MediaKey,
+        /// The most important first; `None` for whatever there is.
+        pictures: Option<Vec<Picture>>,
+        /// Whether to send it sound.
+        audio: bool,
+    },
+    /// End a session. It is not mentioned again.
+    Disconnect {
+        /// The session.
+        key: MediaKey,
+    },
+}
+
+/// What happened in the media plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// An offer was accepted.
+    Answered {
+        /// Whose.
+        key: MediaKey,
+        /// The answer.
+        sdp: String,
+    },
+    /// An offer was not accepted. If it was a session's first, there is no session.
+    Refused {
+        /// Whose.
+        key: MediaKey,
+        /// `BadOffer` or `ServerBusy`.
+        code: ErrorCode,
+        /// Why, for people.
+        text: String,
+    },
+    /// Media can flow on a session, for the first time or again.
+    Connected(MediaKey),
+    /// Nothing is heard on a session.
+    Silent(MediaKey),
+    /// A session is over by itself. It is not mentioned again.
+    Closed {
+        /// Which one.
+        key: MediaKey,
+        /// `MediaLost` or `MediaFault`.
+        code: ErrorCode,
+    },
+    /// A slot carries a track from now on.
+    SlotAssigned {
+        /// The subscriber.
+        key: MediaKey,
+        /// The slot.
+        mid: String,
+        /// The track.
+        track: MediaTrackId,
+    },
+    /// A slot carries nothing any more.
+    SlotEmptied {
+        /// The subscriber.
+        key: MediaKey,
+        /// The slot.
+        mid: String,
+    },
+    /// A subscriber gets another layer of a track, or its first.
+    LayerSwitched {
+        /// The subscriber.
+        key: MediaKey,
+        /// The track.
+        track: MediaTrackId,
+        /// The layer, 0 for the lowest.
+        layer: u8,
+    },
+    /// A picture does not fit into a subscriber's bandwidth, or fits again.
+    Paused {
+        /// The subscriber.
+        key: MediaKey,
+        /// The track.
+        track: MediaTrackId,
+        /// Whether it is left out now.
+        is_paused: bool,
+    },
+    /// So many layers of a track are received by anybody.
+    Demand {
+        /// The track.
+        track: MediaTrackId,
+        /// How many, from the lowest.
+        layers: u8,
+    },
+    /// Someone began or ceased to make sound.
+    Speaking {
+        /// Whose session.
+        key: MediaKey,
+        /// Whether there is sound now.
+        is_speaking: bool,
+    },
+    /// Someone speaks most in their room.
+    ActiveSpeaker(MediaKey),
+}
+
+impl MediaEvent {
+    /// Returns the session that it is about.
+    pub fn key(&self) -> MediaKey {
+        match self {
+            Self::Answered { key, .. }
+            | Self::Refused { key, .. }
+            | Self::Connected(key)
+            | Self::Silent(key)
+            | Self::Closed { key, .. }
+            | Self::SlotAssigned { key, .. }
+            | Self::SlotEmptied { key, .. }
+            | Self::LayerSwitched { key, .. }
+            | Self::Paused { key, .. }
+            | Self::Speaking { key, .. }
+            | Self::ActiveSpeaker(key) => *key,
+            Self::Demand { track, .. } => track.publisher,
+        }
+    }
+}

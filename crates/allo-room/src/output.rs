@@ -1,0 +1,84 @@
+//! What the shell is to do.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use allo_protocol::{CloseCode, ErrorCode, ServerMessage};
+
+use crate::connection::{ConnectionId, Seat};
+use crate::media::{MediaCommand, MediaKey};
+
+/// What the shell is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message.
+    Message {
+        /// To which connection.
+        to: ConnectionId,
+        /// What to send.
+        message: ServerMessage,
+    },
+    /// Close a connection, after what was to be sent on it. It is not mentioned again.
+    Close {
+        /// Which one.
+        connection: ConnectionId,
+        /// With which code.
+        code: CloseCode,
+    },
+    /// Tell the media plane.
+    Media(MediaCommand),
+}
+
+/// Outputs not yet taken.
+///
+/// Its bound is the contract of [`Rooms::poll_output`]: it is drained after each call, and one call makes at most a few
+/// messages for each participant of one room ([`Rooms::handle_stop`]: of the server).
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    queue: VecDeque<Output>,
+    /// Whose each media session is, from the command that begins it to the one that ends it. At most one for each participant.
+    seats: BTreeMap<MediaKey, Seat>,
+}
+
+impl Outputs {
+    pub(crate) fn message(&mut self, to: ConnectionId, message: ServerMessage) {
+        self.queue.push_back(Output::Message { to, message });
+    }
+
+    pub(crate) fn media(&mut self, command: MediaCommand) {
+        self.queue.push_back(Output::Media(command));
+    }
+
+    /// Begins a media session, or changes it.
+    pub(crate) fn connect(&mut self, key: MediaKey, seat: Seat, commands: Vec<MediaCommand>) {
+        self.seats.insert(key, seat);
+        self.queue.extend(commands.into_iter().map(Output::Media));
+    }
+
+    /// Ends a media session.
+    pub(crate) fn disconnect(&mut self, key: MediaKey) {
+        self.seats.remove(&key);
+        self.media(MediaCommand::Disconnect { key });
+    }
+
+    pub(crate) fn close(&mut self, connection: ConnectionId, code: CloseCode) {
+        self.queue.push_back(Output::Close { connection, code });
+    }
+
+    pub(crate) fn error(&mut self, to: ConnectionId, code: ErrorCode, text: impl Into<String>, fatal: bool) {
+        self.message(to, ServerMessage::Error { code, text: text.into(), fatal });
+    }
+
+    /// Returns whose a media session is.
+    pub(crate) fn seat(&self, key: MediaKey) -> Option<Seat> {
+        self.seats.get(&key).cloned()
+    }
+
+    /// Returns how many media sessions there are.
+    pub(crate) fn sessions(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+}

@@ -1,0 +1,322 @@
+//! A media worker: one thread with its sockets, its clock, and one forwarding unit. It shares nothing and waits for nobody.
+
+use std::{
+    future::poll_fn,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use allo_room::{MediaCommand, MediaEvent};
+use allo_sfu::{Sfu, SfuConfig};
+use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
+use tracing::debug;
+
+use super::{
+    addresses::Addresses,
+    backlog::Backlog,
+    business::Business,
+    handover::{Handover, Parcel, Post, Verdict},
+    socket::{Batch, Datagram, MediaSocket},
+    train::Train,
+    translate,
+};
+
+/// Further orders that are obeyed before sockets are read again. An offer takes about a millisecond.
+///
+/// Higher: a crowd comes in sooner. Lower: those inside notice it less.
+const ORDERS_AT_ONCE: usize = 2;
+
+/// Parcels of other workers that are taken before the own sockets are read again.
+const PARCELS_AT_ONCE: usize = 16;
+
+/// Turns before the runtime may look after all sockets and timers.
+///
+/// Higher: less work under load. Lower: no socket waits long while another is never empty.
+const TURNS_AT_ONCE: u64 = 8;
+
+/// How often what was counted is logged, at DEBUG.
+const COUNTERS_INTERVAL: Duration = Duration::from_mins(1);
+
+/// What a worker is told to do.
+pub(super) enum Order {
+    /// By the rooms.
+    Command(MediaCommand),
+    /// By the system: these are the addresses of this machine from now on.
+    Addresses(Addresses),
+}
+
+/// What a worker is made of.
+pub(super) struct Parts {
+    pub(super) sfu: SfuConfig,
+    pub(super) addresses: Addresses,
+    pub(super) sockets: Vec<std::net::UdpSocket>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) events: mpsc::Sender<Vec<MediaEvent>>,
+    pub(super) post: mpsc::Receiver<Post>,
+    /// The post of every worker, this one included.
+    pub(super) others: Vec<mpsc::Sender<Post>>,
+    pub(super) is_overloaded: Arc<AtomicBool>,
+}
+
+/// A worker within its thread.
+pub(super) struct Worker {
+    number: u8,
+    sfu: Sfu,
+    addresses: Addresses,
+    sockets: Vec<MediaSocket>,
+    batch: Batch,
+    train: Train,
+    orders: mpsc::Receiver<Order>,
+    events: mpsc::Sender<Vec<MediaEvent>>,
+    backlog: Backlog,
+    post: mpsc::Receiver<Post>,
+    handover: Handover,
+    business: Business,
+    is_overloaded: Arc<AtomicBool>,
+    counters: Counters,
+    counters_at: Instant,
+}
+
+/// What was counted outside the forwarding unit. Counts only grow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counters {
+    /// Datagrams that were to be sent.
+    datagrams: u64,
+    /// Trains that they were sent in, each by one call of the system.
+    trains: u64,
+    /// Those of them that it did not take, or not wholly.
+    not_sent: u64,
+    /// Reads that failed.
+    not_read: u64,
+    /// Datagrams to an address of this machine of a family that is not in the answers.
+    unexpected: u64,
+}
+
+impl Worker {
+    /// Makes a worker, within the runtime of its thread.
+    pub(super) fn new(parts: Parts) -> io::Result<Self> {
+        let now = Instant::now();
+        let number = parts.sfu.worker;
+        Ok(Self {
+            number,
+            sfu: Sfu::new(now, parts.sfu),
+            addresses: parts.addresses,
+            sockets: parts.sockets.into_iter().map(MediaSocket::new).collect::<Result<_, _>>()?,
+            batch: Batch::new(),
+            train: Train::new(),
+            orders: parts.orders,
+            events: parts.events,
+            backlog: Backlog::new(),
+            post: parts.post,
+            handover: Handover::new(number, parts.others),
+            business: Business::new(now),
+            is_overloaded: parts.is_overloaded,
+            counters: Counters::default(),
+            counters_at: now + COUNTERS_INTERVAL,
+        })
+    }
+
+    /// Works until nobody gives orders any more.
+    pub(super) async fn run(mut self) {
+        for turn in 1_u64.. {
+            let reason = self.wait().await;
+            let now = Instant::now();
+            self.is_overloaded.store(self.business.work(now), Ordering::Relaxed);
+            match reason {
+                Reason::End => break,
+                Reason::Order(order) => self.obey(now, order),
+                Reason::Post(post) => self.handle_post(now, post),
+                Reason::Look => {}
+            }
+            self.turn(now);
+            self.business.rest(Instant::now());
+            if turn.is_multiple_of(TURNS_AT_ONCE) {
+                // Where there is always something to do, the runtime learns only now what else became readable.
+                yield_now().await;
+            }
+        }
+        self.log_counters();
+    }
+
+    /// Waits for something to do.
+    async fn wait(&mut self) -> Reason {
+        let due = [self.sfu.poll_timeout(), self.business.poll_timeout()].into_iter().flatten().min();
+        tokio::select! {
+            biased;
+            order = self.orders.recv() => order.map_or(Reason::End, Reason::Order),
+            Some(post) = self.post.recv() => Reason::Post(post),
+            () = poll_fn(|context| poll_readable(&self.sockets, context)) => Reason::Look,
+            () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => Reason::Look,
+            // The rooms have taken what they had: there is room for what waits here.
+            _ = self.events.reserve(), if !self.backlog.is_empty() => Reason::Look,
+        }
+    }
+
+    /// Does what there is to do now, of each kind a bounded part.
+    fn turn(&mut self, now: Instant) {
+        for _ in 0..ORDERS_AT_ONCE {
+            let Ok(order) = self.orders.try_recv() else { break };
+            self.obey(now, order);
+        }
+        for _ in 0..PARCELS_AT_ONCE {
+            let Ok(post) = self.post.try_recv() else { break };
+            self.handle_post(now, post);
+        }
+        self.read(now);
+        if self.sfu.poll_timeout().is_some_and(|due| due <= now) {
+            self.sfu.handle_timeout(now);
+        }
+        self.send(now);
+        self.handover.flush();
+        self.tell();
+        if now >= self.counters_at {
+            self.counters_at = now + COUNTERS_INTERVAL;
+            self.log_counters();
+        }
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Command(command) => {
+                if let Some(answer) = translate::obey(&mut self.sfu, now, command) {
+                    self.backlog.push(answer);
+                }
+            }
+            Order::Addresses(addresses) => {
+                self.sfu.set_addresses(addresses.candidates());
+                self.addresses.replace(addresses);
+            }
+        }
+    }
+
+    fn handle_post(&mut self, now: Instant, post: Post) {
+        match post {
+            Post::Parcel { from, parcel } => self.handle_parcel(now, from, &parcel),
+            Post::Verdict { from, verdict } => {
+                self.handover.handle_verdict(now, from, verdict, |source| self.sfu.knows(source));
+            }
+        }
+    }
+
+    /// Takes what came to another worker.
+    fn handle_parcel(&mut self, now: Instant, from: u8, parcel: &Parcel) {
+        let mut verdict = Verdict::default();
+        for datagram in parcel.datagrams() {
+            take(&mut self.sfu, &mut self.addresses, &mut self.counters, now, datagram);
+            verdict.note(&datagram, self.sfu.knows(datagram.source));
+        }
+        self.handover.answer(from, verdict);
+    }
+
+    /// Reads one batch of each socket. If there is more, the next turn comes at once.
+    fn read(&mut self, now: Instant) {
+        for socket in &self.sockets {
+            match socket.read(&mut self.batch) {
+                Ok(datagrams) => {
+                    for datagram in datagrams {
+                        if !self.handover.take(now, &datagram) {
+                            take(&mut self.sfu, &mut self.addresses, &mut self.counters, now, datagram);
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    self.counters.not_read += 1;
+                    debug!(%error, "cannot read");
+                }
+            }
+        }
+    }
+
+    /// Sends all that is to be sent, in trains.
+    fn send(&mut self, now: Instant) {
+        while let Some(transmit) = self.sfu.poll_transmit() {
+            if !self.train.couple(&transmit) {
+                self.send_train(now);
+                self.train.couple(&transmit);
+            }
+        }
+        self.send_train(now);
+    }
+
+    fn send_train(&mut self, now: Instant) {
+        let Some((source, destination)) = self.train.way() else { return };
+        let own = self.addresses.source(source, destination);
+        let from = own.unwrap_or(source.ip());
+        let sockets = &mut self.sockets;
+        let at = sockets
+            .iter()
+            .position(|socket| socket.has(from))
+            .or_else(|| sockets.iter().position(|socket| socket.is_like(destination)));
+        let sent = at.is_some_and(|at| sockets[at].send(now, &self.train, own).is_ok());
+        self.counters.datagrams += u64::try_from(self.train.cars().len()).unwrap_or(u64::MAX);
+        self.counters.trains += 1;
+        self.train.clear();
+        self.counters.not_sent += u64::from(!sent);
+    }
+
+    /// Tells the rooms what happened, or keeps it until they have time.
+    fn tell(&mut self) {
+        while let Some(event) = self.sfu.poll_event() {
+            if let Some(event) = translate::tell(&self.sfu, event) {
+                self.backlog.push(event);
+            }
+        }
+        if !self.backlog.is_empty()
+            && let Ok(permit) = self.events.try_reserve()
+        {
+            permit.send(self.backlog.take());
+        }
+    }
+
+    fn log_counters(&self) {
+        debug!(
+            worker = self.number,
+            forwarding = ?self.sfu.counters(),
+            sockets = ?self.counters,
+            handover = ?self.handover.counters,
+            "counted since the start",
+        );
+    }
+}
+
+/// Why a worker works.
+enum Reason {
+    Order(Order),
+    Post(Post),
+    /// There is something to read, a timeout, or room for events.
+    Look,
+    /// Nobody gives orders any more.
+    End,
+}
+
+/// Gives a datagram to the forwarding unit.
+fn take(
+    sfu: &mut Sfu,
+    addresses: &mut Addresses,
+    counters: &mut Counters,
+    now: Instant,
+    datagram: Datagram<'_>,
+) {
+    let Datagram { source, destination, bytes } = datagram;
+    let Some(candidate) = addresses.candidate(source, destination) else {
+        counters.unexpected += 1;
+        return;
+    };
+    sfu.handle_datagram(now, source, candidate, bytes);
+    if (candidate != destination || addresses.has_detours()) && sfu.knows(source) {
+        addresses.learn(source, destination, candidate);
+    }
+}
+
+/// Returns when one of the sockets has something to read.
+fn poll_readable(sockets: &[MediaSocket], context: &mut Context<'_>) -> Poll<()> {
+    // Each is asked, so that each wakes the worker.
+    let ready = sockets.iter().filter(|socket| socket.poll_readable(context).is_ready()).count();
+    if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
+}

@@ -1,0 +1,105 @@
+/** What is on the stage, how large, and in which order of importance. */
+
+import type { Tile } from "../protocol/messages";
+import { arrange, focus, gridCapacity, type Placement } from "./layout";
+import type { Model, RoomPage } from "./model";
+import { ownVideo } from "./people";
+import { personOf, sourceOf, tileId, tiles, type TileId } from "./tiles";
+
+export type StagePlan = {
+  readonly placements: readonly Placement[];
+  /** How many pages of tiles there are, and which one is shown, from 0. */
+  readonly pages: number;
+  readonly page: number;
+};
+
+/** Returns what is where. `slots` is how many pictures of others can come at once. */
+export function planStage(page: RoomPage, slots: number): StagePlan {
+  const { stage } = page;
+  if (stage.width <= 0 || stage.height <= 0) return { placements: [], pages: 1, page: 0 };
+  const all = tiles(page);
+  const main = mainTile(page, all);
+  if (main !== null) return besides(page, main, all, slots);
+  const shown = pageOf(all, gridCapacity(stage, slots), page.shownPage);
+  const inset = { spot: page.inset, video: ownVideo(page) };
+  return { ...shown, placements: arrange(stage, shown.ids, page.self, inset) };
+}
+
+/** The large tile, where there is one: what was pinned, else a screen, else who speaks if that was wished for. */
+export function mainTile({ pinned, layout, active, self, people }: RoomPage, all: readonly TileId[]): TileId | null {
+  // Alone or with one other there is nothing to choose.
+  if (all.length <= 2) return null;
+  if (pinned !== null && all.includes(pinned)) return pinned;
+  const screen = all.findLast((tile) => sourceOf(tile) === "screen");
+  if (screen !== undefined) return screen;
+  if (layout === "grid") return null;
+  if (active !== null && active !== self && all.includes(active)) return active;
+  return people.find(({ id }) => id !== self)?.id ?? null;
+}
+
+function besides({ stage, shownPage }: RoomPage, main: TileId, all: readonly TileId[], slots: number): StagePlan {
+  const others = all.filter((tile) => tile !== main);
+  const { capacity, place } = focus(stage);
+  const shown = pageOf(others, Math.max(1, Math.min(capacity, slots - 1)), shownPage);
+  const { large, small } = place(shown.ids.length);
+  const side = shown.ids.flatMap((id, index): Placement[] => {
+    const rect = small[index];
+    return rect === undefined ? [] : [{ id, role: "side", rect }];
+  });
+  return { ...shown, placements: [{ id: main, role: "focus", rect: large }, ...side] };
+}
+
+function pageOf(
+  ids: readonly TileId[],
+  capacity: number,
+  wanted: number,
+): { readonly ids: readonly TileId[]; readonly pages: number; readonly page: number } {
+  const pages = Math.max(1, Math.ceil(ids.length / capacity));
+  const page = Math.min(wanted, pages - 1);
+  return { ids: ids.slice(page * capacity, (page + 1) * capacity), pages, page };
+}
+
+/** Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees. */
+export function wantedTiles({ page, pageHidden, surroundings }: Model): readonly Tile[] {
+  if (page.page !== "room" || pageHidden) return [];
+  const rank = (id: TileId): number => {
+    if (id === page.pinned) return 0;
+    if (sourceOf(id) === "screen") return 1;
+    return id === page.active ? 2 : 3;
+  };
+  return planStage(page, surroundings.slots)
+    .placements.filter(({ id }) => personOf(id) !== page.self)
+    .toSorted((one, other) => rank(one.id) - rank(other.id))
+    .map(({ id, rect }) => ({
+      participant: personOf(id),
+      source: sourceOf(id),
+      height: Math.round(rect.height * page.pixelRatio),
+    }));
+}
+
+/** Turns to another page of tiles. Pictures that are no longer shown are forgotten, for their elements are. */
+export function turnPage(model: Model, by: 1 | -1): Model {
+  const { page } = model;
+  if (page.page !== "room") return model;
+  const before = planStage(page, model.surroundings.slots);
+  const shownPage = Math.min(Math.max(0, before.page + by), before.pages - 1);
+  return shownPage === before.page ? model : { ...model, page: { ...page, shownPage } };
+}
+
+/** Returns the same page without the sizes of pictures that are off the stage: their elements begin anew. */
+export function withoutHidden(page: RoomPage, slots: number): RoomPage {
+  const shown = new Set(planStage(page, slots).placements.map(({ id }) => id));
+  // Nothing is known of a stage that was not measured yet.
+  if (shown.size === 0) return page;
+  const isStale = page.people.some(
+    ({ id, video, screenVideo }) =>
+      (video !== null && !shown.has(id)) || (screenVideo !== null && !shown.has(tileId(id, "screen"))),
+  );
+  if (!isStale) return page;
+  const people = page.people.map((person) => ({
+    ...person,
+    video: shown.has(person.id) ? person.video : null,
+    screenVideo: shown.has(tileId(person.id, "screen")) ? person.screenVideo : null,
+  }));
+  return { ...page, people };
+}

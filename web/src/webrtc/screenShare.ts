@@ -1,0 +1,67 @@
+/** The own screen while it is shared: its picture, and its sound where the browser gives it. */
+
+import { codeOf, deviceError } from "./devices";
+import type { DeviceOutcome } from "./types";
+
+export type ScreenSource = "screen" | "screenAudio";
+
+export type ScreenShare = {
+  readonly stream: MediaStream;
+  readonly track: (source: ScreenSource) => MediaStreamTrack | null;
+  readonly isOn: () => boolean;
+  readonly set: (isShared: boolean) => Promise<DeviceOutcome>;
+};
+
+/** As sharp as the screen is. More pictures a second than text needs would be taken from its sharpness. */
+const CONSTRAINTS: DisplayMediaStreamOptions = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
+
+/** Whether this browser lets a page share the screen; those of telephones do not. */
+export const canShareScreen = (): boolean =>
+  typeof navigator !== "undefined" && typeof navigator.mediaDevices?.getDisplayMedia === "function";
+
+/** `onChange`: another screen, or none, is to be sent. */
+export function screenShare(onChange: () => void): ScreenShare {
+  const stream = new MediaStream();
+  const track = (source: ScreenSource): MediaStreamTrack | null =>
+    stream.getTracks().find(({ kind }) => (kind === "video") === (source === "screen")) ?? null;
+
+  function hold(tracks: readonly MediaStreamTrack[]): void {
+    for (const former of stream.getTracks()) {
+      stream.removeTrack(former);
+      former.stop();
+    }
+    for (const track of tracks) {
+      stream.addTrack(track);
+      if (track.kind !== "video") continue;
+      if ("contentHint" in track) track.contentHint = "detail";
+      // The browser's own button ended it, or the window is gone.
+      track.addEventListener("ended", () => stream.getTracks().includes(track) && hold([]), { once: true });
+    }
+    onChange();
+  }
+
+  async function share(): Promise<DeviceOutcome> {
+    if (!canShareScreen()) return { ok: false, error: deviceError("deviceUnsupported", "screen") };
+    try {
+      hold((await navigator.mediaDevices.getDisplayMedia(CONSTRAINTS)).getTracks());
+      return { ok: true, on: true };
+    } catch (error) {
+      const code = codeOf(error);
+      // Whoever closes the browser's list without a choice has changed their mind, and knows it.
+      return code === "deviceDenied"
+        ? { ok: true, on: stream.getTracks().length > 0 }
+        : { ok: false, error: deviceError(code, "screen") };
+    }
+  }
+
+  return {
+    stream,
+    track,
+    isOn: () => track("screen") !== null,
+    async set(isShared) {
+      if (isShared) return share();
+      if (stream.getTracks().length > 0) hold([]);
+      return { ok: true, on: false };
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * What goes out over a session: one line for the microphone and one for the camera from the start, and one for a screen
+ * and its sound from their first use. Turning something on or off is a `replaceTrack`; what nobody receives is not encoded.
+ */
+
+import type { Demand, MediaTrack, Source } from "../protocol/messages";
+import type { Log } from "./log";
+
+export type LocalTracks = Readonly<Record<Source, MediaStreamTrack | null>>;
+
+export type SenderLines = {
+  /** Makes the lines that every session has. */
+  readonly open: () => void;
+  readonly put: (source: Source, track: MediaStreamTrack | null) => void;
+  /** Tells how much of each track is received by anybody: all of them; the others by nobody. */
+  readonly demand: (demands: readonly Demand[]) => void;
+  /** Both ends agree anew: what a browser refused to set in between is set now. */
+  readonly refresh: () => void;
+  /** What the lines of the local description carry. */
+  readonly described: () => readonly MediaTrack[];
+};
+
+/**
+ * The camera's layers from the lowest to the highest: about 180, 360 and 720 lines of a camera of today. Higher bitrates
+ * look better and cost each receiver as much more.
+ */
+export const CAMERA_LAYERS: readonly RTCRtpEncodingParameters[] = [
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000, active: false },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000, active: false },
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_700_000, active: false },
+];
+
+/** Text has to be sharp more than fluent: few pictures a second, each of them large. */
+const SCREEN: RTCRtpEncodingParameters = { maxBitrate: 2_500_000, maxFramerate: 15, active: false };
+const SOUND: RTCRtpEncodingParameters = { active: false };
+
+const ENCODINGS: Readonly<Record<Source, readonly RTCRtpEncodingParameters[]>> = {
+  mic: [SOUND],
+  cam: CAMERA_LAYERS,
+  screen: [SCREEN],
+  screenAudio: [SOUND],
+};
+const KINDS = { mic: "audio", cam: "video", screen: "video", screenAudio: "audio" } as const;
+const ALWAYS: readonly Source[] = ["mic", "cam"];
+
+export type SenderLinesOptions = {
+  readonly connection: RTCPeerConnection;
+  readonly stream: MediaStream;
+  readonly tracks: LocalTracks;
+  readonly log: Log;
+};
+
+export function senderLines({ connection, stream, tracks, log }: SenderLinesOptions): SenderLines {
+  const lines = new Map<Source, RTCRtpTransceiver>();
+  const demanded = new Map<Source, number>();
+  /** Changes to one sender's parameters wait for each other: browsers refuse the second of two at once. */
+  const queues = new Map<Source, Promise<void>>();
+
+  function make(source: Source, track: MediaStreamTrack | null): void {
+    const line = connection.addTransceiver(track ?? KINDS[source], {
+      direction: "sendonly",
+      streams: [stream],
+      sendEncodings: ENCODINGS[source].map((it) => ({ ...it })),
+    });
+    preferCodecs(line);
+    lines.set(source, line);
+  }
+
+  function adjust(source: Source): void {
+    const turn = (queues.get(source) ?? Promise.resolve()).then(() => setLayers(source));
+    queues.set(source, turn);
+  }
+
+  async function setLayers(source: Source): Promise<void> {
+    const sender = lines.get(source)?.sender;
+    if (!sender) return;
+    const wanted = demanded.get(source) ?? 0;
+    const parameters = sender.getParameters();
+    if (parameters.encodings.every(({ active }, layer) => active === layer < wanted)) return;
+    parameters.encodings.forEach((encoding, layer) => (encoding.active = layer < wanted));
+    if (source === "screen") parameters.degradationPreference = "maintain-resolution";
+    try {
+      await sender.setParameters(parameters);
+      log("layersSent", { source, layers: wanted }, "debug");
+    } catch {
+      log("layersNotSet", { source }, "warn");
+    }
+  }
+
+  return {
+    open: () => ALWAYS.forEach((source) => make(source, tracks[source])),
+
+    put(source, track) {
+      const line = lines.get(source);
+      if (line) line.sender.replaceTrack(track).catch(() => log("trackNotReplaced", { source }, "warn"));
+      else if (track) make(source, track);
+    },
+
+    demand(demands) {
+      for (const [source, { mid }] of lines) {
+        demanded.set(source, demands.find((it) => it.mid === mid)?.layers ?? 0);
+        adjust(source);
+      }
+    },
+
+    refresh: () => [...lines.keys()].forEach(adjust),
+
+    described: () => [...lines].flatMap(([source, { mid }]) => (mid === null ? [] : [{ mid, source }])),
+  };
+}
+
+/** The codecs that every session can use. The others would make the offer several times as long. */
+const CODECS = { audio: ["audio/opus"], video: ["video/vp8", "video/rtx"] };
+
+/** Leaves out of a line what is not used in sessions. */
+export function preferCodecs(line: RTCRtpTransceiver): void {
+  const kind = line.receiver.track.kind as "audio" | "video";
+  const known = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+  const wanted = known.filter(({ mimeType }) => CODECS[kind].includes(mimeType.toLowerCase()));
+  // Without them the server will say what is wrong with the offer.
+  if (wanted.length > 0) line.setCodecPreferences(wanted);
+}

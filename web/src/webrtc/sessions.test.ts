@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { ClientMessage } from "../protocol/messages";
+import type { SessionConnection, SessionConnectionOptions } from "./sessionConnection";
+import { sessions } from "./sessions";
+import type { ClientErrorCode, LinkState } from "./types";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A connection to the server of which only the handling is real. */
+class FakeConnection {
+  state: LinkState = "new";
+  readonly done: string[] = [];
+  constructor(readonly options: SessionConnectionOptions) {}
+
+  enter(state: LinkState): void {
+    this.state = state;
+    this.options.on.state?.(state);
+  }
+
+  asConnection(): SessionConnection {
+    const note = (what: string) => () => void this.done.push(what);
+    return {
+      answer: (sdp) => void this.done.push(`answer ${sdp}`),
+      put: (source) => void this.done.push(`put ${source}`),
+      demand: (demands) => void this.done.push(`demand ${demands.map(({ mid }) => mid).join()}`),
+      receiver: (mid) => ({ track: { id: mid } }) as unknown as RTCRtpReceiver,
+      state: () => this.state,
+      connectionStates: () => ({ connectionState: "new", iceConnectionState: "new", signalingState: "stable" }),
+      resync: note("resync"),
+      wake: note("wake"),
+      report: () => Promise.resolve(new Map()),
+      close: note("close"),
+    };
+  }
+}
+
+function called() {
+  const made: FakeConnection[] = [];
+  const said: ClientMessage[] = [];
+  const errors: ClientErrorCode[] = [];
+  const it = sessions({
+    iceServers: () => [],
+    slots: { audio: 3, video: 9 },
+    stream: {} as MediaStream,
+    tracks: () => ({ mic: null, cam: null, screen: null, screenAudio: null }),
+    send: (message) => said.push(message),
+    onChange: () => {},
+    on: { error: ({ code }) => errors.push(code) },
+    random: () => 1,
+    connect(options) {
+      const connection = new FakeConnection(options);
+      made.push(connection);
+      return connection.asConnection();
+    },
+  });
+  it.want(true);
+  return { ...it, made, said, errors };
+}
+
+test("one session is made, and wanting it again makes no other", () => {
+  const { want, made } = called();
+  want(true);
+  expect(made).toHaveLength(1);
+  want(false);
+  expect(made[0]?.done).toEqual(["close"]);
+});
+
+test("an offer says which session it is of, and the answer finds it", () => {
+  const { made, said, answer } = called();
+  made[0]?.options.on.offer("v=0", [{ mid: "0", source: "mic" }]);
+  expect(said).toEqual([{ type: "mediaOffer", session: 1, sdp: "v=0", tracks: [{ mid: "0", source: "mic" }] }]);
+  answer(1, "yes");
+  answer(7, "of another");
+  expect(made[0]?.done).toEqual(["answer yes"]);
+});
+
+test.each(["mediaLost", "mediaFault", "serverBusy"] as const)("after %s there is a new one, after a pause", (code) => {
+  const { made, closed, said } = called();
+  closed(1, code, "Over.");
+  expect(made).toHaveLength(1);
+  vi.advanceTimersByTime(500);
+  expect(made).toHaveLength(2);
+  made[1]?.options.on.offer("v=0", []);
+  expect(said).toMatchObject([{ session: 2 }]);
+});
+
+test("the pause grows, and is short again after a session that stood", () => {
+  const { made, closed } = called();
+  const pauses: number[] = [];
+  const end = (): void => {
+    const before = made.length;
+    closed(before, "mediaLost", "Over.");
+    let pause = 0;
+    for (; made.length === before; pause += 50) vi.advanceTimersByTime(50);
+    pauses.push(pause);
+  };
+  end();
+  end();
+  end();
+  made.at(-1)?.enter("connected");
+  vi.advanceTimersByTime(60_000);
+  end();
+  expect(pauses).toEqual([500, 1_000, 2_000, 500]);
+});
+
+test.each(["badOffer", "mediaUnavailable"] as const)(
+  "after %s nothing is offered again, and the owner is told",
+  (code) => {
+    const { made, closed, errors, isWanted } = called();
+    closed(1, code, "No.");
+    vi.advanceTimersByTime(60_000);
+    expect(made).toHaveLength(1);
+    expect(errors).toEqual([code]);
+    expect(isWanted()).toBe(false);
+  },
+);
+
+test("a connection that cannot be mended is replaced", () => {
+  const { made } = called();
+  made[0]?.options.on.renewWanted?.();
+  made[0]?.options.on.renewWanted?.();
+  vi.advanceTimersByTime(60_000);
+  expect(made).toHaveLength(2);
+  expect(made[0]?.done).toEqual(["close"]);
+});
+
+test("slots tell whose track comes where, until they are filled anew", () => {
+  const { fill, slot } = called();
+  fill(1, [{ mid: "4", participant: "ada", source: "cam", paused: false }]);
+  expect(slot("ada", "cam")?.receiver.track.id).toBe("4");
+  expect(slot("ada", "screen")).toBeUndefined();
+  fill(1, []);
+  expect(slot("ada", "cam")).toBeUndefined();
+  fill(2, [{ mid: "4", participant: "ada", source: "cam", paused: false }]);
+  expect(slot("ada", "cam")).toBeUndefined();
+});

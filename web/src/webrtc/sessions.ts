@@ -1,0 +1,155 @@
+/** The sessions of a call: one at a time, made anew when the server or the network has ended the one before. */
+
+import type { ClientMessage, Demand, MediaSession, ParticipantId, Slot, Source } from "../protocol/messages";
+import { retryDelay } from "./backoff";
+import { clientError } from "./errors";
+import { logTo } from "./log";
+import type { LocalTracks } from "./senderLines";
+import { sessionConnection, type SessionConnection, type SlotCounts } from "./sessionConnection";
+import type { Callbacks, ClientErrorCode, LinkState } from "./types";
+
+export type SessionsOptions = {
+  readonly iceServers: () => readonly RTCIceServer[];
+  readonly slots: SlotCounts;
+  readonly stream: MediaStream;
+  readonly tracks: () => LocalTracks;
+  readonly send: (message: ClientMessage) => void;
+  /** The state of the session changed, or what its slots carry. */
+  readonly onChange: () => void;
+  readonly on: Callbacks;
+  readonly random?: () => number;
+  /** For tests: another way to connect. */
+  readonly connect?: typeof sessionConnection;
+};
+
+/** What a slot carries, and the end at which it comes out. */
+export type FilledSlot = Slot & { readonly receiver: RTCRtpReceiver };
+
+export type Sessions = {
+  /** There shall be a session, or none. */
+  readonly want: (isWanted: boolean) => void;
+  readonly answer: (session: MediaSession, sdp: string) => void;
+  readonly closed: (session: MediaSession, code: ClientErrorCode, text: string) => void;
+  readonly fill: (session: MediaSession, slots: readonly Slot[]) => void;
+  readonly demand: (session: MediaSession, demands: readonly Demand[]) => void;
+  readonly put: (source: Source, track: MediaStreamTrack | null) => void;
+  /** Whether a session is there or will be. */
+  readonly isWanted: () => boolean;
+  /** `undefined` while there is no session. */
+  readonly state: () => LinkState | undefined;
+  readonly slot: (peer: ParticipantId, source: Source) => FilledSlot | undefined;
+  readonly slots: () => readonly Slot[];
+  readonly current: () => SessionConnection | undefined;
+  readonly resync: () => void;
+  readonly wake: () => void;
+};
+
+type Session = { readonly number: MediaSession; readonly connection: SessionConnection; slots: readonly Slot[] };
+
+/** The same offer would be refused again. */
+const FINAL: readonly ClientErrorCode[] = ["badOffer", "mediaUnavailable"];
+/** A session that stood this long was a good one: the next failure starts counting anew. */
+const STEADY_MS = 10_000;
+
+export function sessions(options: SessionsOptions): Sessions {
+  const { iceServers, slots, stream, tracks, send, onChange, on, random = Math.random } = options;
+  const connect = options.connect ?? sessionConnection;
+  const log = logTo(on.log);
+  let isWanted = false;
+  /** The server has said that it will never be. */
+  let isRefused = false;
+  let lastNumber = 0;
+  let attempt = 0;
+  let connectedAt = Infinity;
+  let current: Session | undefined;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+
+  function make(): void {
+    clearTimeout(retry);
+    retry = undefined;
+    current?.connection.close();
+    lastNumber += 1;
+    const number = lastNumber;
+    connectedAt = Infinity;
+    log("sessionMade", { number });
+    const connection = connect({
+      iceServers: iceServers(),
+      slots,
+      stream,
+      tracks: tracks(),
+      on: {
+        offer: (sdp, tracks) => send({ type: "mediaOffer", session: number, sdp, tracks }),
+        state(state) {
+          if (state === "connected") connectedAt = performance.now();
+          onChange();
+        },
+        renewWanted: () => current?.number === number && again(),
+        ...(on.log && { log: on.log }),
+      },
+    });
+    current = { number, connection, slots: [] };
+  }
+
+  function again(): void {
+    if (!isWanted || isRefused || retry !== undefined) return;
+    if (performance.now() - connectedAt >= STEADY_MS) attempt = 0;
+    attempt += 1;
+    retry = setTimeout(make, retryDelay(attempt, random));
+  }
+
+  function end(): void {
+    clearTimeout(retry);
+    retry = undefined;
+    current?.connection.close();
+    current = undefined;
+  }
+
+  /** What is said about a session that is no more is out of date. */
+  function about(number: MediaSession, then: (session: Session) => void): void {
+    if (current?.number === number) then(current);
+    else log("messageOfAnotherSessionIgnored", { number }, "debug");
+  }
+
+  function closed(number: MediaSession, code: ClientErrorCode, text: string): void {
+    about(number, () => {
+      log("sessionClosed", { number, code }, "warn");
+      end();
+      isRefused = FINAL.includes(code);
+      if (isRefused || code === "serverBusy") on.error?.(clientError(code, text));
+      again();
+      onChange();
+    });
+  }
+
+  return {
+    want(wanted) {
+      if (wanted === isWanted) return;
+      isWanted = wanted;
+      isRefused = false;
+      attempt = 0;
+      if (wanted) make();
+      else end();
+      onChange();
+    },
+    answer: (number, sdp) => about(number, ({ connection }) => connection.answer(sdp)),
+    closed,
+    fill: (number, filled) =>
+      about(number, (session) => {
+        session.slots = filled;
+        onChange();
+      }),
+    demand: (number, demands) => about(number, ({ connection }) => connection.demand(demands)),
+    put: (source, track) => current?.connection.put(source, track),
+    isWanted: () => isWanted && !isRefused,
+    state: () => current?.connection.state(),
+    slots: () => current?.slots ?? [],
+    slot(peer, source) {
+      const slot = current?.slots.find((it) => it.participant === peer && it.source === source);
+      const receiver = slot && current?.connection.receiver(slot.mid);
+      return slot && receiver && { ...slot, receiver };
+    },
+    current: () => current?.connection,
+    resync: () => current?.connection.resync(),
+    wake: () => current?.connection.wake(),
+  };
+}
