@@ -123,7 +123,8 @@ test("who comes late sees everybody, and no tile's video is made anew", async ({
 
 test("two browsers and two robots are four in the grid, and all are seen and heard", async ({ open, room, server }) => {
   test.setTimeout(120_000);
-  const ada = await open(`/${room}`, { viewport: { width: 1280, height: 800 } });
+  // Directly: through the server only the loudest few are heard.
+  const ada = await open(`/${room}?topology=mesh`, { viewport: { width: 1280, height: 800 } });
   await join(ada, "Ada");
   const grace = await open(`/${room}`, { kind: "firefox" });
   await join(grace, "Grace");
@@ -176,19 +177,6 @@ test("a second tab of the same person takes the call over", async ({ open, room 
   await expectInCall(ada, 1);
 });
 
-test("who closes the tab is soon gone for the others", async ({ open, room }) => {
-  const ada = await open(`/${room}`);
-  await join(ada, "Ada");
-  const grace = await open(`/${room}`);
-  await join(grace, "Grace");
-  await expectInCall(ada, 1);
-
-  await grace.close({ runBeforeUnload: false });
-  // Promised within 2 s; twice that leaves room for a busy machine, and is far below the lease of a lost connection.
-  await expect(tile(ada, "Grace")).toHaveCount(0, { timeout: 4_000 });
-  await expectPeople(ada, []);
-});
-
 test("joining with neither camera nor microphone works, and so does turning them on later", async ({ open, room }) => {
   const ada = await open(`/${room}`);
   await join(ada, "Ada");
@@ -227,58 +215,6 @@ test("the own picture can be moved to another corner by pointer and by keyboard"
 
   await inset.getByRole("button", { name: /Move your picture/ }).press("ArrowRight");
   await expect.poll(corner).toBe("top right");
-});
-
-test("where the browser plays no sound by itself, a touch starts it", async ({ open, room }) => {
-  const ada = await open(`/${room}`);
-  await join(ada, "Ada");
-  const grace = await open(`/${room}`, {
-    before: (page) =>
-      page.addInitScript(() => {
-        const play = HTMLMediaElement.prototype.play;
-        let isTouched = false;
-        addEventListener(
-          "click",
-          ({ target }) => {
-            isTouched ||= target instanceof Element && target.textContent.includes("Tap to hear");
-          },
-          { capture: true },
-        );
-        HTMLMediaElement.prototype.play = function () {
-          const isRefused = !this.muted && !isTouched;
-          return isRefused ? Promise.reject(new DOMException("touch first", "NotAllowedError")) : play.call(this);
-        };
-      }),
-  });
-  await enter(grace, "Grace");
-  const hear = grace.getByRole("button", { name: "Tap to hear the others" });
-  await hear.click();
-  await expect(hear).toHaveCount(0);
-  await expectInCall(grace, 1);
-});
-
-test("a camera whose permission is withdrawn in mid-call is off, and the call goes on", async ({ open, room }) => {
-  const ada = await open(`/${room}`);
-  await join(ada, "Ada");
-  const grace = await open(`/${room}`);
-  await join(grace, "Grace");
-  await expectInCall(ada, 1);
-
-  // What a browser does to a page whose permission the person takes back: the track ends, and asking again is refused.
-  await grace.evaluate(() => {
-    const { captured } = window as unknown as { captured: MediaStreamTrack[] };
-    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("withdrawn", "NotAllowedError"));
-    for (const track of captured.filter(({ kind }) => kind === "video")) {
-      track.stop();
-      track.dispatchEvent(new Event("ended"));
-    }
-  });
-
-  await expect(grace.getByText("The browser does not allow it.")).toBeVisible();
-  await expect(grace.getByRole("button", { name: "Turn camera on" })).toBeVisible();
-  await expect(tile(ada, "Grace").locator("video")).toBeHidden();
-  await expect(tile(ada, "Grace")).not.toContainText("muted");
-  await expect(async () => expect((await received(ada, 1000))[0]?.energy).toBeGreaterThan(1e-6)).toPass();
 });
 
 /** Equal tiles that do not overlap, each large enough to see somebody. */

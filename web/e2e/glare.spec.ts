@@ -25,17 +25,17 @@ const LINKS_AT_ONCE = 6;
 const LINKS_ACROSS_AT_ONCE = 4;
 
 /** How the rounds are shared out. Crossing browsers is slower for each round. */
-const SHARES = { chromium: 0.5, firefox: 0.4, across: 0.1 } as const;
+const SHARES = { chromium: 0.4, firefox: 0.3, across: 0.3 } as const;
 const ALGORITHMS: readonly { negotiation: Negotiation; share: number }[] = [
   { negotiation: "perfect", share: 0.75 },
   { negotiation: "simple", share: 0.25 },
 ];
 
 /**
- * After an ICE restart Chromium (156, November 2026) may keep sending to the ICE generation before, because Firefox (153) still
- * answers its checks there, but takes no media. One in a hundred rounds is seen to end so, and mended by another link.
+ * The most rounds across browsers that may need another link: those in which one end is deaf for eight seconds although ICE
+ * was restarted meanwhile. In 812 rounds (November 2026, Chromium 156 and Firefox 153) none did.
  */
-const RENEWALS_ACROSS = 0.04;
+const RENEWALS_ACROSS = 0.002;
 
 let host: Host;
 test.beforeAll(async () => {
@@ -84,7 +84,7 @@ test("negotiation survives glare across browsers", async () => {
   }
 });
 
-/** A renewed link is a call that went on after a silence. It is to be exceptional: at most this share of the rounds. */
+/** A renewed link is a call that went on after a silence: at most this share of the rounds. */
 function expectFewRenewals(played: readonly Played[], shareMax: number): void {
   const rounds = played.reduce((sum, it) => sum + it.rounds, 0);
   const renewals = played.flatMap((it) => it.renewals);

@@ -88,9 +88,10 @@ test("an unguessable room has a name that can be read aloud", async ({ open }) =
   await enter(page, "Ada");
 });
 
-test("a full room says so, and lets one try again", async ({ open, room }) => {
-  const page = await open(`/${room}`);
-  const crowd = await open(`/${room}`);
+test("a full room says so, and lets one try again", async ({ open, room, serve }) => {
+  const { origin } = await serve(["--participants-per-room", "8"]);
+  const page = await open(`/${room}`, { origin });
+  const crowd = await open(`/${room}`, { origin });
   await joinCrowd(
     crowd,
     room,

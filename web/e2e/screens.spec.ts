@@ -78,17 +78,8 @@ test("before joining", async ({ open, room, kind }) => {
   await lookAt(page, "prejoin-on", kind);
 });
 
-test("a refused device", async ({ open, room, kind }) => {
-  const page = await open(`/${room}`, {
-    before: async (it) => {
-      await bringAxe(it);
-      await it.addInitScript(() => {
-        // Absent on the blank page that comes before the first real one.
-        const devices: MediaDevices | undefined = navigator.mediaDevices;
-        if (devices) devices.getUserMedia = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
-      });
-    },
-  });
+test("a refused device", async ({ open, room, kind, launchOwn }) => {
+  const page = await open(`/${room}`, { own: await launchOwn(kind, { devices: "refused" }), before: bringAxe });
   await page.getByRole("button", { name: "Turn on camera and microphone" }).click();
   await expect(page.getByText("The browser does not allow it.")).toHaveCount(2);
   await page.getByRole("button", { name: "Join", exact: true }).click();
