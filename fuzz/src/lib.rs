@@ -1,0 +1,147 @@
+//! What must hold for any bytes that come from the network.
+//!
+//! Each target takes bytes and panics when something does not hold. `cargo fuzz` looks for such bytes; `corpus/` keeps those that
+//! were worth keeping, and the ordinary tests replay them, with mutations.
+
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a target panics when something does not hold: that is how it tells"
+)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, fs, io};
+
+use allo_protocol::ClientMessage;
+use allo_room::{ConnectionId, DisplayName, MediaCommand, MediaEvent, Output, RoomName, Rooms, RoomsConfig};
+use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, RoomId, Sfu, SfuConfig};
+
+/// A target: a name, which is also its folder in `corpus/`, and what it calls.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] =
+    &[("conversation", conversation), ("names", names), ("offer", offer), ("datagrams", datagrams)];
+
+/// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.
+pub fn replay(target: fn(&[u8])) -> io::Result<()> {
+    env::args_os().skip(1).try_for_each(|path| fs::read(path).map(|bytes| target(&bytes)))
+}
+
+/// An offer as a browser makes it, with a microphone, a camera in three layers, and a slot of each kind.
+pub const OFFER: &str = include_str!("../corpus/offer/browser");
+
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8443);
+
+/// Each line is a message on one of four connections, by its first character; the rest of it is the text. A line that is no
+/// message passes time. Whoever is let in, and whatever is said: nothing panics, and messages read back as they were written.
+pub fn conversation(bytes: &[u8]) {
+    let mut now = start();
+    let mut rooms = Rooms::new(RoomsConfig { has_media: true, ..RoomsConfig::default() }, [7; 32]);
+    (0..4).for_each(|n| rooms.handle_open(now, ConnectionId(n), Ipv4Addr::LOCALHOST.into()));
+    for line in bytes.split(|byte| *byte == b'\n').take(256) {
+        let Some((who, text)) = line.split_first() else { continue };
+        match serde_json::from_slice::<ClientMessage>(text) {
+            Ok(message) => {
+                let again = serde_json::to_vec(&message).expect("a message has text keys only");
+                assert_eq!(serde_json::from_slice::<ClientMessage>(&again).ok().as_ref(), Some(&message));
+                rooms.handle_message(now, ConnectionId(u64::from(*who % 4)), message);
+            }
+            Err(_) => now += Duration::from_millis(u64::from(*who) * 50),
+        }
+        rooms.handle_timeout(now);
+        drain(now, &mut rooms);
+    }
+    (0..4).for_each(|n| rooms.handle_close(now, ConnectionId(n), None));
+    now += Duration::from_mins(5);
+    while let Some(due) = rooms.poll_timeout().filter(|due| *due <= now) {
+        rooms.handle_timeout(due);
+        drain(due, &mut rooms);
+    }
+    assert_eq!(rooms.counts(), allo_room::Counts::default(), "nothing is left when all are gone");
+}
+
+/// Does what the rooms say, as a media plane that accepts everything.
+fn drain(now: Instant, rooms: &mut Rooms) {
+    while let Some(output) = rooms.poll_output() {
+        if let Output::Media(MediaCommand::Connect { key, .. }) = output {
+            rooms.handle_media(
+                now,
+                vec![MediaEvent::Answered { key, sdp: String::new() }, MediaEvent::Connected(key)],
+            );
+        }
+    }
+}
+
+/// A name that is accepted is its own normal form, and is not longer than allowed.
+pub fn names(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(name) = RoomName::parse(&text, 128) {
+        assert!(name.as_str().len() <= 128);
+        assert_eq!(RoomName::parse(name.as_str(), 128).ok().as_ref(), Some(&name));
+    }
+    if let Ok(name) = DisplayName::parse(&text, 64) {
+        assert_eq!(DisplayName::parse(name.as_str(), 64).ok().as_ref(), Some(&name));
+    }
+}
+
+/// An offer that is refused costs nothing; one that is accepted is answered, by the strict look at it and by the engine.
+pub fn offer(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if Offer::parse(text).is_err() {
+        return;
+    }
+    let mut sfu = sfu();
+    let now = start();
+    // The engine may refuse what the strict look let through.
+    let _refused = sfu.connect(now, ParticipantId(1), RoomId(1), text);
+    let _refused = sfu.connect(now, ParticipantId(1), RoomId(1), text);
+    settle(now, &mut sfu);
+    sfu.disconnect(now, ParticipantId(1));
+    settle(now, &mut sfu);
+}
+
+/// Datagrams, each with a length of two bytes and the last byte of its source before it, to a worker with one participant. None is
+/// answered by more than it has itself, unless it proves that it knows the participant's password: which a fuzzer does not.
+pub fn datagrams(bytes: &[u8]) {
+    let mut now = start();
+    let mut sfu = sfu();
+    let answer = sfu.connect(now, ParticipantId(1), RoomId(1), OFFER);
+    assert!(answer.is_ok(), "{answer:?}");
+    settle(now, &mut sfu);
+    let mut rest = bytes;
+    for _ in 0..64 {
+        let Some(([high, low, from], after)) = rest.split_first_chunk::<3>() else { break };
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+        let (datagram, after) = after.split_at(length);
+        let source = SocketAddr::from(([192, 0, 2, *from], 40_000));
+        let _worker = allo_sfu::worker_of(datagram);
+        sfu.handle_datagram(now, source, SERVER, datagram);
+        assert!(settle(now, &mut sfu) <= datagram.len(), "nothing is amplified");
+        now += Duration::from_millis(u64::from(*from));
+        sfu.handle_timeout(now);
+        settle(now, &mut sfu);
+        rest = after;
+    }
+}
+
+/// Takes all that a worker has to say. Returns how many bytes it would send.
+fn settle(_now: Instant, sfu: &mut Sfu) -> usize {
+    let sent = std::iter::from_fn(|| sfu.poll_transmit()).map(|transmit| transmit.contents.len()).sum();
+    while sfu.poll_event().is_some() {}
+    sent
+}
+
+fn sfu() -> Sfu {
+    static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
+    let certificate = CERTIFICATE.get_or_init(|| Certificate::generate().expect("the system has randomness"));
+    let seed = CredentialSeed::new([7; 32]);
+    Sfu::new(start(), SfuConfig::new(certificate.clone(), vec![SERVER], seed))
+}
+
+/// Virtual time begins when the program does.
+fn start() -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    *START.get_or_init(Instant::now)
+}
