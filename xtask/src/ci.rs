@@ -35,5 +35,7 @@ fn deny() -> Result<()> {
             format!("cargo install cargo-deny --locked --no-default-features --version {CARGO_DENY}");
         run(command(".", &install))?;
     }
+    // A build fetches only what this system needs; the check is about every system.
+    run(command(".", "cargo fetch --locked"))?;
     run(command(".", "cargo deny --offline check bans licenses sources"))
 }
