@@ -14,6 +14,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     sourcemap: false,
+    // What the dialogs share with the page stays in the page: one file to fetch, and one to compress.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "page", test: /src[\\/]main\.ts$/u }] } } },
   },
   server: { proxy: { "/ws": { ...SERVER, ws: true }, "/config.json": SERVER } },
 });

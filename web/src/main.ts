@@ -17,6 +17,7 @@ import { loadSettings } from "./runtime/storage";
 import { canChooseSpeaker } from "./webrtc/devices";
 import { canShareScreen } from "./webrtc/screenShare";
 import { slotCounts } from "./webrtc/slotCounts";
+import { fetchDialogs } from "./view/dialogs";
 import "./view/style.css";
 
 const CHOICES: readonly TopologyChoice[] = ["auto", "mesh", "sfu"];
@@ -58,3 +59,5 @@ const loop = program({
 });
 loop.start();
 listen(dispatch, loop.model);
+// What fails is tried again, and says so, when one is opened.
+fetchDialogs().catch(() => undefined);

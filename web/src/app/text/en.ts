@@ -46,6 +46,11 @@ export const en = {
     home: "Allo: back to the start page",
   },
 
+  notFetched: {
+    title: "This part of the page could not be fetched",
+    hint: "The server was not reached. Close this, and try again in a moment.",
+  },
+
   devices: {
     title: "Camera and sound",
     cam: "Camera",

@@ -39,6 +39,11 @@ export const fr: Dictionary = {
     home: "Allo : retour à l’accueil",
   },
 
+  notFetched: {
+    title: "Cette partie de la page n’a pas pu être chargée",
+    hint: "Le serveur n’a pas répondu. Fermez ceci et réessayez dans un instant.",
+  },
+
   devices: {
     title: "Caméra et son",
     cam: "Caméra",

@@ -1,0 +1,6 @@
+/** The dialogs, fetched together. */
+
+export { default as connection } from "./ConnectionDialog.svelte";
+export { default as devices } from "./DevicesDialog.svelte";
+export { default as diagnostics } from "./DiagnosticsDialog.svelte";
+export { default as shortcuts } from "./ShortcutsDialog.svelte";
