@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use allo_protocol::ClientMessage;
-use allo_room::{ConnectionId, DisplayName, MediaCommand, MediaEvent, Output, RoomName, Rooms, RoomsConfig};
+use allo_room::{
+    ConnectionId, DisplayName, IdentitySecret, MediaCommand, MediaEvent, Output, RoomName, Rooms, RoomsConfig,
+};
 use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, RoomId, Sfu, SfuConfig};
 
 /// A target: a name, which is also its folder in `corpus/`, and what it calls.
@@ -38,7 +40,8 @@ const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1
 /// message passes time. Whoever is let in, and whatever is said: nothing panics, and messages read back as they were written.
 pub fn conversation(bytes: &[u8]) {
     let mut now = start();
-    let mut rooms = Rooms::new(RoomsConfig { has_media: true, ..RoomsConfig::default() }, [7; 32]);
+    let config = RoomsConfig { has_media: true, ..RoomsConfig::default() };
+    let mut rooms = Rooms::new(config, &IdentitySecret::new([7; 32]), [7; 32]);
     (0..4).for_each(|n| rooms.handle_open(now, ConnectionId(n), Ipv4Addr::LOCALHOST.into()));
     for line in bytes.split(|byte| *byte == b'\n').take(256) {
         let Some((who, text)) = line.split_first() else { continue };

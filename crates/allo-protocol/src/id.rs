@@ -101,6 +101,11 @@ macro_rules! hex128 {
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(bytes)
             }
+
+            /// Returns the 128 bits.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
         }
 
         impl TryFrom<String> for $name {

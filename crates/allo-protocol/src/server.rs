@@ -41,6 +41,8 @@ pub enum ServerMessage {
         topology: Topology,
         /// What was chosen for the room.
         topology_choice: TopologyChoice,
+        /// Whether the server still knew the receiver. If not, the links and the media session of before are over.
+        resumed: bool,
     },
     /// Tells that someone came in.
     ParticipantJoined {

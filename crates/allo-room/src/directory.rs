@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use allo_protocol::TopologyChoice;
+use allo_protocol::{LinkId, TopologyChoice};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng as _;
 
+use crate::links::Links;
 use crate::media::MediaRoom;
 use crate::refusal::Refusal;
 use crate::room::Room;
@@ -44,10 +47,15 @@ impl Directory {
         from: IpAddr,
         asked: Option<TopologyChoice>,
         config: &RoomsConfig,
+        rng: &mut ChaCha8Rng,
     ) -> Result<&mut Room, Refusal> {
         match self.rooms.get(name) {
             Some(room) => room.check_place(config)?,
-            None => self.open(now, name, from, config.choice(asked), config)?,
+            None => {
+                // Numbers begin anywhere: what is said of a link of before a restart is not taken for one of now.
+                let links = Links::new(LinkId(rng.next_u32()));
+                self.open(now, name, from, config.choice(asked), links, config)?;
+            }
         }
         Ok(self.rooms.get_mut(name).expect("the room was found or opened"))
     }
@@ -58,6 +66,7 @@ impl Directory {
         name: &RoomName,
         from: IpAddr,
         choice: TopologyChoice,
+        links: Links,
         config: &RoomsConfig,
     ) -> Result<(), Refusal> {
         if self.rooms.len() >= config.rooms {
@@ -69,7 +78,7 @@ impl Directory {
         *self.opened.entry(from).or_default() += 1;
         self.last_media_room += 1;
         let media = Sessions::new(now, MediaRoom(self.last_media_room));
-        self.rooms.insert(name.clone(), Room::new(name.clone(), from, Way::new(choice), media));
+        self.rooms.insert(name.clone(), Room::new(name.clone(), from, Way::new(choice), links, media));
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod config;
 mod connection;
 mod directory;
+mod identity;
 mod links;
 mod media;
 mod name;
@@ -22,6 +23,7 @@ mod topology;
 
 pub use config::RoomsConfig;
 pub use connection::{ConnectionId, Fault};
+pub use identity::IdentitySecret;
 pub use media::{MediaCommand, MediaEvent, MediaKey, MediaRoom, MediaTrackId, Picture};
 pub use name::{BadDisplayName, BadRoomName, DisplayName, RoomName};
 pub use output::Output;

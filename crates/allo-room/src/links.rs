@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use allo_protocol::{LinkId, ParticipantId};
 
 /// The current link of each two who have one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Links {
     /// By the two ends, the lesser first. At most one for each two members.
     links: BTreeMap<(ParticipantId, ParticipantId), Link>,
-    last: u32,
+    last: LinkId,
 }
 
 #[derive(Debug)]
@@ -20,6 +20,11 @@ struct Link {
 }
 
 impl Links {
+    /// Makes a room's links, none yet. Their numbers go on from `last`.
+    pub(crate) fn new(last: LinkId) -> Self {
+        Self { links: BTreeMap::new(), last }
+    }
+
     /// Returns the current link of two.
     pub(crate) fn get(&self, a: &ParticipantId, b: &ParticipantId) -> Option<LinkId> {
         self.links.get(&ends(a, b)).map(|link| link.id)
@@ -27,8 +32,8 @@ impl Links {
 
     /// Gives two a fresh link.
     pub(crate) fn make(&mut self, a: &ParticipantId, b: &ParticipantId) {
-        self.last = self.last.wrapping_add(1);
-        self.links.insert(ends(a, b), Link { id: LinkId(self.last), dropped_by: None });
+        self.last = LinkId(self.last.0.wrapping_add(1));
+        self.links.insert(ends(a, b), Link { id: self.last, dropped_by: None });
     }
 
     /// Records that one end does not need a link any more. Returns whether that ends it.
@@ -76,7 +81,7 @@ mod tests {
     #[test]
     fn a_link_is_over_when_both_ends_have_said_so() {
         let (ann, bob) = (id("b-ann"), id("a-bob"));
-        let mut links = Links::default();
+        let mut links = Links::new(LinkId(u32::MAX));
         links.make(&ann, &bob);
         let link = links.get(&bob, &ann).unwrap();
         assert!(!links.release(&ann, &bob, link));
@@ -88,7 +93,7 @@ mod tests {
     #[test]
     fn a_word_about_an_older_link_counts_for_nothing() {
         let (ann, bob) = (id("ann"), id("bob"));
-        let mut links = Links::default();
+        let mut links = Links::new(LinkId(u32::MAX));
         links.make(&ann, &bob);
         let old = links.get(&ann, &bob).unwrap();
         links.make(&ann, &bob);

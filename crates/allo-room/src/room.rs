@@ -45,8 +45,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(name: RoomName, opened_from: IpAddr, way: Way, media: Sessions) -> Self {
-        Self { name, opened_from, version: 0, members: Vec::new(), links: Links::default(), way, media }
+    pub(crate) fn new(name: RoomName, opened_from: IpAddr, way: Way, links: Links, media: Sessions) -> Self {
+        Self { name, opened_from, version: 0, members: Vec::new(), links, way, media }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -91,7 +91,7 @@ impl Room {
         self.members.push(Member { id: id.clone(), key, instance, attempt, name, devices, presence });
         self.tell_joined(id, out);
         self.settle_way(now, Some(connection), config, out);
-        self.tell_snapshot(id, out);
+        self.tell_snapshot(id, false, out);
         self.renew_links(id, out);
         self.greet_all(id, out);
     }
@@ -111,7 +111,7 @@ impl Room {
         if is_changed {
             self.tell_updated(id, Some(arrival.connection), out);
         }
-        self.tell_snapshot(id, out);
+        self.tell_snapshot(id, true, out);
         if is_same_instance {
             self.media.describe(id).into_iter().for_each(|news| out.message(arrival.connection, news));
         } else {
@@ -344,8 +344,8 @@ impl Room {
         }
     }
 
-    /// Tells one member the whole state.
-    pub(crate) fn tell_snapshot(&self, id: &ParticipantId, out: &mut Outputs) {
+    /// Tells one member the whole state, and whether they were known before.
+    pub(crate) fn tell_snapshot(&self, id: &ParticipantId, resumed: bool, out: &mut Outputs) {
         let Some(connection) = self.find(id).and_then(Member::connection) else { return };
         let message = ServerMessage::Snapshot {
             version: self.version,
@@ -354,6 +354,7 @@ impl Room {
             participants: self.members.iter().map(Member::describe).collect(),
             topology: self.way.topology(),
             topology_choice: self.way.choice(),
+            resumed,
         };
         out.message(connection, message);
     }

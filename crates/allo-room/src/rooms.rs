@@ -8,11 +8,12 @@ use allo_protocol::{
     ClientMessage, CloseCode, ErrorCode, LeaveReason, PROTOCOL_VERSION, ParticipantId, ServerMessage,
 };
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rand_chacha::rand_core::SeedableRng as _;
 use tracing::debug;
 
 use crate::connection::{Connection, ConnectionId, Due, Fault, Seat, Stage};
 use crate::directory::Directory;
+use crate::identity::Identities;
 use crate::media::{MediaEvent, MediaKey};
 use crate::output::{Output, Outputs};
 use crate::participant::{DeviceChange, Devices, Lease, Presence};
@@ -20,16 +21,13 @@ use crate::refusal::Refusal;
 use crate::room::{Arrival, Room};
 use crate::sessions::MediaOffer;
 use crate::timers::Timers;
-use crate::{DisplayName, RoomName, RoomsConfig};
+use crate::{DisplayName, IdentitySecret, RoomName, RoomsConfig};
 
 /// The longest client name in `hello`, in bytes. A longer one makes the message a bad one.
 const CLIENT_NAME_BYTES: usize = 64;
 
 /// RFC 6455 §7.4.1: what browsers say when a page is closed.
 const GOING_AWAY: u16 = 1001;
-
-/// Letters and digits that are not mistaken for each other.
-const ID_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// What is there, for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +57,7 @@ enum Timer {
 #[derive(Debug)]
 pub struct Rooms {
     config: RoomsConfig,
+    identities: Identities,
     rng: ChaCha8Rng,
     /// Bounded by the shell, which admits connections.
     connections: BTreeMap<ConnectionId, Connection>,
@@ -70,10 +69,11 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Makes a server without rooms. `seed` should be random: public identifiers are drawn from it.
-    pub fn new(config: RoomsConfig, seed: [u8; 32]) -> Self {
+    /// Makes a server without rooms. `secret` is the same at each start; `seed` should be random: links are numbered from it.
+    pub fn new(config: RoomsConfig, secret: &IdentitySecret, seed: [u8; 32]) -> Self {
         Self {
             config,
+            identities: Identities::new(secret),
             rng: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
             directory: Directory::default(),
@@ -291,8 +291,11 @@ impl Rooms {
             return Ok(Seat { room: name, participant });
         }
         let address = self.connections.get(&from).expect("a message comes from an open connection").from;
-        let room = self.directory.find_or_open(now, &name, address, arrival.topology, &self.config)?;
-        let id = new_participant_id(&mut self.rng, room);
+        let (asked, rng) = (arrival.topology, &mut self.rng);
+        let room = self.directory.find_or_open(now, &name, address, asked, &self.config, rng)?;
+        let mut ids = self.identities.of(&name, &arrival.key);
+        let id = ids.find(|id| !room.contains(id)).expect("a room is smaller than the choice of identifiers");
+        drop(ids);
         room.enter(now, &id, arrival, &self.config, &mut self.out);
         self.set_room_timer(&name);
         self.participants += 1;
@@ -423,7 +426,7 @@ impl Rooms {
     }
 
     fn tell_snapshot(&mut self, seat: &Seat) {
-        self.in_room(seat, |room, id, out| room.tell_snapshot(id, out));
+        self.in_room(seat, |room, id, out| room.tell_snapshot(id, true, out));
     }
 
     fn connection_due(&mut self, now: Instant, id: ConnectionId) {
@@ -524,21 +527,4 @@ impl Rooms {
             self.timers.set(Timer::Connection(id), connection.wake_at());
         }
     }
-}
-
-/// Draws a public identifier that nobody in the room has.
-fn new_participant_id(rng: &mut ChaCha8Rng, room: &Room) -> ParticipantId {
-    loop {
-        let id = participant_id(rng.next_u64());
-        if !room.contains(&id) {
-            return id;
-        }
-    }
-}
-
-/// Writes 60 of the bits as twelve letters.
-fn participant_id(bits: u64) -> ParticipantId {
-    let letter = |i: usize| char::from(ID_LETTERS[(bits >> (5 * i) & 31) as usize]);
-    let text = std::iter::once('p').chain((0..12).map(letter)).collect::<String>();
-    ParticipantId::try_from(text).expect("it is made of allowed letters")
 }

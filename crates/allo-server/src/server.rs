@@ -19,7 +19,7 @@ use tracing::debug;
 use crate::{
     admission::{Admission, AdmissionBounds},
     config::Config,
-    listener,
+    identity, listener,
     media::{self, MediaError, MediaPlane},
     rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
@@ -113,11 +113,13 @@ impl Server {
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut seed = [0; 32];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
+        let secret = identity::secret(config.data_folder().as_deref()).map_err(|_| StartError::Random)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let has_media = config.rooms.has_media;
         let media =
             has_media.then(|| MediaPlane::start(&config.media, sockets, &tasks, &stop)).transpose()?;
-        let (rooms, events, questions) = RoomsTask::new(Rooms::new(config.rooms.clone(), seed), media);
+        let (rooms, events, questions) =
+            RoomsTask::new(Rooms::new(config.rooms.clone(), &secret, seed), media);
         tasks.spawn(rooms.run(stop.clone()));
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().renew(stop.clone()));

@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 export type Server = {
   readonly port: number;
   readonly origin: string;
+  /** Kills it, which it cannot even notice, and starts it again with the same data at the same port. */
+  readonly crash: () => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
@@ -18,23 +20,35 @@ const BINARY = process.env["ALLO_BIN"] ?? fileURLToPath(new URL("../../../target
 /** Starts one with the defaults, but for what `flags` say. */
 export async function startServer(flags: readonly string[] = []): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), "allo-e2e-"));
-  // Media at every address of this machine: Firefox sends none over the loopback.
-  const own = ["--port", "0", "--listen", "127.0.0.1", "--media-listen", "0.0.0.0", "--data", data, "--log", "warn"];
-  const child = spawn(BINARY, [...own, ...flags], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: withoutOwnSettings(process.env),
-  });
+  const start = (port: number): ChildProcess => {
+    // Media at every address of this machine: Firefox sends none over the loopback.
+    const own = ["--listen", "127.0.0.1", "--media-listen", "0.0.0.0", "--data", data, "--log", "warn"];
+    return spawn(BINARY, ["--port", String(port), ...own, ...flags], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: withoutOwnSettings(process.env),
+    });
+  };
+  let child = start(0);
   const port = await portOf(child);
   return {
     port,
     origin: `https://localhost:${port}`,
+    crash: async () => {
+      await end(child, "SIGKILL");
+      child = start(port);
+      await portOf(child);
+    },
     stop: async () => {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGTERM");
-      await ended;
+      await end(child, "SIGTERM");
       await rm(data, { recursive: true });
     },
   };
+}
+
+async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await ended;
 }
 
 /** The tests' own variables, and a developer's, are no settings for this server. */

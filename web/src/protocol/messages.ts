@@ -343,6 +343,8 @@ export type ServerMessage =
     readonly type: "snapshot";
     /** Everyone in the room, the receiver among them, in the order of their arrival. */
     readonly participants: readonly Participant[];
+    /** Whether the server still knew the receiver. If not, the links and the media session of before are over. */
+    readonly resumed: boolean;
     /** The room's name, as the server writes it. */
     readonly room: string;
     /** Which way media take now. */

@@ -16,7 +16,16 @@ import type { LocalMedia } from "./localMedia";
 import { logTo } from "./log";
 import { watchPage } from "./pageEvents";
 import { remotes, type Remotes } from "./remotes";
-import { afterChange, find, fromSnapshot, type Roster, type RosterChange, type Snapshot } from "./roster";
+import {
+  afterChange,
+  find,
+  fromSnapshot,
+  missing,
+  withoutAwaited,
+  type Roster,
+  type RosterChange,
+  type Snapshot,
+} from "./roster";
 import type { ScreenShare } from "./screenShare";
 import type { LocalTracks } from "./senderLines";
 import type { SlotCounts } from "./sessionConnection";
@@ -59,6 +68,12 @@ const CLIENT = "allo-web";
 /** Attempts that failed in a row before the owner is told in an error, too. */
 const UNREACHABLE_AFTER = 3;
 
+/**
+ * How long those are awaited whom a restarted server does not know yet, and links carry on that it does not know. Lower: tiles
+ * go and come back. Higher: who left meanwhile is shown for longer.
+ */
+const AWAIT_MS = 10_000;
+
 /** After these the server closes the connection, and the next one may well do better. */
 const PASSING: readonly ClientErrorCode[] = ["serverStopping", "timedOut", "tooSlow", "tooManyMessages"];
 
@@ -73,6 +88,7 @@ export function call(options: CallOptions): Call {
   let snapshotRequested = false;
   let displayName = options.displayName;
   let isOver = false;
+  let awaiting: ReturnType<typeof setTimeout> | undefined;
 
   const peers = links({
     negotiation: options.negotiation,
@@ -100,7 +116,7 @@ export function call(options: CallOptions): Call {
   });
   const others = remotes({ roster: () => roster, links: peers, sessions: server, send, on });
   const stopVouching = vouching({
-    reconnecting: () => roster?.participants.filter((it) => it.connection === "reconnecting").map((it) => it.id) ?? [],
+    reconnecting: () => (roster ? missing(roster) : []),
     arrivals: peers.arrivals,
     vouch: (peer) => send({ type: "vouch", peer }),
   });
@@ -201,14 +217,12 @@ export function call(options: CallOptions): Call {
 
   function replaceRoster(snapshot: Snapshot): void {
     const former = roster;
-    roster = fromSnapshot(snapshot);
+    roster = fromSnapshot(snapshot, former);
     hasJoined = true;
     snapshotRequested = false;
-    // With another id one is another participant, to whom the old links do not belong: the server was restarted.
-    if (former && former.self !== roster.self) {
-      peers.keepOnly(new Set());
-      server.want(false);
-    }
+    // With another id one is another participant, to whom the old links do not belong.
+    if (former && former.self !== roster.self) peers.keepOnly(new Set());
+    if (!snapshot.resumed) beginAnew();
     sayWhatChangedMeanwhile(roster);
     rosterChanged(roster);
     server.want(hasMediaPlane && roster.topologyChoice !== "mesh");
@@ -218,6 +232,19 @@ export function call(options: CallOptions): Call {
     }
     shareScreen();
     if (!former) onEntered(roster.self);
+  }
+
+  /** The server knows nothing of what was before. Links carry on until they are replaced. */
+  function beginAnew(): void {
+    server.want(false);
+    const closeOutdated = peers.outdate();
+    clearTimeout(awaiting);
+    awaiting = setTimeout(() => {
+      closeOutdated();
+      if (!roster) return;
+      roster = withoutAwaited(roster);
+      rosterChanged(roster);
+    }, AWAIT_MS);
   }
 
   function changeRoster(change: RosterChange): void {
@@ -290,6 +317,7 @@ export function call(options: CallOptions): Call {
 
   function stop(code: ClientErrorCode | "left"): void {
     isOver = true;
+    clearTimeout(awaiting);
     stopVouching();
     stopWatching();
     socket.close(code);

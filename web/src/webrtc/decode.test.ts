@@ -88,6 +88,7 @@ describe("hostile messages (bounds)", () => {
       participants,
       topology: "mesh",
       topologyChoice: "auto",
+      resumed: true,
     });
   const ada = { id: "p1", displayName: "Ada", mic: true, cam: true, screen: false, connection: "online" };
 

@@ -169,6 +169,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
       participants: list(PARTICIPANTS_MAX, participant),
       topology,
       topologyChoice: oneOf(["auto", "mesh", "sfu"], "auto"),
+      resumed: boolean,
     },
     {},
   ),

@@ -31,6 +31,8 @@ export type Links = {
   readonly closed: (peer: ParticipantId, number: LinkId) => void;
   /** Closes the links to everyone who is not of these. */
   readonly keepOnly: (peers: ReadonlySet<ParticipantId>) => void;
+  /** The server knows none of these links any more. Returns how to close those that it has not replaced by then. */
+  readonly outdate: () => () => void;
   readonly sendLocal: (device: DeviceKind) => void;
   /** Sends these besides microphone and camera, on every link, and no others any more. */
   readonly sendFurther: (tracks: readonly MediaStreamTrack[]) => void;
@@ -169,6 +171,15 @@ export function links(options: LinksOptions): Links {
     keepOnly(peers) {
       for (const [peer, link] of all) if (!peers.has(peer)) drop(peer, link);
       shareUplink();
+    },
+
+    outdate() {
+      const outdated = [...all];
+      return () => {
+        for (const [peer, link] of outdated) if (all.get(peer) === link) drop(peer, link);
+        shareUplink();
+        onChange();
+      };
     },
 
     sendLocal(device) {

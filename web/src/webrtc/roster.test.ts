@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Participant } from "../protocol/messages";
-import { afterChange, fromSnapshot, type Roster } from "./roster";
+import { afterChange, fromSnapshot, missing, withoutAwaited, type Roster, type Snapshot } from "./roster";
 
 const person = (id: string, mic = true): Participant => ({
   id,
@@ -11,15 +11,17 @@ const person = (id: string, mic = true): Participant => ({
   connection: "online",
 });
 
-const roster = fromSnapshot({
+const snapshot = (you: string, participants: readonly Participant[], resumed: boolean): Snapshot => ({
   type: "snapshot",
   version: 4,
   room: "family",
-  you: "ada",
-  participants: [person("grace"), person("ada")],
+  you,
+  participants,
   topology: "mesh",
   topologyChoice: "auto",
+  resumed,
 });
+const roster = fromSnapshot(snapshot("ada", [person("grace"), person("ada")], false));
 
 const ids = (it: Roster | "gap"): unknown => (it === "gap" ? it : it.participants.map(({ id }) => id));
 
@@ -46,8 +48,38 @@ test("a missed change is a gap", () => {
 });
 
 test("nobody is there twice", () => {
-  const joined = afterChange(roster, { type: "participantJoined", version: 5, participant: person("grace") });
-  expect(ids(joined)).toEqual(["ada", "grace"]);
+  const joined = afterChange(roster, { type: "participantJoined", version: 5, participant: person("grace", false) });
+  expect(joined).toMatchObject({ participants: [{ id: "grace", mic: false }, { id: "ada" }] });
+});
+
+test("whom a restarted server does not know yet is reconnecting, in the same place", () => {
+  const back = fromSnapshot(snapshot("ada", [person("ada"), person("alan")], false), roster);
+  expect(ids(back)).toEqual(["grace", "ada", "alan"]);
+  expect(back.participants[0]).toMatchObject({ connection: "reconnecting" });
+  expect(missing(back), "nobody vouches to a server that does not know them").toEqual([]);
+  expect(ids(withoutAwaited(back))).toEqual(["ada", "alan"]);
+});
+
+test("whoever comes back or leaves is not awaited any more", () => {
+  const back = fromSnapshot(snapshot("ada", [person("ada")], false), roster);
+  const joined = afterChange(back, { type: "participantJoined", version: 5, participant: person("grace") });
+  expect(joined).toMatchObject({ participants: [{ id: "grace", connection: "online" }, { id: "ada" }] });
+  expect(joined).toMatchObject({ awaited: new Set() });
+  const left = afterChange(back, { type: "participantLeft", version: 5, participant: "grace", reason: "left" });
+  expect(left).toMatchObject({ participants: [{ id: "ada" }], awaited: new Set() });
+});
+
+test("a snapshot after a gap ends no waiting", () => {
+  const back = fromSnapshot(snapshot("ada", [person("ada")], false), roster);
+  expect(ids(fromSnapshot(snapshot("ada", [person("ada"), person("alan")], true), back))).toEqual([
+    "grace",
+    "ada",
+    "alan",
+  ]);
+});
+
+test("who is somebody else oneself awaits nobody", () => {
+  expect(ids(fromSnapshot(snapshot("newAda", [person("newAda")], false), roster))).toEqual(["newAda"]);
 });
 
 test("another topology changes nobody", () => {

@@ -24,7 +24,11 @@ const snapshot = (version: number, you: string, ...others: string[]): ServerMess
   participants: [...others, you].map(person),
   topology: "mesh",
   topologyChoice: "auto",
+  resumed: false,
 });
+
+/** The same to somebody whom the server still knows. */
+const known = (it: ServerMessage): ServerMessage => ({ ...it, resumed: true }) as ServerMessage;
 
 /** A client that has asked to join. What it tells its owner is written down as short words. */
 function joining() {
@@ -126,7 +130,35 @@ test("a name given while away is the name to come back with", () => {
   expect(said("join")).toMatchObject([{ displayName: "Ada L." }]);
 });
 
-test("a restarted server makes one a new participant, whose snapshot replaces everything", () => {
+test("those who were there before a restart of the server are awaited in their places, and not for ever", () => {
+  const { client, told } = joined();
+  FakeWebSocket.last()
+    .hear({ type: "participantJoined", version: 5, participant: person("grace") })
+    .hear({ type: "participantJoined", version: 6, participant: person("alan") });
+  told.length = 0;
+  reconnect().hear(snapshot(1, "ada"));
+  FakeWebSocket.last().hear({ type: "participantJoined", version: 2, participant: person("grace") });
+  expect(told).toEqual(["reconnecting", "open", "ada+grace+alan", "ada+grace+alan"]);
+  told.length = 0;
+  for (let second = 0; second < 10; second += 1) {
+    vi.advanceTimersByTime(1_000);
+    FakeWebSocket.last().hear({ type: "ping" });
+  }
+  expect(told).toEqual(["ada+grace"]);
+  client.leave();
+  vi.advanceTimersByTime(60_000);
+  expect(told).toEqual(["ada+grace", "closed"]);
+});
+
+test("who has left while one was away is not awaited by a server that still knows one", () => {
+  const { told } = joined();
+  FakeWebSocket.last().hear({ type: "participantJoined", version: 5, participant: person("grace") });
+  told.length = 0;
+  reconnect().hear(known(snapshot(6, "ada")));
+  expect(told).toEqual(["reconnecting", "open", "ada"]);
+});
+
+test("a server that has lost its data makes one a new participant, whose snapshot replaces everything", () => {
   const { told } = joined();
   reconnect().hear(snapshot(1, "newAda"));
   FakeWebSocket.last().hear({ type: "participantJoined", version: 2, participant: person("newGrace") });
@@ -228,6 +260,19 @@ test("a screen is asked for even between two, and its owner's picture is not", a
   expect(said("subscribe").at(-1)).toMatchObject({ tiles: [{ participant: "grace", source: "screen" }] });
 });
 
+test("a restarted server gets a session of its own", async () => {
+  await joinedWithMediaPlane();
+  FakeWebSocket.last().drop();
+  vi.advanceTimersByTime(500);
+  FakeWebSocket.last()
+    .accept()
+    .hear({ ...WELCOME, features: { mesh: true, sfu: true } })
+    .hear(snapshot(1, "ada"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakePeerConnection.made.map(({ signalingState }) => signalingState)).toEqual(["closed", "have-local-offer"]);
+  expect(said("mediaOffer")).toMatchObject([{ session: 2 }]);
+});
+
 test("a reconnection says the subscription and an unanswered offer again", async () => {
   await joinedWithMediaPlane();
   const before = said("mediaOffer");
@@ -236,7 +281,7 @@ test("a reconnection says the subscription and an unanswered offer again", async
   FakeWebSocket.last()
     .accept()
     .hear({ ...WELCOME, features: { mesh: true, sfu: true } })
-    .hear(snapshot(4, "ada", "grace"));
+    .hear(known(snapshot(4, "ada", "grace")));
   await vi.advanceTimersByTimeAsync(0);
   expect(FakePeerConnection.made).toHaveLength(1);
   expect(said("mediaOffer")).toEqual(before);

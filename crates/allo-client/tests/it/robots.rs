@@ -59,6 +59,14 @@ impl TestServer {
         self.data.path().join("tls/authority.crt")
     }
 
+    /// Stops it, and starts it again at the same port: a server that has forgotten everyone, with the data that it had.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { server, data } = self;
+        let config = Config { port: server.addresses()[0].port(), ..server.config().clone() };
+        server.stop().await;
+        Self { server: Server::start(config).unwrap(), data }
+    }
+
     pub(crate) async fn join(&self, room: &str, name: &str) -> Robot {
         Robot::join(self.options(room, name)).await
     }

@@ -144,6 +144,43 @@ async fn media_through_the_server_go_on_while_signaling_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_finds_everyone_as_who_they_were() {
+    let server = TestServer::start();
+    let mut robots = Vec::new();
+    for name in ["Ada", "Bob", "Cleo"] {
+        robots.push(Robot::join(through_server(&server, name)).await);
+    }
+    robots[0].until_media_from(&["Bob", "Cleo"]).await;
+    let mut ids = Vec::new();
+    for robot in &robots {
+        ids.push(robot.id().await);
+    }
+    let _server = server.restart().await;
+    for (robot, id) in robots.iter_mut().zip(&ids) {
+        let joined = robot.event("the return", |event| matches!(event, Event::Joined { .. })).await;
+        assert!(matches!(joined, Event::Joined { you, .. } if you == *id), "the same participant");
+    }
+    robots[0].until_media_from(&["Bob", "Cleo"]).await;
+    robots[1].until_media_from(&["Ada", "Cleo"]).await;
+    robots[2].until_media_from(&["Ada", "Bob"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_joins_two_who_are_connected_directly() {
+    let server = TestServer::start();
+    let mut ada = server.join("family", "Ada").await;
+    let mut bob = server.join("family", "Bob").await;
+    ada.until_media_from(&["Bob"]).await;
+    let _server = server.restart().await;
+    for robot in [&mut ada, &mut bob] {
+        robot.event("the return", |event| matches!(event, Event::Joined { .. })).await;
+    }
+    ada.until_media_from(&["Bob"]).await;
+    bob.until_media_from(&["Ada"]).await;
+    assert_eq!(links(&ada.report().await), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_loaded_anew_is_seen_and_sees_again() {
     let server = TestServer::start();
     let mut ada = Robot::join(through_server(&server, "Ada")).await;

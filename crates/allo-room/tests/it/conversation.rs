@@ -8,7 +8,7 @@ use allo_protocol::{
 };
 use allo_room::{Counts, Fault, RoomsConfig};
 
-use crate::world::{World, errors, greetings, hello, join, snapshot};
+use crate::world::{World, errors, greetings, hello, join, link, snapshot};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,11 +28,11 @@ fn every_message(peer: &ParticipantId) -> Vec<ClientMessage> {
         hello(),
         join("other", 99, 0),
         ClientMessage::UpdateSelf { display_name: None, mic: Some(false), cam: None, screen: None },
-        offer(peer, LinkId(1)),
-        ClientMessage::IceCandidate { to: peer.clone(), link: LinkId(1), candidate },
-        ClientMessage::RenewLink { to: peer.clone(), link: LinkId(1) },
+        offer(peer, link(1)),
+        ClientMessage::IceCandidate { to: peer.clone(), link: link(1), candidate },
+        ClientMessage::RenewLink { to: peer.clone(), link: link(1) },
         ClientMessage::Vouch { peer: peer.clone() },
-        ClientMessage::DropLink { to: peer.clone(), link: LinkId(1) },
+        ClientMessage::DropLink { to: peer.clone(), link: link(1) },
         ClientMessage::MediaOffer { session: MediaSession(1), sdp: "v=0".to_owned(), tracks: Vec::new() },
         ClientMessage::Subscribe { tiles: Vec::new(), audio: true },
         ClientMessage::RequestSnapshot {},
@@ -51,14 +51,14 @@ fn two_people_meet_and_are_greeted() {
     assert!(
         matches!(&heard[0], ServerMessage::ParticipantJoined { participant, .. } if participant.id == grace_id)
     );
-    assert_eq!(greetings(&heard), [(grace_id.clone(), LinkId(1), false)]);
+    assert_eq!(greetings(&heard), [(grace_id.clone(), link(1), false)]);
 
     let heard = world.heard(grace);
     let (_, participants) = snapshot(&heard).unwrap();
     assert_eq!(participants.iter().map(|p| &p.id).collect::<Vec<_>>(), [&ada_id, &grace_id]);
-    assert_eq!(greetings(&heard), [(ada_id.clone(), LinkId(1), true)]);
+    assert_eq!(greetings(&heard), [(ada_id.clone(), link(1), true)]);
 
-    world.say(ada, offer(&grace_id, LinkId(1)));
+    world.say(ada, offer(&grace_id, link(1)));
     let heard = world.heard(grace);
     assert!(matches!(&heard[..], [ServerMessage::SessionDescription { from, .. }] if *from == ada_id));
 }
@@ -202,7 +202,7 @@ fn rooms_do_not_hear_of_each_other() {
     world.heard(ada);
     let (eve, _) = world.join("office", 2);
     world.heard(eve);
-    for message in [offer(&ada_id, LinkId(1)), ClientMessage::Vouch { peer: ada_id.clone() }] {
+    for message in [offer(&ada_id, link(1)), ClientMessage::Vouch { peer: ada_id.clone() }] {
         world.say(eve, message);
     }
     let no_such_peer = (ErrorCode::NoSuchPeer, false);
@@ -296,12 +296,12 @@ fn messages_about_an_older_link_are_dropped() {
     let (ada, _) = world.join("family", 1);
     let (grace, grace_id) = world.join("family", 2);
     world.heard(grace);
-    world.say(ada, ClientMessage::RenewLink { to: grace_id.clone(), link: LinkId(1) });
-    world.say(ada, ClientMessage::RenewLink { to: grace_id.clone(), link: LinkId(1) });
-    world.say(ada, offer(&grace_id, LinkId(1)));
+    world.say(ada, ClientMessage::RenewLink { to: grace_id.clone(), link: link(1) });
+    world.say(ada, ClientMessage::RenewLink { to: grace_id.clone(), link: link(1) });
+    world.say(ada, offer(&grace_id, link(1)));
     let heard = world.heard(grace);
     assert_eq!(heard.len(), 1, "one renewal, and no offer about the old link: {heard:?}");
-    assert_eq!(greetings(&heard)[0].1, LinkId(2));
+    assert_eq!(greetings(&heard)[0].1, link(2));
 }
 
 #[test]

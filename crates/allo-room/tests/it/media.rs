@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use allo_protocol::{
-    ClientMessage, Demand, ErrorCode, LinkId, MediaSession, MediaTrack, ParticipantId, ServerMessage, Slot,
-    Source, Tile, Topology, TopologyChoice,
+    ClientMessage, Demand, ErrorCode, MediaSession, MediaTrack, ParticipantId, ServerMessage, Slot, Source,
+    Tile, Topology, TopologyChoice,
 };
 use allo_room::{ConnectionId, MediaCommand, MediaEvent, MediaKey, MediaTrackId, RoomsConfig};
 
-use crate::world::{World, greetings, hello, join, snapshot};
+use crate::world::{World, greetings, hello, join, link, snapshot};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -84,7 +84,7 @@ fn the_third_brings_the_server_in_and_leaving_takes_it_out() {
     world.pass(2 * SECOND);
     let heard = world.heard(grace);
     assert_eq!(topologies(&heard), [Topology::Mesh]);
-    assert_eq!(greetings(&heard), [(ada_id, LinkId(1), true)], "the link that nobody dropped is still there");
+    assert_eq!(greetings(&heard), [(ada_id, link(1), true)], "the link that nobody dropped is still there");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_link_ends_when_both_ends_do_not_need_it_and_comes_back_with_the_mesh() {
     let mut world = world();
     let (ada, ada_id) = world.join("family", 1);
     let (grace, grace_id) = world.join("family", 2);
-    let drop = |to: &ParticipantId| ClientMessage::DropLink { to: to.clone(), link: LinkId(1) };
+    let drop = |to: &ParticipantId| ClientMessage::DropLink { to: to.clone(), link: link(1) };
     world.say(ada, drop(&grace_id));
     world.say(grace, drop(&ada_id));
     let (alan, _) = world.join("family", 3);
@@ -101,12 +101,12 @@ fn a_link_ends_when_both_ends_do_not_need_it_and_comes_back_with_the_mesh() {
     world.say(ada, drop(&grace_id));
     assert!(world.heard(grace).is_empty(), "what was said while it was needed does not count");
     world.say(grace, drop(&ada_id));
-    let over = |peer: &ParticipantId| ServerMessage::LinkClosed { peer: peer.clone(), link: LinkId(1) };
+    let over = |peer: &ParticipantId| ServerMessage::LinkClosed { peer: peer.clone(), link: link(1) };
     assert_eq!(world.heard(ada), [over(&grace_id)]);
     assert_eq!(world.heard(grace), [over(&ada_id)]);
     world.say(alan, ClientMessage::Leave {});
     world.pass(11 * SECOND);
-    assert_eq!(greetings(&world.heard(ada)), [(grace_id, LinkId(2), false)]);
+    assert_eq!(greetings(&world.heard(ada)), [(grace_id, link(2), false)]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn who_comes_back_as_a_new_instance_has_no_link_where_the_server_stands_between(
     world.heard(ada);
     world.join_as("family", 2, 9);
     let heard = world.heard(ada);
-    let over = ServerMessage::LinkClosed { peer: grace_id, link: LinkId(1) };
+    let over = ServerMessage::LinkClosed { peer: grace_id, link: link(1) };
     assert!(heard.contains(&over) && greetings(&heard).is_empty(), "{heard:?}");
 }
 

@@ -295,8 +295,10 @@ impl Person {
             self.version = version;
         }
         match message {
-            ServerMessage::Snapshot { version, you, participants, topology, .. } => {
-                if self.you.replace(you.clone()).is_some_and(|before| before != you) {
+            ServerMessage::Snapshot { version, you, participants, topology, resumed, .. } => {
+                let before = self.you.replace(you.clone());
+                assert!(before.is_none_or(|before| before == you), "a key is always the same participant");
+                if !resumed {
                     self.links.clear();
                 }
                 self.version = version;

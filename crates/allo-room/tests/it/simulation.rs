@@ -1,4 +1,4 @@
-//! Random schedules of joins, cuts, delays, reloads and ends of clients, against what users are promised.
+//! Random schedules of joins, cuts, delays, reloads and ends of clients, and restarts of the server, against what users are promised.
 //!
 //! The clients here are written after `docs/protocol.md`, not after the server. Each has its own delay in both
 //! directions, so that what is said on an old connection arrives after what is said on the new one.
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use allo_protocol::{
     ClientMessage, CloseCode, Connection, LinkId, Participant, ParticipantId, ServerMessage,
 };
-use allo_room::{ConnectionId, Output, Rooms, RoomsConfig};
+use allo_room::{ConnectionId, IdentitySecret, Output, Rooms, RoomsConfig};
 use proptest::prelude::*;
 
 use crate::world::{hello, join};
@@ -39,6 +39,8 @@ enum Step {
     Delay(usize, u64),
     Mute(usize, bool),
     RenewLink(usize, usize),
+    /// The server is killed and started again: it knows nobody, and every connection is reset.
+    Restart,
     Pass(u64),
 }
 
@@ -55,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (someone.clone(), 0..800u64).prop_map(|(who, ms)| Step::Delay(who, ms)),
         1 => (someone.clone(), any::<bool>()).prop_map(|(who, on)| Step::Mute(who, on)),
         1 => (0..PEOPLE, 0..PEOPLE).prop_map(|(a, b)| Step::RenewLink(a, b)),
+        1 => Just(Step::Restart),
         6 => (50..5_000u64).prop_map(Step::Pass),
     ]
 }
@@ -132,6 +135,8 @@ struct Person {
 
 struct Simulation {
     rooms: Rooms,
+    /// How many times the server was started again.
+    starts: u8,
     config: RoomsConfig,
     now: Instant,
     people: Vec<Person>,
@@ -140,12 +145,18 @@ struct Simulation {
     last_run: u64,
 }
 
+/// A server that has just been started, with the secret that it had before.
+fn rooms(config: RoomsConfig, start: u8) -> Rooms {
+    Rooms::new(config, &IdentitySecret::new([3; 32]), [start; 32])
+}
+
 impl Simulation {
     #[allow(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
     fn new() -> Self {
         let config = RoomsConfig::default();
         let mut simulation = Self {
-            rooms: Rooms::new(config.clone(), [3; 32]),
+            rooms: rooms(config.clone(), 0),
+            starts: 0,
             config,
             now: Instant::now(),
             people: (0..PEOPLE).map(|_| Person::default()).collect(),
@@ -188,6 +199,7 @@ impl Simulation {
                 }
             }
             Step::RenewLink(a, b) => self.renew_link(a, b),
+            Step::Restart => self.restart(),
             Step::Pass(ms) => self.pass(Duration::from_millis(ms)),
         }
         self.pass(TICK);
@@ -254,11 +266,26 @@ impl Simulation {
 
     fn reset(&mut self, who: usize) {
         let Some(client) = &mut self.people[who].client else { return };
-        if let Some(wire) = client.wire.take().and_then(|id| self.wires.get_mut(&id)) {
+        let Some(id) = client.wire.take() else { return };
+        client.reconnect_at = Some(self.now + SECOND / 4);
+        if let Some(wire) = self.wires.get_mut(&id) {
             wire.up.clear();
             wire.up.push_back((self.now + wire.delay, Packet::Close(None)));
             wire.down.clear();
-            client.reconnect_at = Some(self.now + SECOND / 4);
+        }
+    }
+
+    fn restart(&mut self) {
+        self.starts = self.starts.wrapping_add(1);
+        self.rooms = rooms(self.config.clone(), self.starts);
+        for (id, wire) in std::mem::take(&mut self.wires) {
+            let (who, run) = wire.owner;
+            let client = self.people[who].client.as_mut().filter(|it| it.run == run && it.wire == Some(id));
+            // Whoever is cut off notices by the silence.
+            if let Some(client) = client.filter(|_| wire.stalled_until.is_none_or(|at| at <= self.now)) {
+                client.wire = None;
+                client.reconnect_at = Some(self.now + SECOND / 4);
+            }
         }
     }
 
@@ -474,10 +501,13 @@ impl Client {
     fn hear(&mut self, message: ServerMessage) -> Option<ClientMessage> {
         match message {
             ServerMessage::Ping {} => return Some(ClientMessage::Pong {}),
-            ServerMessage::Snapshot { version, you, participants, .. } => {
+            ServerMessage::Snapshot { version, you, participants, resumed, .. } => {
                 self.version = version;
                 self.you = Some(you);
                 self.roster = participants.into_iter().map(|p| (p.id.clone(), p)).collect();
+                if !resumed {
+                    self.links.clear();
+                }
                 let roster = &self.roster;
                 self.links.retain(|peer, _| roster.contains_key(peer));
             }

@@ -8,7 +8,9 @@ use allo_protocol::{
     ClientMessage, CloseCode, ErrorCode, InstanceId, LinkId, Participant, ParticipantId, ParticipantKey,
     ServerMessage,
 };
-use allo_room::{ConnectionId, Fault, MediaCommand, MediaEvent, Output, Rooms, RoomsConfig};
+use allo_room::{ConnectionId, Fault, IdentitySecret, MediaCommand, MediaEvent, Output, Rooms, RoomsConfig};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 pub(crate) struct World {
     pub(crate) rooms: Rooms,
@@ -23,6 +25,8 @@ pub(crate) struct World {
     answers_pings: BTreeMap<ConnectionId, bool>,
 }
 
+const SEED: [u8; 32] = [7; 32];
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(RoomsConfig::default())
@@ -32,7 +36,7 @@ impl World {
     pub(crate) fn with(config: RoomsConfig) -> Self {
         let start = Instant::now();
         Self {
-            rooms: Rooms::new(config, [7; 32]),
+            rooms: Rooms::new(config, &IdentitySecret::new([1; 32]), SEED),
             now: start,
             start,
             last_connection: 0,
@@ -188,6 +192,11 @@ pub(crate) fn snapshot(messages: &[ServerMessage]) -> Option<(u32, Vec<Participa
         ServerMessage::Snapshot { version, participants, .. } => Some((*version, participants.clone())),
         _ => None,
     })
+}
+
+/// Returns the number of the `n`th link of the first room. Where numbers begin is drawn from the seed.
+pub(crate) fn link(n: u32) -> LinkId {
+    LinkId(ChaCha8Rng::from_seed(SEED).next_u32().wrapping_add(n))
 }
 
 /// Returns the greetings heard, as (peer, link, polite).

@@ -140,9 +140,21 @@ impl Call {
     /// Takes a message of the server. Returns why to leave, when the server will not have this participant.
     pub(crate) fn handle_message(&mut self, now: Instant, message: ServerMessage) -> Option<EndReason> {
         match message {
-            ServerMessage::Snapshot { version, room, you, participants, topology, topology_choice } => {
+            ServerMessage::Snapshot {
+                version,
+                room,
+                you,
+                participants,
+                topology,
+                topology_choice,
+                resumed,
+            } => {
                 self.handle_snapshot(now, version, room, you, participants);
                 self.routing.set_topology(topology);
+                if !resumed {
+                    let session = self.keeper.stop();
+                    self.end_session(now, session);
+                }
                 self.keep_session(now, topology_choice);
             }
             ServerMessage::ParticipantJoined { version, participant } => {

@@ -1,0 +1,95 @@
+//! Which public identifier a participant has.
+
+use std::fmt;
+
+use allo_protocol::{ParticipantId, ParticipantKey};
+use aws_lc_rs::hmac;
+
+use crate::RoomName;
+
+/// Letters and digits that are not mistaken for each other.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Letters of an identifier, of 5 bits each.
+const LENGTH: usize = 12;
+
+/// What public identifiers are made from, so that whoever comes back is the same participant, even to a server that was
+/// restarted and has forgotten everyone.
+///
+/// Who knows it can tell which identifier a key will have, and no more.
+#[derive(Clone)]
+pub struct IdentitySecret([u8; 32]);
+
+impl IdentitySecret {
+    /// Takes 32 random bytes, which are to be kept for as long as participants are to be recognised.
+    pub const fn new(random: [u8; 32]) -> Self {
+        Self(random)
+    }
+}
+
+impl fmt::Debug for IdentitySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentitySecret(..)")
+    }
+}
+
+/// Gives participants their identifiers.
+pub(crate) struct Identities(hmac::Key);
+
+impl Identities {
+    pub(crate) fn new(secret: &IdentitySecret) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &secret.0))
+    }
+
+    /// Returns the identifiers that a key may have in a room, the usual one first: 60 bits may be taken by somebody else.
+    pub(crate) fn of(&self, room: &RoomName, key: &ParticipantKey) -> impl Iterator<Item = ParticipantId> {
+        (0..=u32::MAX).map(move |attempt| {
+            let mut context = hmac::Context::with_key(&self.0);
+            context.update(key.as_bytes());
+            context.update(&attempt.to_be_bytes());
+            context.update(room.as_str().as_bytes());
+            write(context.sign().as_ref())
+        })
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identities(..)")
+    }
+}
+
+/// Writes the lowest bits of the first bytes as letters.
+fn write(bytes: &[u8]) -> ParticipantId {
+    let letters = bytes.iter().take(LENGTH).map(|byte| char::from(LETTERS[usize::from(byte & 31)]));
+    let text = std::iter::once('p').chain(letters).collect::<String>();
+    ParticipantId::try_from(text).expect("it is made of allowed letters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(secret: u8, room: &str, key: u8) -> ParticipantId {
+        let identities = Identities::new(&IdentitySecret::new([secret; 32]));
+        let room = RoomName::parse(room, 64).unwrap();
+        identities.of(&room, &ParticipantKey::from_bytes([key; 16])).next().unwrap()
+    }
+
+    #[test]
+    fn a_key_has_one_identifier_in_a_room_and_another_in_another() {
+        assert_eq!(id(1, "family", 7), id(1, "Family", 7));
+        assert_ne!(id(1, "family", 7), id(1, "family", 8));
+        assert_ne!(id(1, "family", 7), id(1, "school", 7));
+        assert_ne!(id(1, "family", 7), id(2, "family", 7));
+    }
+
+    #[test]
+    fn there_is_another_one_when_the_first_is_taken() {
+        let identities = Identities::new(&IdentitySecret::new([1; 32]));
+        let room = RoomName::parse("family", 64).unwrap();
+        let key = ParticipantKey::from_bytes([7; 16]);
+        let mut all = identities.of(&room, &key);
+        assert_ne!(all.next(), all.next());
+    }
+}
