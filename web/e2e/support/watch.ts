@@ -5,7 +5,9 @@ import type { Page } from "@playwright/test";
 /** Returns a list that fills with what the page does wrong. */
 export async function watch(page: Page): Promise<readonly string[]> {
   const faults: string[] = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+  page.on("pageerror", ({ message }) => {
+    if (!SERVER_AWAY.test(message)) faults.push(`error: ${message}`);
+  });
   page.on("request", (request) => {
     const { protocol, hostname, href } = new URL(request.url());
     if (protocol !== "blob:" && hostname !== "localhost") faults.push(`request to somebody else: ${href}`);
@@ -43,5 +45,8 @@ function rememberMedia(): void {
     return stream;
   };
 }
+
+/** Firefox takes for an error what the page is told as well, and deals with. */
+const SERVER_AWAY = /^Firefox can.t establish a connection to the server at wss:/;
 
 const VIOLATION = "policy violated:";
