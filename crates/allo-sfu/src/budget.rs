@@ -22,12 +22,19 @@ pub struct VideoRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BitrateBudget {
     video: Bitrate,
+    is_hopeful: bool,
 }
 
 impl BitrateBudget {
     /// Makes one from an estimate of all that gets through. Audio always goes, so that its share is not up for division.
     pub fn new(estimate: Bitrate, audio: Bitrate) -> Self {
-        Self { video: estimate.minus(audio) }
+        Self { video: estimate.minus(audio), is_hopeful: false }
+    }
+
+    /// Gives the most important video its lowest layer even if it is too large: nothing but the guess speaks against it.
+    #[must_use]
+    pub fn hopeful(self, is_hopeful: bool) -> Self {
+        Self { is_hopeful, ..self }
     }
 
     /// Returns the layer that each video gets, or `None` for a video that is paused.
@@ -38,9 +45,12 @@ impl BitrateBudget {
         let mut left = self.video;
         let mut chosen: Vec<Option<LayerId>> = Vec::with_capacity(requests.len());
         let mut is_full = false;
+        let mut is_hopeful = self.is_hopeful;
         for request in requests {
             let lowest = request.next_above(None);
-            let layer = lowest.filter(|(layer, rate)| !is_full && request.price(*layer, *rate) <= left);
+            let layer = lowest
+                .filter(|(layer, rate)| !is_full && (is_hopeful || request.price(*layer, *rate) <= left));
+            is_hopeful &= lowest.is_none();
             // Nothing less important gets what was too little for this one: tiles would change places all the time.
             is_full |= lowest.is_some() && layer.is_none();
             left = left.minus(layer.map_or(Bitrate::default(), |(_, rate)| rate));
@@ -120,6 +130,15 @@ mod tests {
         check(600, &three, &[Some(1), Some(0), Some(0)]);
         check(250, &three, &[Some(0), Some(0), None]);
         check(99, &three, &[None, None, None]);
+    }
+
+    #[test]
+    fn hope_gives_the_most_important_its_lowest_layer_and_no_other() {
+        let hidden = VideoRequest { layer_max: None, ..video(2, None) };
+        let requests = [hidden, video(2, None), video(2, None)];
+        let budget = BitrateBudget::new(Bitrate::kbps(50), Bitrate::default());
+        assert_eq!(budget.allocate(&requests), [None, None, None]);
+        assert_eq!(budget.hopeful(true).allocate(&requests), [None, Some(LayerId(0)), None]);
     }
 
     #[test]

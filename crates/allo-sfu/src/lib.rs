@@ -13,8 +13,9 @@
 //! ```
 //!
 //! The decisions are small objects that know no engine: under which numbers a subscriber sees the packets of changing sources
-//! ([`Continuity`]), which layer it gets ([`LayerSelector`]), what fits into its bandwidth ([`BitrateBudget`]), when a publisher is
-//! asked for a keyframe ([`KeyframeRequests`]), and whose sound is forwarded and who speaks ([`Speakers`]).
+//! ([`Continuity`]), which layer it gets ([`LayerSelector`]), how much gets through to it ([`Bandwidth`]), what fits into that
+//! ([`BitrateBudget`]), when a publisher is asked for a keyframe ([`KeyframeRequests`]), and whose sound is forwarded and who speaks
+//! ([`Speakers`]).
 //!
 //! Only `transport.rs` knows the engine (str0m), which draws its own SSRCs and DTLS keys from the system's randomness; all else
 //! here is repeatable.
@@ -23,13 +24,14 @@
 //! anything else each worker says whether it is for it ([`Sfu::knows`]).
 //!
 //! Not here: sockets and threads, which are the shell's; TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
-//! layers of VP8, which are all forwarded; a cap on retransmissions besides the engine's own 15 %; a cap on the SSRCs of a
-//! transport besides the engine's own; admission control; spreading one room over several workers. On a network that both loses
-//! packets and shuffles them the engine's estimate sometimes falls so far that videos are paused for seconds, though there is room.
+//! layers of VP8, which are all forwarded; a cap on retransmissions besides the engine's, which is set to 35 %; a cap on the SSRCs
+//! of a transport besides the engine's own; admission control; spreading one room over several workers. On a network that both
+//! loses packets and shuffles them the engine's estimate stays low: what was given goes on, but no higher layer is begun.
 //! Whoever forges the beginning of a DTLS handshake from the address of a participant that has just passed its first check keeps
 //! that handshake from ending: it is given up after ten seconds, and the participant needs a new transport.
 
 mod addresses;
+mod bandwidth;
 mod budget;
 mod continuity;
 mod credentials;
@@ -50,6 +52,7 @@ mod subscription;
 mod track;
 mod transport;
 
+pub use bandwidth::{Bandwidth, Report};
 pub use budget::{BitrateBudget, VideoRequest};
 pub use continuity::{Continuity, Numbers, Vp8Numbers};
 pub use credentials::{CredentialSeed, worker_of};

@@ -1,8 +1,9 @@
 //! One participant: the tracks it sends, the slots it receives in, and its transport.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::bandwidth::Bandwidth;
 use crate::budget::{BitrateBudget, VideoRequest};
 use crate::event::{Outbox, SfuEvent};
 use crate::ids::{Bitrate, LayerId, LineId, ParticipantId, TrackId, TrackKind};
@@ -21,6 +22,24 @@ const AUDIO_SLOT: Bitrate = Bitrate::kbps(50);
 /// Higher: on a narrow link the filling costs packets of sound.
 const FILL_PERCENT: u64 = 70;
 
+/// What the engine must be willing to send so that it does not hold back what is sent, in hundredths of that.
+///
+/// Lower: keyframes wait until the next is due. Higher: pictures are sent in bursts where there is no need for it.
+const HEADROOM_PERCENT: u64 = 115;
+
+/// How often it is tried whether more gets through, while more is wanted. The engine by itself does so every 15 s when nearly as much
+/// is sent as it believes to get through.
+///
+/// Lower: pictures come back sooner after a link was narrow. Higher: on a narrow link less is lost by trying.
+const PROBE_INTERVAL: Duration = Duration::from_secs(4);
+
+/// What the engine is told is wanted, in hundredths of what is. It tries when it is told of more than before: so each time it is told of
+/// a hundredth more, and after some times begins anew.
+const DESIRED_PERCENT: u64 = 125;
+
+/// See [`DESIRED_PERCENT`].
+const DESIRED_STEPS: u8 = 8;
+
 /// A participant of a room.
 #[derive(Debug)]
 pub(crate) struct Participant {
@@ -29,13 +48,15 @@ pub(crate) struct Participant {
     pub(crate) audio: Vec<Slot>,
     pub(crate) video: Vec<Slot>,
     pub(crate) subscription: Subscription,
-    pub(crate) estimate: Bitrate,
+    pub(crate) bandwidth: Bandwidth,
     pub(crate) policer: Policer,
     pub(crate) link: Link,
     /// When the latest check of connectivity was answered.
     pub(crate) consent_at: Instant,
     /// What the engine was told to probe for.
     told: (Bitrate, Bitrate),
+    probes: u8,
+    probed_at: Option<Instant>,
 }
 
 /// Whether media can flow.
@@ -58,11 +79,13 @@ impl Participant {
             audio: Vec::new(),
             video: Vec::new(),
             subscription: Subscription::default(),
-            estimate,
+            bandwidth: Bandwidth::new(now, estimate),
             policer: Policer::new(now, ingress_max),
             consent_at: now,
             link: Link::New(now),
             told: (Bitrate::default(), Bitrate::default()),
+            probes: 0,
+            probed_at: None,
         };
         participant.read_lines();
         participant
@@ -146,7 +169,9 @@ impl Participant {
         let heard = self.audio.iter().filter(|slot| slot.track().is_some()).count();
         let audio = Bitrate(AUDIO_SLOT.0 * u64::try_from(heard).unwrap_or(u64::MAX));
         let bare: Vec<VideoRequest> = requests.iter().map(|(_, request)| request.clone()).collect();
-        let allotted = BitrateBudget::new(self.estimate, audio).allocate(&bare);
+        let allotted = BitrateBudget::new(self.bandwidth.level(), audio)
+            .hopeful(self.bandwidth.is_hopeful(now))
+            .allocate(&bare);
         for ((track, request), layer) in requests.iter().zip(&allotted) {
             let Some(slot) = self.video.iter_mut().find(|slot| slot.track() == Some(*track)) else {
                 continue;
@@ -184,7 +209,8 @@ impl Participant {
             let Some(track) = slot.track() else { continue };
             let mut of_track =
                 packets.iter().filter(|(of, _)| *of == track).map(|(_, packet)| packet).peekable();
-            if of_track.peek().is_some() && self.transport.is_congested(slot.line) {
+            let is_keyframe_under_way = slot.is_keyframe_under_way(now);
+            if of_track.peek().is_some() && self.transport.is_congested(slot.line, is_keyframe_under_way) {
                 outbox.counters.congested += u64::try_from(of_track.count()).unwrap_or(u64::MAX);
                 slot.interrupt();
                 continue;
@@ -217,14 +243,24 @@ impl Participant {
             let useful = request.layers.iter().take(usize::from(max.0) + 1).filter_map(|rate| *rate);
             useful.max().or_else(|| request.layers.iter().flatten().min().copied())
         };
-        let desired = requests.iter().filter_map(best).fold(audio, Bitrate::plus).percent(125);
+        let steps = requests.iter().zip(allotted).filter_map(|(request, layer)| request.step_above(*layer));
+        let step = steps.min();
+        let is_due = self.probed_at.is_none_or(|at| now.saturating_duration_since(at) >= PROBE_INTERVAL);
+        let is_probing = step.is_some() && is_due && !self.bandwidth.is_congested(now);
+        if is_probing {
+            (self.probes, self.probed_at) = (self.probes.wrapping_add(1), Some(now));
+        }
+        let desired = requests.iter().filter_map(best).fold(audio, Bitrate::plus);
+        let desired = desired.percent(DESIRED_PERCENT + u64::from(self.probes % DESIRED_STEPS));
         let spent = requests.iter().zip(allotted).map(|(request, layer)| request.rate(*layer));
         let spent = spent.fold(audio, Bitrate::plus);
-        let steps = requests.iter().zip(allotted).filter_map(|(request, layer)| request.step_above(*layer));
-        let filled = self.estimate.percent(FILL_PERCENT);
-        let next = steps.min().map_or(Bitrate::default(), |step| spent.plus(step).min(filled));
+        let filled = self.bandwidth.level().percent(FILL_PERCENT);
+        let next = step.map_or(Bitrate::default(), |step| spent.plus(step).min(filled));
+        let is_held_back = self.bandwidth.is_held_back(now, spent.percent(HEADROOM_PERCENT));
+        self.transport.set_paced(!is_held_back, &self.video);
         let is_near = |a: Bitrate, b: Bitrate| a.percent(90) <= b && b <= a.percent(110);
-        if self.link == Link::Connected && !(is_near(self.told.0, next) && is_near(self.told.1, desired)) {
+        let is_known = is_near(self.told.0, next) && is_near(self.told.1, desired);
+        if self.link == Link::Connected && (is_probing || !is_known) {
             self.told = (next, desired);
             self.transport.set_bitrates(now, next, desired);
         }

@@ -255,8 +255,14 @@ impl Room {
                 }
             }
             TransportEvent::Estimate(estimate) => {
-                participant.estimate = estimate;
+                participant.bandwidth.handle_estimate(estimate);
                 self.allocate(now, own, outbox);
+            }
+            TransportEvent::Report(report) => {
+                participant.bandwidth.handle_report(now, report);
+                if !participant.is_idle() {
+                    self.allocate(now, own, outbox);
+                }
             }
         }
     }
@@ -387,6 +393,10 @@ impl Room {
         let requests: Vec<_> = requests.into_iter().map(|(_, track, request)| (track, request)).collect();
         let Some(participant) = self.participants.get_mut(&own) else { return };
         participant.allocate(now, own, &requests, outbox);
+        // A keyframe that comes before it can be forwarded is lost, and the next one may have to wait.
+        if participant.link != Link::Connected {
+            return;
+        }
         let awaited: Vec<_> =
             participant.video.iter().filter_map(|slot| Some((slot.track()?, slot.awaited()?))).collect();
         for (track, layer) in awaited {

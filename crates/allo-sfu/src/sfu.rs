@@ -32,8 +32,7 @@ pub struct SfuConfig {
     pub speakers: SpeakersConfig,
     /// What gets through to a participant, until it is known better.
     ///
-    /// Lower: on a narrow link nothing is lost at first. Higher: a picture that comes in one layer only is seen sooner. With 2,000
-    /// kbit/s most pictures stood still for seconds after their first frame, for a reason that is not known.
+    /// Lower: on a narrow link less is lost at first. Higher: the second and further pictures are seen sooner, and larger.
     pub initial_bitrate: Bitrate,
     /// What a participant may send. What is beyond it is dropped.
     pub ingress_max: Bitrate,
@@ -48,7 +47,7 @@ impl SfuConfig {
             certificate,
             addresses,
             speakers: SpeakersConfig::default(),
-            initial_bitrate: Bitrate::kbps(1_000),
+            initial_bitrate: Bitrate::kbps(2_500),
             ingress_max: Bitrate::kbps(12_000),
         }
     }

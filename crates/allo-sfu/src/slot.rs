@@ -1,6 +1,6 @@
 //! One receiving slot of a subscriber: a stream whose source changes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::continuity::{Continuity, Numbers};
 use crate::ids::{LayerId, LineId, TrackId, TrackKind};
@@ -9,6 +9,11 @@ use crate::packet::MediaPacket;
 
 /// The first sequence number of every slot. A receiver learns it from the first packet; encryption does not rest on it.
 const FIRST_SEQUENCE: u16 = 1;
+
+/// How long a keyframe is under way at most.
+///
+/// Lower: a large one is interrupted on a narrow link. Higher: pictures that are sent faster than they get through are late for longer.
+const KEYFRAME_TIME: Duration = Duration::from_millis(1_500);
 
 /// A slot, which carries one track at a time, or none.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Slot {
     ssrc: Option<u32>,
     /// The sequence number of the source's keyframe that it began at.
     began_at: Option<u64>,
+    /// When a keyframe was last forwarded.
+    keyframe_at: Option<Instant>,
 }
 
 /// How a packet goes out.
@@ -52,6 +59,7 @@ impl Slot {
             continuity,
             ssrc: None,
             began_at: None,
+            keyframe_at: None,
         }
     }
 
@@ -91,6 +99,11 @@ impl Slot {
         self.selector.current()
     }
 
+    /// Returns whether a keyframe may be under way still.
+    pub(crate) fn is_keyframe_under_way(&self, now: Instant) -> bool {
+        self.keyframe_at.is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_TIME)
+    }
+
     /// Something was left out that cannot be done without: goes on at the next keyframe.
     pub(crate) fn interrupt(&mut self) {
         self.selector.restart();
@@ -120,6 +133,9 @@ impl Slot {
             return None;
         }
         let numbers = self.continuity.forward(now, packet.numbers)?;
+        if begins_keyframe && self.kind == TrackKind::Video {
+            self.keyframe_at = Some(now);
+        }
         Some(Ticket { numbers, is_first })
     }
 }

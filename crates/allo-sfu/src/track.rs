@@ -77,7 +77,9 @@ impl<D: Clone> Track<D> {
             let is_sent = layer.heard_at.is_some_and(|at| now.saturating_duration_since(at) < SILENCE);
             is_sent.then(|| layer.rate.unwrap_or(assumed))
         };
-        self.layers.iter().zip(ASSUMED).map(rate).collect()
+        // What comes in one layer is as large as the highest of several.
+        let assumed = if self.layers.len() == 1 { &ASSUMED[2..] } else { &ASSUMED[..] };
+        self.layers.iter().zip(assumed.iter().copied()).map(rate).collect()
     }
 
     /// Returns the lowest layer that fills a tile of this height, or nearly so: a fifth less is not seen.

@@ -18,11 +18,13 @@ use str0m::{
 use thiserror::Error;
 use tracing::{debug, warn};
 
+use crate::bandwidth::Report;
 use crate::continuity::{Numbers, Vp8Numbers};
 use crate::credentials::Credentials;
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, vp8_height};
+use crate::slot::Slot;
 
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
@@ -34,6 +36,15 @@ const PAYLOAD_MAX: usize = 1_400;
 ///
 /// Higher: losses are repaired over longer round trips. Lower: less memory per subscriber, 408 bytes a packet.
 const RTX_CACHE: usize = 384;
+
+/// How long they are kept at most. What is older is of no use to anybody.
+const RTX_AGE: Duration = Duration::from_secs(3);
+
+/// The share of retransmissions in what is sent in a slot. Beyond it none is made for a while.
+///
+/// Lower: where packets are lost and shuffled, pictures stand still until the next keyframe, for what was only overtaken is asked
+/// for, too. Higher: a link that loses because it is narrow is made narrower.
+const RTX_SHARE: f32 = 0.35;
 
 /// Timeouts so near are served at once: the pacer asks for the next packet a microsecond later.
 const LOOK_AHEAD: Duration = Duration::from_micros(200);
@@ -63,6 +74,14 @@ const FAILURES_MAX: u32 = 16;
 
 /// A packet that waits longer than this for the pacer shows that the subscriber takes less than it is sent.
 const QUEUE_TIME_MAX: Duration = Duration::from_millis(400);
+
+/// The same while a keyframe is under way: it is as large as many other frames, and to interrupt it makes another one necessary.
+const QUEUE_TIME_MAX_KEYFRAME: Duration = Duration::from_millis(1_200);
+
+/// How often the engine says what it has measured.
+///
+/// Lower: pictures give way to sound sooner when a link becomes narrow. Higher: less is spent on each transport.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The certificate of the server's end of every transport. Making one costs more than all the rest of a transport.
 #[derive(Debug, Clone)]
@@ -112,8 +131,10 @@ pub(crate) enum TransportEvent {
     Packet(Packet),
     /// The participant cannot decode what it gets on this line.
     KeyframeWanted(LineId),
-    /// What gets through to the participant.
+    /// What gets through to the participant, on the average.
     Estimate(Bitrate),
+    /// What was measured on the way to the participant.
+    Report(Report),
 }
 
 /// A packet with what the engine needs to send it on.
@@ -144,6 +165,8 @@ pub(crate) struct Transport {
     desired: Bitrate,
     /// When media was last written or came.
     media_at: Option<Instant>,
+    /// Whether pictures wait for the engine's pacer, if all were told.
+    is_paced: Option<bool>,
     failures: u32,
     /// Emptied after each call, so bounded by what one call makes.
     transmits: VecDeque<Transmit>,
@@ -196,6 +219,7 @@ impl Transport {
             estimate: Bitrate::default(),
             desired: Bitrate::default(),
             media_at: None,
+            is_paced: None,
             failures: 0,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -229,6 +253,8 @@ impl Transport {
         });
         let answer = answer.flatten().ok_or(OfferError::Refused)?;
         self.lines = offer.lines.into_iter().map(Line::new).collect();
+        self.is_paced = None;
+        self.allow_repairs(before.len());
         self.turn(now);
         Ok(nameless_candidates(&answer))
     }
@@ -267,13 +293,14 @@ impl Transport {
     }
 
     /// Returns whether a slot's queue is so long that more would only make it longer.
-    pub(crate) fn is_congested(&mut self, line: LineId) -> bool {
+    pub(crate) fn is_congested(&mut self, line: LineId, is_keyframe_under_way: bool) -> bool {
         let Some(mid) = self.mid(line) else { return true };
+        let max = if is_keyframe_under_way { QUEUE_TIME_MAX_KEYFRAME } else { QUEUE_TIME_MAX };
         let is_long = self.contain(|rtc| {
             let mut api = rtc.direct_api();
             let info = api.stream_tx_by_mid(mid, None).and_then(|stream| {
                 let info = stream.queue_info()?;
-                Some(info.created_at().saturating_duration_since(info.first_unsent()?) > QUEUE_TIME_MAX)
+                Some(info.created_at().saturating_duration_since(info.first_unsent()?) > max)
             });
             Ok(info.unwrap_or(false))
         });
@@ -338,6 +365,21 @@ impl Transport {
         self.turn(now);
     }
 
+    /// Lets the pictures in these slots wait for the engine's pacer, or not.
+    pub(crate) fn set_paced(&mut self, is_paced: bool, slots: &[Slot]) {
+        if self.is_paced.replace(is_paced) == Some(is_paced) {
+            return;
+        }
+        for mid in slots.iter().filter_map(|slot| self.mid(slot.line)).collect::<Vec<_>>() {
+            self.contain(|rtc| {
+                if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
+                    stream.set_unpaced(!is_paced);
+                }
+                Ok(())
+            });
+        }
+    }
+
     /// Says good-bye to the other end.
     pub(crate) fn close(&mut self, now: Instant) {
         self.contain(Rtc::close);
@@ -364,6 +406,21 @@ impl Transport {
         let at = self.tell(now);
         self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
         self.drain(now);
+    }
+
+    /// Sets how much is repaired in the slots from this line on. What was kept for the repair of earlier ones would be lost.
+    fn allow_repairs(&mut self, from: usize) {
+        let is_slot = |line: &&Line| {
+            line.offered.kind == TrackKind::Video && matches!(line.offered.purpose, Purpose::Slot)
+        };
+        for mid in self.lines.iter().skip(from).filter(is_slot).map(|line| line.mid).collect::<Vec<_>>() {
+            self.contain(|rtc| {
+                if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
+                    stream.set_rtx_cache(RTX_CACHE, RTX_AGE, Some(RTX_SHARE));
+                }
+                Ok(())
+            });
+        }
     }
 
     /// The engine's time never goes back.
@@ -407,7 +464,7 @@ impl Transport {
         let is_asleep =
             rtc.is_connected() && self.media_at.is_none_or(|at| now.saturating_duration_since(at) > AWAKE);
         let pause = match rtc.last_timeout_reason() {
-            Reason::BweDelayControl if is_asleep => SLEEP,
+            Reason::BweDelayControl | Reason::Stats if is_asleep => SLEEP,
             Reason::BweDelayControl if self.estimate >= self.desired => ESTIMATION_INTERVAL_CALM,
             Reason::BweDelayControl => ESTIMATION_INTERVAL,
             _ => return due,
@@ -440,6 +497,11 @@ impl Transport {
                 self.estimate = Bitrate(estimate.as_u64());
                 TransportEvent::Estimate(self.estimate)
             }
+            Event::PeerStats(stats) if self.is_connected() => TransportEvent::Report(Report {
+                estimate: stats.bwe_tx.map_or(self.estimate, |estimate| Bitrate(estimate.as_u64())),
+                loss: stats.egress_loss_fraction,
+                round_trip: stats.rtt,
+            }),
             Event::Closed => return self.shut(CloseReason::Remote),
             _ => return,
         };
@@ -569,6 +631,7 @@ fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
         .set_rtp_mode(true)
         .set_send_buffer_video(RTX_CACHE)
         .enable_bwe(Some(EngineBitrate::bps(initial.0)))
+        .set_stats_interval(Some(REPORT_INTERVAL))
         .build(now)
 }
 

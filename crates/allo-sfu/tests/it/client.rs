@@ -49,11 +49,30 @@ pub(crate) struct Habits {
     pub(crate) layers: usize,
     pub(crate) audio_slots: usize,
     pub(crate) video_slots: usize,
+    /// Packets of each frame of the lowest layer.
+    pub(crate) packets: usize,
+    /// How many times as large a keyframe is.
+    pub(crate) keyframe_factor: usize,
+}
+
+impl Habits {
+    /// A camera of one layer of 1.5 Mbit/s, with keyframes as large as those of real ones.
+    pub(crate) const SINGLE: Self = Self { layers: 1, packets: 6, keyframe_factor: 8, ..Self::USUAL };
+
+    const USUAL: Self = Self {
+        sends_mic: true,
+        sends_cam: true,
+        layers: 3,
+        audio_slots: 4,
+        video_slots: 4,
+        packets: LAYERS[0].2,
+        keyframe_factor: 3,
+    };
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { sends_mic: true, sends_cam: true, layers: 3, audio_slots: 4, video_slots: 4 }
+        Self::USUAL
     }
 }
 
@@ -119,7 +138,7 @@ impl Client {
     }
 
     pub(crate) fn offer(&mut self) -> String {
-        let Habits { sends_mic, sends_cam, layers, audio_slots, video_slots } = self.habits;
+        let Habits { sends_mic, sends_cam, layers, audio_slots, video_slots, .. } = self.habits;
         let mut simulcast = Simulcast::new();
         LAYERS[..layers].iter().for_each(|(rid, ..)| simulcast.add_send_layer(SimulcastLayer::new(rid)));
         let simulcast = (layers > 1).then_some(simulcast);
@@ -220,7 +239,8 @@ impl Client {
         self.frame += 1;
         for (layer, (rid, height, packets)) in LAYERS.into_iter().enumerate().take(self.habits.layers) {
             let is_keyframe = std::mem::take(&mut self.wants_keyframe[layer]);
-            let packets = if is_keyframe { packets * 3 } else { packets };
+            let packets = if layer == 0 { self.habits.packets } else { packets };
+            let packets = if is_keyframe { packets * self.habits.keyframe_factor } else { packets };
             for n in 0..packets {
                 let tag = Tag {
                     publisher: self.own,

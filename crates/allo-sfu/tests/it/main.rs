@@ -5,6 +5,7 @@
     reason = "a test may panic, and print its seed and what it saw"
 )]
 
+mod bandwidth;
 mod calls;
 mod client;
 mod continuity;

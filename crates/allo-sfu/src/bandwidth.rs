@@ -1,0 +1,285 @@
+//! What gets through to one subscriber.
+
+use std::time::{Duration, Instant};
+
+use crate::ids::Bitrate;
+
+/// How much longer than at best a packet and its report take when a queue stands on the way.
+///
+/// Lower: a link whose delay wavers looks congested. Higher: sound is late for longer before pictures give way.
+const QUEUE_MIN: Duration = Duration::from_millis(80);
+
+/// What is lost when a link is congested, as a share of 1. A bad radio link loses half of it by itself.
+///
+/// Lower: pictures are given up on links that only lose. Higher: on a link that drops instead of queuing, more is lost.
+const LOSS_MIN: f32 = 0.12;
+
+/// How many points make a sign: two for each report of a queue and one for each of losses, and there are four reports in
+/// a second. Losses weigh less because each report tells of a whole second, in which what was overtaken once counts as lost.
+///
+/// Lower: a burst that arrives in disorder looks like congestion. Higher: when a link becomes narrow more sound is lost.
+const POINTS_MIN: u32 = 6;
+
+/// How many reports must agree on a rise.
+///
+/// Lower: what one packet train pretends is believed. Higher: pictures come back later.
+const STEADY: usize = 4;
+
+/// How long the least round trip is remembered, at least; at most twice as long. A way that became longer looks congested so long.
+const BEST_FOR: Duration = Duration::from_secs(10);
+
+/// How long signs of congestion count. They are looked for four times a second.
+const SIGNS_FOR: Duration = Duration::from_millis(300);
+
+/// How long after signs of congestion nothing is sent on mere hope. It doubles each time hope was wrong.
+///
+/// Lower: who has a narrow link is soon sent too much again. Higher: after a disturbance the first picture comes back later.
+const CAUTION: Duration = Duration::from_secs(2);
+
+/// What it doubles to at most.
+const CAUTION_MAX: Duration = Duration::from_secs(32);
+
+/// What the engine measured of a way, and what it makes of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// What gets through, as the engine has it at this moment.
+    pub estimate: Bitrate,
+    /// The share of what was sent in the last second that did not arrive.
+    pub loss: Option<f32>,
+    /// How long the latest packet and the report of it took.
+    pub round_trip: Option<Duration>,
+}
+
+/// What gets through to one subscriber: the engine's estimate, without what it falls by for no reason.
+///
+/// The engine lowers its estimate when delays or losses change, and cannot tell a link that is congested from one that loses and
+/// shuffles packets; and when little is sent it falls further than it has to. So a fall counts only while there are plain signs of
+/// congestion: a queue that stands, or losses beyond those of a bad link. A rise always counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Bandwidth {
+    level: Bitrate,
+    /// What the engine had in the latest reports, the last one first, and what it has on the average of some seconds.
+    engine: [Bitrate; STEADY],
+    smooth: Bitrate,
+    /// How many reports in a row tell of losses, and of a queue.
+    lossy: u32,
+    queued: u32,
+    best: Best,
+    signs_at: Option<Instant>,
+    caution: Duration,
+}
+
+/// The least round trip: of now, and of the time before.
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    since: Instant,
+    now: Duration,
+    before: Duration,
+}
+
+impl Bandwidth {
+    /// Makes one from a guess.
+    pub fn new(now: Instant, guess: Bitrate) -> Self {
+        Self {
+            level: guess,
+            engine: [guess; STEADY],
+            smooth: guess,
+            lossy: 0,
+            queued: 0,
+            best: Best { since: now, now: Duration::MAX, before: Duration::MAX },
+            signs_at: None,
+            caution: CAUTION,
+        }
+    }
+
+    /// Takes the engine's estimate, averaged over some seconds.
+    pub fn handle_estimate(&mut self, smooth: Bitrate) {
+        self.smooth = smooth;
+        self.rise();
+    }
+
+    /// Takes what the engine has measured.
+    pub fn handle_report(&mut self, now: Instant, report: Report) {
+        self.engine.rotate_right(1);
+        self.engine[0] = report.estimate;
+        let is_lossy = report.loss.is_some_and(|loss| loss > LOSS_MIN);
+        self.lossy = if is_lossy { self.lossy.saturating_add(1) } else { 0 };
+        let is_queued = report.round_trip.is_some_and(|it| self.best.record(now, it) > QUEUE_MIN);
+        self.queued = if is_queued { self.queued.saturating_add(1) } else { 0 };
+        if self.queued.saturating_mul(2).saturating_add(self.lossy) >= POINTS_MIN {
+            self.beware(now);
+            if self.engine[0] < self.level {
+                self.level = self.engine[0];
+                // What was lost before the fall says nothing of what comes after it.
+                self.lossy = 0;
+            }
+        }
+        self.rise();
+    }
+
+    /// Returns what gets through.
+    pub fn level(&self) -> Bitrate {
+        self.level
+    }
+
+    /// Returns whether there are signs of congestion.
+    pub fn is_congested(&self, now: Instant) -> bool {
+        self.signs_at.is_some_and(|at| now.saturating_duration_since(at) < SIGNS_FOR)
+    }
+
+    /// Returns whether what does not fit may be tried: there were no signs of congestion for a while.
+    pub fn is_hopeful(&self, now: Instant) -> bool {
+        self.signs_at.is_none_or(|at| now.saturating_duration_since(at) >= self.caution)
+    }
+
+    /// Returns whether the engine would hold back what there is room for, if it were to send so much.
+    pub fn is_held_back(&self, now: Instant, sent: Bitrate) -> bool {
+        self.engine[0] < sent && !self.is_congested(now)
+    }
+
+    /// Records signs of congestion.
+    fn beware(&mut self, now: Instant) {
+        let since = self.signs_at.map(|at| now.saturating_duration_since(at));
+        self.caution = match since {
+            Some(since) if since < self.caution => self.caution,
+            Some(since) if since < self.caution * 3 => (self.caution * 2).min(CAUTION_MAX),
+            _ => CAUTION,
+        };
+        self.signs_at = Some(now);
+    }
+
+    /// The average is too low for a while after a rise, and too high after a fall.
+    fn rise(&mut self) {
+        let [latest, ..] = self.engine;
+        let steady = self.engine.into_iter().min().unwrap_or(latest);
+        self.level = self.level.max(self.smooth.min(latest)).max(steady);
+    }
+}
+
+impl Best {
+    /// Takes a round trip, and returns how much longer it is than the least.
+    fn record(&mut self, now: Instant, round_trip: Duration) -> Duration {
+        if now.saturating_duration_since(self.since) > BEST_FOR {
+            *self = Self { since: now, now: Duration::MAX, before: self.now };
+        }
+        self.now = self.now.min(round_trip);
+        round_trip.saturating_sub(self.now.min(self.before))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use super::*;
+
+    struct Link {
+        now: Instant,
+        bandwidth: Bandwidth,
+    }
+
+    impl Link {
+        fn new() -> Self {
+            let now = Instant::now();
+            let mut link = Self { now, bandwidth: Bandwidth::new(now, Bitrate::kbps(2_500)) };
+            link.report(8, 2_500, 0.0, 40);
+            link
+        }
+
+        /// Lets the engine report the same so many times.
+        fn report(&mut self, times: u32, kilobits: u64, loss: f32, round_trip_ms: u64) {
+            for _ in 0..times {
+                self.now += Duration::from_millis(250);
+                self.bandwidth.handle_estimate(Bitrate::kbps(kilobits));
+                let report = Report {
+                    estimate: Bitrate::kbps(kilobits),
+                    loss: Some(loss),
+                    round_trip: Some(Duration::from_millis(round_trip_ms)),
+                };
+                self.bandwidth.handle_report(self.now, report);
+            }
+        }
+
+        fn check(&self, kilobits: u64, is_hopeful: bool) {
+            assert_eq!(self.bandwidth.level(), Bitrate::kbps(kilobits));
+            assert_eq!(self.bandwidth.is_hopeful(self.now), is_hopeful);
+        }
+    }
+
+    #[test]
+    fn a_fall_counts_only_with_signs_of_congestion() {
+        let mut link = Link::new();
+        link.report(40, 300, 0.1, 100);
+        link.check(2_500, true);
+        assert!(link.bandwidth.is_held_back(link.now, Bitrate::kbps(1_000)));
+        link.report(2, 300, 0.1, 150);
+        link.check(2_500, true);
+        link.report(1, 300, 0.1, 150);
+        link.check(300, false);
+        assert!(!link.bandwidth.is_held_back(link.now, Bitrate::kbps(1_000)), "it takes no more");
+    }
+
+    #[test]
+    fn losses_alone_are_a_sign_when_they_go_on() {
+        let mut link = Link::new();
+        // One burst in disorder is in four reports.
+        link.report(4, 300, 0.3, 40);
+        link.report(1, 300, 0.05, 40);
+        link.check(2_500, true);
+        link.report(6, 900, 0.3, 40);
+        link.check(900, false);
+        // What was lost before is still in the next reports.
+        link.report(4, 300, 0.3, 40);
+        link.check(900, false);
+    }
+
+    #[test]
+    fn losses_and_a_queue_together_are_a_sign_at_once() {
+        let mut link = Link::new();
+        link.report(2, 400, 0.5, 240);
+        link.check(400, false);
+    }
+
+    #[test]
+    fn a_rise_counts_always_but_not_an_average_from_before_a_fall() {
+        let mut link = Link::new();
+        link.report(3, 400, 0.0, 240);
+        link.bandwidth.handle_estimate(Bitrate::kbps(1_500));
+        link.check(400, false);
+        link.report(1, 700, 0.0, 40);
+        link.check(700, false);
+    }
+
+    #[test]
+    fn hope_comes_back_after_a_while_and_later_each_time_that_it_was_wrong() {
+        let mut link = Link::new();
+        for wait in [2, 4, 8, 16, 32, 32] {
+            link.report(3, 400, 0.0, 240);
+            link.report(wait * 4 - 1, 400, 0.0, 40);
+            link.check(400, false);
+            link.report(1, 400, 0.0, 40);
+            link.check(400, true);
+        }
+        link.report(32 * 4 * 3, 400, 0.0, 40);
+        link.report(3, 400, 0.0, 240);
+        link.report(8, 400, 0.0, 40);
+        link.check(400, true);
+    }
+
+    #[test]
+    fn a_longer_way_is_no_congestion_for_ever() {
+        let mut link = Link::new();
+        link.report(90, 2_400, 0.0, 240);
+        link.report(4, 300, 0.0, 240);
+        link.check(2_400, true);
+    }
+
+    #[test]
+    fn reports_that_say_nothing_change_nothing() {
+        let mut link = Link::new();
+        let report = Report { estimate: Bitrate::kbps(100), loss: None, round_trip: None };
+        link.bandwidth.handle_report(link.now, report);
+        link.check(2_500, true);
+        link.bandwidth.handle_report(link.now, Report { loss: Some(f32::NAN), ..report });
+        link.check(2_500, true);
+    }
+}
