@@ -119,6 +119,12 @@ impl Participant {
             && self.audio.iter().chain(&self.video).any(|slot| slot.track().is_some())
     }
 
+    /// Returns the layers whose keyframes it waits for. While it is not connected these would be lost, and the next ones late.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = (TrackId, LayerId)> {
+        let slots = self.video.iter().filter(|_| self.link == Link::Connected);
+        slots.filter_map(|slot| Some((slot.track()?, slot.awaited()?)))
+    }
+
     /// Returns whether its bandwidth needs no division: it is sent nothing, and the engine knows.
     pub(crate) fn is_idle(&self) -> bool {
         !self.receives() && self.told == Default::default()

@@ -51,7 +51,9 @@ pub(crate) struct Room {
     /// Packets that came since the last round of forwarding began.
     waiting: Vec<(TrackId, Packet)>,
     round: Round,
-    pub(crate) look_at: Instant,
+    look_at: Instant,
+    /// When to ask for keyframes that were asked for too soon after others, or did not come.
+    keyframes_at: Option<Instant>,
 }
 
 /// A round of forwarding: some packets, to one subscriber after the other, so that each one's state is fetched only once.
@@ -74,6 +76,7 @@ impl Room {
             waiting: Vec::new(),
             round: Round::default(),
             look_at: now + LOOK_INTERVAL,
+            keyframes_at: None,
         }
     }
 
@@ -179,8 +182,24 @@ impl Room {
         }
     }
 
-    /// Looks around, as is done from time to time.
+    /// Returns when to call [`Self::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        self.keyframes_at.map_or(self.look_at, |at| at.min(self.look_at))
+    }
+
+    /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
+        if self.keyframes_at.is_some_and(|at| at <= now) {
+            self.keyframes_at = None;
+            self.ask_again(now, outbox);
+        }
+        if self.look_at <= now {
+            self.look_around(now, outbox);
+        }
+    }
+
+    /// Looks around, as is done from time to time.
+    fn look_around(&mut self, now: Instant, outbox: &mut Outbox) {
         self.look_at = now + LOOK_INTERVAL;
         let silent: Vec<_> =
             self.speaking.iter().copied().filter(|track| !self.speakers.is_speaking(now, *track)).collect();
@@ -393,16 +412,18 @@ impl Room {
         let requests: Vec<_> = requests.into_iter().map(|(_, track, request)| (track, request)).collect();
         let Some(participant) = self.participants.get_mut(&own) else { return };
         participant.allocate(now, own, &requests, outbox);
-        // A keyframe that comes before it can be forwarded is lost, and the next one may have to wait.
-        if participant.link != Link::Connected {
-            return;
-        }
-        let awaited: Vec<_> =
-            participant.video.iter().filter_map(|slot| Some((slot.track()?, slot.awaited()?))).collect();
-        for (track, layer) in awaited {
+        for (track, layer) in participant.awaited().collect::<Vec<_>>() {
             self.want_keyframe(now, track, layer, outbox);
         }
         outbox.talkative.insert(own);
+    }
+
+    /// Asks for the keyframes that anybody still waits for.
+    fn ask_again(&mut self, now: Instant, outbox: &mut Outbox) {
+        let awaited: BTreeSet<_> = self.participants.values().flat_map(Participant::awaited).collect();
+        for (track, layer) in awaited {
+            self.want_keyframe(now, track, layer, outbox);
+        }
     }
 
     fn want_keyframe(&mut self, now: Instant, id: TrackId, layer: LayerId, outbox: &mut Outbox) {
@@ -412,6 +433,9 @@ impl Room {
         while let Some(layer) = track.keyframes.poll_request(now) {
             publisher.transport.request_keyframe(now, id.line, layer);
             outbox.talkative.insert(id.publisher);
+        }
+        if let Some(due) = track.keyframes.poll_timeout() {
+            self.keyframes_at = Some(self.keyframes_at.map_or(due, |at| at.min(due)));
         }
     }
 }

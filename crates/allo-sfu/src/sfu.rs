@@ -319,7 +319,7 @@ impl Sfu {
             self.timers.set(Timer::Room(id), None);
             return;
         }
-        self.timers.set(Timer::Room(id), Some(room.look_at));
+        self.timers.set(Timer::Room(id), Some(room.poll_timeout()));
         if room.is_waiting() && !self.busy.contains(&id) {
             self.busy.push_back(id);
         }
