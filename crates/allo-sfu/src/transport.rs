@@ -11,7 +11,7 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo, Vp8Descriptor, Vp8Patch};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo, Ssrc, Vp8Descriptor, Vp8Patch};
 use str0m::{
     Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reason, Rtc, RtcConfig, RtcError,
 };
@@ -186,6 +186,8 @@ struct Line {
     offered: OfferedLine,
     mid: Mid,
     rids: Vec<Rid>,
+    /// The payload type of the one codec that its kind is sent in, if both ends have it.
+    pt: Option<Pt>,
 }
 
 impl Transport {
@@ -252,7 +254,8 @@ impl Transport {
             ))
         });
         let answer = answer.flatten().ok_or(OfferError::Refused)?;
-        self.lines = offer.lines.into_iter().map(Line::new).collect();
+        let lines = offer.lines.into_iter().map(Line::new).collect();
+        self.lines = self.contain(|rtc| Ok(with_payload_types(rtc, lines))).unwrap_or_default();
         self.is_paced = None;
         self.allow_repairs(before.len());
         self.turn(now);
@@ -309,15 +312,14 @@ impl Transport {
 
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
     pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
-        let Some(Line { offered, mid, .. }) = self.lines.get(usize::from(line.0)) else { return };
-        let (kind, mid) = (offered.kind, *mid);
+        let Some(Line { offered, mid, pt: Some(pt), .. }) = self.lines.get(usize::from(line.0)) else { return };
+        let (kind, mid, pt) = (offered.kind, *mid, *pt);
         if packet.payload.len() > PAYLOAD_MAX {
             return;
         }
         // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
         let is_marked = packet.is_last_of_frame || (is_first && kind == TrackKind::Audio);
         self.contain(|rtc| {
-            let Some(pt) = payload_type(rtc, mid, kind) else { return Ok(()) };
             let mut api = rtc.direct_api();
             let Some(stream) = api.stream_tx_by_mid(mid, None) else { return Ok(()) };
             let sequence = SeqNo::from(numbers.sequence);
@@ -529,11 +531,10 @@ impl Transport {
             Some(rid) => line.rids.iter().position(|known| *known == rid)?,
             None => 0,
         };
-        let (line, kind) = (line.offered.line, line.offered.kind);
-        let wanted = self.contain(|rtc| Ok(payload_type(rtc, mid, kind))).flatten()?;
-        if pt != wanted {
+        if line.pt != Some(pt) {
             return None;
         }
+        let (line, kind) = (line.offered.line, line.offered.kind);
         self.media_at = Some(self.clock);
         let is_video = kind == TrackKind::Video;
         let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
@@ -602,8 +603,15 @@ impl Line {
             Purpose::Track(layers) => layers.iter().map(|layer| Rid::from(layer.as_str())).collect(),
             Purpose::Slot | Purpose::Unused => Vec::new(),
         };
-        Self { offered, mid, rids }
+        Self { offered, mid, rids, pt: None }
     }
+}
+
+fn with_payload_types(rtc: &Rtc, mut lines: Vec<Line>) -> Vec<Line> {
+    for line in &mut lines {
+        line.pt = payload_type(rtc, line.mid, line.offered.kind);
+    }
+    lines
 }
 
 impl From<Credentials> for IceCreds {
