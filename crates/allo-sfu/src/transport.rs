@@ -32,13 +32,15 @@ pub(crate) const DATAGRAM_MAX: usize = 1_500;
 /// Payload that may be passed on: with all that is added, it still fits the engine's buffer.
 const PAYLOAD_MAX: usize = 1_400;
 
-/// Packets kept for retransmission, of each slot: a second at 3 Mbit/s.
+/// Packets kept for retransmission, of each slot: a second at 3 Mbit/s. Beyond, the oldest are forgotten.
 ///
-/// Higher: losses are repaired over longer round trips. Lower: less memory per subscriber, 408 bytes a packet.
+/// Higher: losses are repaired at higher bitrates. Lower: less memory per subscriber, 450 bytes a packet.
 const RTX_CACHE: usize = 384;
 
-/// How long they are kept at most. What is older is of no use to anybody.
-const RTX_AGE: Duration = Duration::from_secs(3);
+/// How long they are kept.
+///
+/// Higher: losses are repaired over longer round trips. Lower: less memory, where a slot carries little.
+const RTX_AGE: Duration = Duration::from_secs(1);
 
 /// The share of retransmissions in what is sent in a slot. Beyond it none is made for a while.
 ///
@@ -165,9 +167,17 @@ pub(crate) struct Transport {
     desired: Bitrate,
     /// When media was last written or came.
     media_at: Option<Instant>,
-    /// Whether pictures wait for the engine's pacer, if all were told.
+    /// Whether pictures wait for the engine's pacer, if that was decided.
     is_paced: Option<bool>,
     failures: u32,
+    /// The slots whose streams the engine has. Whatever it does, it looks at all that it has, so it has those that are used.
+    ///
+    /// ```text
+    ///   parked ── the first packet for the slot ──► open, for as long as the transport
+    /// ```
+    ///
+    /// What was open is never parked: it would number its retransmissions anew, and encrypt two under the same number.
+    open: Vec<Ssrc>,
     /// Emptied after each call, so bounded by what one call makes.
     transmits: VecDeque<Transmit>,
     /// As above.
@@ -188,6 +198,8 @@ struct Line {
     rids: Vec<Rid>,
     /// The payload type of the one codec that its kind is sent in, if both ends have it.
     pt: Option<Pt>,
+    /// What a slot is sent under: its own SSRC, and that of its retransmissions.
+    ssrcs: Option<(Ssrc, Option<Ssrc>)>,
 }
 
 impl Transport {
@@ -223,6 +235,7 @@ impl Transport {
             media_at: None,
             is_paced: None,
             failures: 0,
+            open: Vec::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -238,6 +251,7 @@ impl Transport {
         let before: Vec<_> = self.lines.iter().map(|line| line.offered.clone()).collect();
         offer.check_follows(&before)?;
         let sdp = offer.sdp;
+        self.unpark();
         let answer = self.contain(|rtc| {
             let Ok(offer) = SdpOffer::from_sdp_string(&sdp) else { return Ok(None) };
             let before = rtc.direct_api().local_ice_credentials();
@@ -253,11 +267,12 @@ impl Transport {
                 answer.replace(&drawn.ufrag, &credentials.ufrag).replace(&drawn.pass, &credentials.password),
             ))
         });
-        let answer = answer.flatten().ok_or(OfferError::Refused)?;
-        let lines = offer.lines.into_iter().map(Line::new).collect();
-        self.lines = self.contain(|rtc| Ok(with_payload_types(rtc, lines))).unwrap_or_default();
-        self.is_paced = None;
-        self.allow_repairs(before.len());
+        let answer = answer.flatten();
+        if answer.is_some() {
+            self.lines = offer.lines.into_iter().map(Line::new).collect();
+        }
+        self.park();
+        let answer = answer.ok_or(OfferError::Refused)?;
         self.turn(now);
         Ok(nameless_candidates(&answer))
     }
@@ -297,11 +312,11 @@ impl Transport {
 
     /// Returns whether a slot's queue is so long that more would only make it longer.
     pub(crate) fn is_congested(&mut self, line: LineId, is_keyframe_under_way: bool) -> bool {
-        let Some(mid) = self.mid(line) else { return true };
+        let Some(ssrc) = self.open(line) else { return true };
         let max = if is_keyframe_under_way { QUEUE_TIME_MAX_KEYFRAME } else { QUEUE_TIME_MAX };
         let is_long = self.contain(|rtc| {
             let mut api = rtc.direct_api();
-            let info = api.stream_tx_by_mid(mid, None).and_then(|stream| {
+            let info = api.stream_tx(&ssrc).and_then(|stream| {
                 let info = stream.queue_info()?;
                 Some(info.created_at().saturating_duration_since(info.first_unsent()?) > max)
             });
@@ -312,8 +327,9 @@ impl Transport {
 
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
     pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
-        let Some(Line { offered, mid, pt: Some(pt), .. }) = self.lines.get(usize::from(line.0)) else { return };
-        let (kind, mid, pt) = (offered.kind, *mid, *pt);
+        let Some(ssrc) = self.open(line) else { return };
+        let Some(Line { offered, pt: Some(pt), .. }) = self.lines.get(usize::from(line.0)) else { return };
+        let (kind, pt) = (offered.kind, *pt);
         if packet.payload.len() > PAYLOAD_MAX {
             return;
         }
@@ -321,7 +337,7 @@ impl Transport {
         let is_marked = packet.is_last_of_frame || (is_first && kind == TrackKind::Audio);
         self.contain(|rtc| {
             let mut api = rtc.direct_api();
-            let Some(stream) = api.stream_tx_by_mid(mid, None) else { return Ok(()) };
+            let Some(stream) = api.stream_tx(&ssrc) else { return Ok(()) };
             let sequence = SeqNo::from(numbers.sequence);
             let details = &packet.details;
             let mut write =
@@ -372,9 +388,11 @@ impl Transport {
         if self.is_paced.replace(is_paced) == Some(is_paced) {
             return;
         }
-        for mid in slots.iter().filter_map(|slot| self.mid(slot.line)).collect::<Vec<_>>() {
+        let ssrc = |slot: &Slot| Some(self.lines.get(usize::from(slot.line.0))?.ssrcs?.0);
+        for ssrc in slots.iter().filter_map(ssrc).collect::<Vec<_>>() {
             self.contain(|rtc| {
-                if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
+                // A slot without a stream learns it when it gets one.
+                if let Some(stream) = rtc.direct_api().stream_tx(&ssrc) {
                     stream.set_unpaced(!is_paced);
                 }
                 Ok(())
@@ -400,29 +418,63 @@ impl Transport {
         self.due
     }
 
-    fn mid(&self, line: LineId) -> Option<Mid> {
-        self.lines.get(usize::from(line.0)).map(|line| line.mid)
+    /// Returns the SSRC of a slot, whose stream is open from now on.
+    fn open(&mut self, line: LineId) -> Option<Ssrc> {
+        let Line { mid, ssrcs, .. } = self.lines.get(usize::from(line.0))?;
+        let (mid, (ssrc, rtx)) = (*mid, (*ssrcs)?);
+        if !self.open.contains(&ssrc) {
+            self.open.push(ssrc);
+            let is_paced = self.is_paced.unwrap_or(true);
+            self.contain(|rtc| {
+                let mut api = rtc.direct_api();
+                let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
+                if rtx.is_some() {
+                    stream.set_rtx_cache(RTX_CACHE, RTX_AGE, Some(RTX_SHARE));
+                    stream.set_unpaced(!is_paced);
+                }
+                Ok(())
+            });
+        }
+        Some(ssrc)
+    }
+
+    /// Gives the engine the parked streams, so that its next answer names them as the one before did.
+    fn unpark(&mut self) {
+        let is_parked = |(ssrc, _): &(Ssrc, _)| !self.open.contains(ssrc);
+        let of_line = |line: &Line| Some((line.mid, line.ssrcs.filter(is_parked)?));
+        let parked: Vec<_> = self.lines.iter().filter_map(of_line).collect();
+        self.contain(|rtc| {
+            for (mid, (ssrc, rtx)) in parked {
+                if rtc.media(mid).is_some() {
+                    rtc.direct_api().declare_stream_tx(ssrc, rtx, mid, None);
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// Learns what the engine agreed upon, and takes the streams away that nothing was sent in.
+    fn park(&mut self) {
+        let (mut lines, open) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.open));
+        self.contain(|rtc| {
+            for line in &mut lines {
+                line.pt = payload_type(rtc, line.mid, line.offered.kind);
+                let mut api = rtc.direct_api();
+                let stream = api.stream_tx_by_mid(line.mid, None);
+                line.ssrcs = stream.map(|stream| (stream.ssrc(), stream.rtx()));
+                if let Some((ssrc, _)) = line.ssrcs.filter(|(ssrc, _)| !open.contains(ssrc)) {
+                    api.remove_stream_tx(ssrc);
+                }
+            }
+            Ok(())
+        });
+        (self.lines, self.open) = (lines, open);
     }
 
     fn turn(&mut self, now: Instant) {
         let at = self.tell(now);
         self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
         self.drain(now);
-    }
-
-    /// Sets how much is repaired in the slots from this line on. What was kept for the repair of earlier ones would be lost.
-    fn allow_repairs(&mut self, from: usize) {
-        let is_slot = |line: &&Line| {
-            line.offered.kind == TrackKind::Video && matches!(line.offered.purpose, Purpose::Slot)
-        };
-        for mid in self.lines.iter().skip(from).filter(is_slot).map(|line| line.mid).collect::<Vec<_>>() {
-            self.contain(|rtc| {
-                if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
-                    stream.set_rtx_cache(RTX_CACHE, RTX_AGE, Some(RTX_SHARE));
-                }
-                Ok(())
-            });
-        }
     }
 
     /// The engine's time never goes back.
@@ -603,15 +655,8 @@ impl Line {
             Purpose::Track(layers) => layers.iter().map(|layer| Rid::from(layer.as_str())).collect(),
             Purpose::Slot | Purpose::Unused => Vec::new(),
         };
-        Self { offered, mid, rids, pt: None }
+        Self { offered, mid, rids, pt: None, ssrcs: None }
     }
-}
-
-fn with_payload_types(rtc: &Rtc, mut lines: Vec<Line>) -> Vec<Line> {
-    for line in &mut lines {
-        line.pt = payload_type(rtc, line.mid, line.offered.kind);
-    }
-    lines
 }
 
 impl From<Credentials> for IceCreds {
@@ -637,7 +682,6 @@ fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
         .set_dtls_cert(certificate.0.clone())
         .set_ice_lite(true)
         .set_rtp_mode(true)
-        .set_send_buffer_video(RTX_CACHE)
         .enable_bwe(Some(EngineBitrate::bps(initial.0)))
         .set_stats_interval(Some(REPORT_INTERVAL))
         .build(now)
