@@ -54,6 +54,9 @@ const LOOK_AHEAD: Duration = Duration::from_micros(200);
 /// Timeouts that are served in one go. Beyond it the rest waits for the timer, so that nobody keeps the worker for himself.
 const TURNS_MAX: usize = 512;
 
+/// How far the engine's pacer wants its time to move on between two packets.
+const PACER_STEP: Duration = Duration::from_micros(1);
+
 /// A transport without media for so long goes to sleep. The engine then estimates nothing new either.
 const AWAKE: Duration = Duration::from_millis(500);
 
@@ -162,6 +165,10 @@ pub(crate) struct Transport {
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
     clock: Instant,
     due: Option<Instant>,
+    /// When the engine last had nothing more to say.
+    drained_at: Instant,
+    /// Packets that were written and have not come out of the engine yet.
+    written: usize,
     /// What gets through, and what all that is wanted takes.
     estimate: Bitrate,
     desired: Bitrate,
@@ -230,6 +237,8 @@ impl Transport {
             lines: Vec::new(),
             clock: now,
             due: None,
+            drained_at: now,
+            written: 0,
             estimate: Bitrate::default(),
             desired: Bitrate::default(),
             media_at: None,
@@ -351,6 +360,7 @@ impl Transport {
             stream.write_rtp(write);
             Ok(())
         });
+        self.written += 1;
         self.media_at = Some(self.clock);
     }
 
@@ -484,20 +494,37 @@ impl Transport {
     }
 
     /// Takes all that the engine has to say, and serves timeouts that are due or nearly so.
+    ///
+    /// With each packet of media the engine's pacer waits to be told the time again. To ask it for that first, as for everything
+    /// else, would take as long as the packet itself. So it is told at once as long as there are more packets, and left alone after
+    /// the last one, unless it is to be looked at soon anyway.
     fn drain(&mut self, now: Instant) {
         let mut turns = 0;
         while let Some(output) = self.contain(Rtc::poll_output) {
             match output {
-                Output::Transmit(transmit) => self.transmits.push_back(Transmit {
-                    source: transmit.source,
-                    destination: transmit.destination,
-                    contents: transmit.contents.into(),
-                }),
+                Output::Transmit(transmit) => {
+                    let contents: Vec<u8> = transmit.contents.into();
+                    let is_written = self.written > 0 && self.is_of_slot(&contents);
+                    let (source, destination) = (transmit.source, transmit.destination);
+                    self.transmits.push_back(Transmit { source, destination, contents });
+                    if !is_written {
+                        continue;
+                    }
+                    self.written -= 1;
+                    if self.written == 0 && self.can_wait(now) {
+                        return;
+                    }
+                    if self.written > 0 && self.clock < now + LOOK_AHEAD {
+                        let at = self.tell(self.clock + PACER_STEP);
+                        self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
+                    }
+                }
                 Output::Event(event) => self.handle_event(event),
                 Output::Timeout(due) => {
                     let due = self.postpone(now, due);
                     if due > now + LOOK_AHEAD || turns == TURNS_MAX {
                         self.due = Some(due.max(now + LOOK_AHEAD));
+                        self.drained_at = now;
                         self.failures = 0;
                         self.check_alive();
                         return;
@@ -519,11 +546,30 @@ impl Transport {
             rtc.is_connected() && self.media_at.is_none_or(|at| now.saturating_duration_since(at) > AWAKE);
         let pause = match rtc.last_timeout_reason() {
             Reason::BweDelayControl | Reason::Stats if is_asleep => SLEEP,
-            Reason::BweDelayControl if self.estimate >= self.desired => ESTIMATION_INTERVAL_CALM,
+            Reason::BweDelayControl if self.is_calm() => ESTIMATION_INTERVAL_CALM,
             Reason::BweDelayControl => ESTIMATION_INTERVAL,
             _ => return due,
         };
         due.max(now + pause)
+    }
+
+    /// Returns whether the engine may be left in the middle: nothing is probed for, and what else it has to say it says when it is
+    /// due. If that will be soon it is looked at now, and one look does for both.
+    fn can_wait(&self, now: Instant) -> bool {
+        let is_soon = self.due.is_none_or(|due| due <= now);
+        self.is_calm() && !is_soon && now < self.drained_at + ESTIMATION_INTERVAL_CALM / 2
+    }
+
+    /// Returns whether all that is wanted gets through.
+    fn is_calm(&self) -> bool {
+        self.estimate >= self.desired
+    }
+
+    /// Returns whether a datagram is a packet of a slot that was written, and not a retransmission or padding.
+    fn is_of_slot(&self, datagram: &[u8]) -> bool {
+        let ssrc = datagram.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+        let is_rtp = datagram.first().is_some_and(|first| (128..192).contains(first));
+        is_rtp && ssrc.is_some_and(|ssrc| self.open.iter().any(|open| **open == ssrc))
     }
 
     fn check_alive(&mut self) {
