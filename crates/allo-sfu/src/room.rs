@@ -33,6 +33,11 @@ const CONSENT_MAX: Duration = Duration::from_secs(15);
 /// Packets that may wait to be forwarded. More come only if the shell does not ask for datagrams to send: they are dropped.
 const WAITING_MAX: usize = 1_024;
 
+/// How long the beginning of a frame waits for its end, so that all of it goes to each subscriber at once, in one train.
+///
+/// Higher: frames that come slowly cost less. Lower: their beginning goes out sooner, though nobody can show it before the end.
+const FRAME_WAIT: Duration = Duration::from_millis(1);
+
 /// The loudness of a sender who does not say it: that of quiet speech.
 const LEVEL_ASSUMED: i8 = -40;
 
@@ -50,6 +55,8 @@ pub(crate) struct Room {
     active: Option<TrackId>,
     /// Packets that came since the last round of forwarding began.
     waiting: Vec<(TrackId, Packet)>,
+    /// When they are to be forwarded.
+    ripe_at: Option<Instant>,
     round: Round,
     look_at: Instant,
     /// When to ask for keyframes that were asked for too soon after others, or did not come.
@@ -74,6 +81,7 @@ impl Room {
             speaking: BTreeSet::new(),
             active: None,
             waiting: Vec::new(),
+            ripe_at: None,
             round: Round::default(),
             look_at: now + LOOK_INTERVAL,
             keyframes_at: None,
@@ -182,9 +190,10 @@ impl Room {
         }
     }
 
-    /// Returns when to call [`Self::handle_timeout`].
-    pub(crate) fn poll_timeout(&self) -> Instant {
-        self.keyframes_at.map_or(self.look_at, |at| at.min(self.look_at))
+    /// Returns when to call [`Self::handle_timeout`], or when there will be something to forward.
+    pub(crate) fn poll_timeout(&self, now: Instant) -> Instant {
+        let ripe_at = self.ripe_at.filter(|at| *at > now);
+        ripe_at.into_iter().chain(self.keyframes_at).fold(self.look_at, Instant::min)
     }
 
     /// Does what is due.
@@ -230,9 +239,10 @@ impl Room {
     /// Forwards to one more subscriber. Returns whether there was one.
     pub(crate) fn forward(&mut self, now: Instant, outbox: &mut Outbox) -> bool {
         if self.round.to_go.is_empty() {
-            if self.waiting.is_empty() {
+            if !self.is_ripe(now) {
                 return false;
             }
+            self.ripe_at = None;
             self.round.packets.clear();
             std::mem::swap(&mut self.round.packets, &mut self.waiting);
             let receiving = self.participants.iter().rev().filter(|(_, it)| it.receives());
@@ -246,9 +256,13 @@ impl Room {
         true
     }
 
-    /// Returns whether something waits to be forwarded.
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty() || !self.round.to_go.is_empty()
+    /// Returns whether something is to be forwarded now.
+    pub(crate) fn is_waiting(&self, now: Instant) -> bool {
+        self.is_ripe(now) || !self.round.to_go.is_empty()
+    }
+
+    fn is_ripe(&self, now: Instant) -> bool {
+        self.ripe_at.is_some_and(|at| at <= now)
     }
 
     fn handle_event(&mut self, now: Instant, own: ParticipantId, event: TransportEvent, outbox: &mut Outbox) {
@@ -313,6 +327,9 @@ impl Room {
             outbox.counters.overrun += 1;
             return;
         }
+        let is_end = kind == TrackKind::Audio || packet.is_last_of_frame;
+        let ripe_at = if is_end { now } else { now + FRAME_WAIT };
+        self.ripe_at = Some(self.ripe_at.map_or(ripe_at, |at| at.min(ripe_at)));
         self.waiting.push((id, packet));
         self.waiting.extend(early.into_iter().map(|packet| (id, packet)));
     }

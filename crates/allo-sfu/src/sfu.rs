@@ -319,8 +319,8 @@ impl Sfu {
             self.timers.set(Timer::Room(id), None);
             return;
         }
-        self.timers.set(Timer::Room(id), Some(room.poll_timeout()));
-        if room.is_waiting() && !self.busy.contains(&id) {
+        self.timers.set(Timer::Room(id), Some(room.poll_timeout(self.now)));
+        if room.is_waiting(self.now) && !self.busy.contains(&id) {
             self.busy.push_back(id);
         }
     }
