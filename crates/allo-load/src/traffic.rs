@@ -119,11 +119,12 @@ fn scaled(bytes: usize, scale: f64) -> usize {
     (bytes as f64 * scale) as usize
 }
 
-/// Divides a frame into packets of nearly the same size, as encoders do.
+/// Divides a frame into packets as browsers do: of nearly the same size, with those that are a byte larger at the end.
 fn split(bytes: usize) -> Vec<usize> {
     // A frame of the highest bitrate that can be asked for has fewer than 255 packets.
     let count = bytes.div_ceil(PART_MAX).clamp(1, usize::from(u8::MAX));
-    (0..count).map(|n| (bytes * (n + 1) / count - bytes * n / count).min(PART_MAX)).collect()
+    let larger_from = count - bytes % count;
+    (0..count).map(|n| (bytes / count + usize::from(n >= larger_from)).min(PART_MAX)).collect()
 }
 
 /// How loud a microphone is.
@@ -200,6 +201,7 @@ mod tests {
             assert_eq!(parts.iter().sum::<usize>(), bytes);
             assert_eq!(parts.len(), bytes.div_ceil(PART_MAX));
             assert!(parts.iter().max().unwrap() - parts.iter().min().unwrap() <= 1);
+            assert!(parts.is_sorted(), "the larger ones are at the end");
         }
     }
 
