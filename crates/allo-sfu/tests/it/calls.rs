@@ -138,6 +138,30 @@ fn what_goes_to_one_subscriber_comes_in_a_row() {
 }
 
 #[test]
+fn a_frame_that_comes_packet_by_packet_goes_out_in_a_row() {
+    let mut lab = Lab::new(15);
+    let publisher = lab.join(1);
+    for n in 2..=5 {
+        let habits = Habits { sends_mic: false, sends_cam: false, ..Habits::default() };
+        lab.join_with(n, ROOM, habits, Network::GOOD);
+    }
+    lab.run_until_connected();
+    lab.clients.get_mut(&publisher).unwrap().is_mic_on = false;
+    lab.run_for(6 * SECOND);
+    let spread = Network { jitter: Duration::from_micros(800), ..Network::GOOD };
+    lab.networks.insert(publisher, spread);
+    lab.run_for(SECOND);
+    lab.trains.clear();
+    let sent: u64 = lab.sent.values().sum();
+    lab.run_for(SECOND);
+    let sent = usize::try_from(lab.sent.values().sum::<u64>() - sent).unwrap();
+    println!("{sent} datagrams in {} trains", lab.trains.len());
+    assert!(sent >= 4 * 30 * 5, "{sent}");
+    // Three layers end at three times, and out of order. One by one there would be a train for each datagram.
+    assert!(lab.trains.len() * 3 < sent * 2, "{sent} datagrams in {} trains", lab.trains.len());
+}
+
+#[test]
 fn who_is_very_near_keeps_nobody_busy() {
     let mut lab = Lab::new(14);
     let network = Network { delay: Duration::ZERO, ..Network::GOOD };
@@ -259,6 +283,29 @@ fn an_ice_restart_does_not_interrupt_the_call() {
     lab.run_for(4 * SECOND);
     assert!(lab.clients.values().all(|client| client.seen(since).len() > 120));
     assert_eq!(BTreeSet::from([worker_of_checks(&lab, all[0]).1]), ufrags(&answer));
+    lab.clients.values().for_each(check_streams);
+}
+
+#[test]
+fn slots_keep_their_names_over_further_offers_whether_they_were_used_or_not() {
+    let (mut lab, all) = Lab::meeting(16, 2);
+    let mut names_after = |duration| {
+        lab.run_for(duration);
+        let offer = lab.clients.get_mut(&all[0]).unwrap().offer_restart();
+        let answer = lab.sfu.connect(lab.now, all[0], ROOM, &offer).unwrap();
+        lab.act(all[0], |client, now| client.handle_answer(now, &answer));
+        let names = answer.lines().filter(|line| line.starts_with("a=ssrc"));
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let before = names_after(Duration::ZERO);
+    let Habits { audio_slots, video_slots, .. } = Habits::default();
+    let groups = before.iter().filter(|name| name.starts_with("a=ssrc-group:FID")).count();
+    assert!(before.len() > audio_slots + video_slots && groups == video_slots, "{before:?}");
+    assert_eq!(names_after(3 * SECOND), before);
+    assert_eq!(names_after(3 * SECOND), before);
+    let since = lab.now;
+    lab.run_for(3 * SECOND);
+    assert!(lab.clients.values().all(|client| client.seen(since).len() > 90));
     lab.clients.values().for_each(check_streams);
 }
 
