@@ -282,8 +282,9 @@ impl Room {
                 self.leave(now, own, outbox);
             }
             TransportEvent::KeyframeWanted(line) => {
-                let slot = participant.video.iter().find(|slot| slot.line == line);
-                if let Some((track, layer)) = slot.and_then(|slot| Some((slot.track()?, slot.current()?))) {
+                let Some(slot) = participant.video.iter_mut().find(|slot| slot.line == line) else { return };
+                slot.mark_broken();
+                if let Some((track, layer)) = slot.track().zip(slot.current()) {
                     self.want_keyframe(now, track, layer, outbox);
                 }
             }

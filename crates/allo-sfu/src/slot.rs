@@ -32,6 +32,8 @@ pub(crate) struct Slot {
     began_at: Option<u64>,
     /// When a keyframe was last forwarded.
     keyframe_at: Option<Instant>,
+    /// Whether the subscriber cannot decode what it gets until the next keyframe.
+    is_broken: bool,
 }
 
 /// How a packet goes out.
@@ -60,6 +62,7 @@ impl Slot {
             ssrc: None,
             began_at: None,
             keyframe_at: None,
+            is_broken: false,
         }
     }
 
@@ -73,7 +76,7 @@ impl Slot {
         let is_change = self.track != track;
         if is_change {
             self.track = track;
-            self.is_paused = false;
+            (self.is_paused, self.is_broken) = (false, false);
             self.selector = LayerSelector::default();
         }
         is_change
@@ -91,7 +94,12 @@ impl Slot {
 
     /// Returns the layer whose keyframe it waits for.
     pub(crate) fn awaited(&self) -> Option<LayerId> {
-        self.selector.awaited()
+        self.selector.awaited().or(self.selector.current().filter(|_| self.is_broken))
+    }
+
+    /// The subscriber cannot decode what it gets until the next keyframe.
+    pub(crate) fn mark_broken(&mut self) {
+        self.is_broken = true;
     }
 
     /// Returns the layer that it forwards.
@@ -134,7 +142,7 @@ impl Slot {
         }
         let numbers = self.continuity.forward(now, packet.numbers)?;
         if begins_keyframe && self.kind == TrackKind::Video {
-            self.keyframe_at = Some(now);
+            (self.keyframe_at, self.is_broken) = (Some(now), false);
         }
         Some(Ticket { numbers, is_first })
     }
@@ -207,6 +215,19 @@ mod tests {
         let mut other = slot_on(0);
         assert_eq!(sequence(&mut other, &packet(0, 10, 400, true)), Some(1));
         assert_eq!(sequence(&mut other, &again), None, "it had it when it came");
+    }
+
+    #[test]
+    fn a_keyframe_is_awaited_until_it_comes() {
+        let mut slot = slot_on(0);
+        assert_eq!(slot.awaited(), Some(LayerId(0)));
+        sequence(&mut slot, &packet(0, 10, 500, true));
+        assert_eq!(slot.awaited(), None);
+        slot.mark_broken();
+        sequence(&mut slot, &packet(0, 10, 501, false));
+        assert_eq!(slot.awaited(), Some(LayerId(0)));
+        assert_eq!(sequence(&mut slot, &packet(0, 10, 502, true)), Some(3), "it is no switch");
+        assert_eq!(slot.awaited(), None);
     }
 
     #[test]
