@@ -213,3 +213,40 @@ fn a_link_that_is_narrow_for_a_while_carries_sound_all_the_time_and_pictures_as_
         assert!(silence(client, others[other], start) < Duration::from_millis(100));
     }
 }
+
+#[test]
+fn a_picture_that_does_not_fit_is_tried_ever_more_seldom_and_sound_goes_on() {
+    let mut lab = Lab::new(85);
+    let sender = lab.join_with(1, ROOM, Habits::SINGLE, Network::GOOD);
+    let network = Network { down_max: Some(900_000), ..Network::GOOD };
+    let own = lab.join_with(2, ROOM, RECEIVES, network);
+    lab.run_until_connected();
+    let start = lab.now;
+    lab.run_for(60 * SECOND);
+    let tried = paused(&lab, start, own);
+    let sounds = lab.clients[&own].heard(start).len();
+    println!("tried {tried} times, {sounds} sounds");
+    assert!((2..=8).contains(&tried), "tried {tried} times in a minute");
+    assert!(sounds >= 2_800, "{sounds} sounds of 3,000");
+    assert!(silence(&lab.clients[&own], sender, start) < Duration::from_millis(500));
+}
+
+#[test]
+fn a_link_that_drops_instead_of_queuing_carries_what_fits() {
+    let mut lab = Lab::new(86);
+    let own = lab.join_with(1, ROOM, Habits::default(), Network::GOOD);
+    for n in 2..4 {
+        lab.join_with(n, ROOM, Habits::default(), Network::GOOD);
+    }
+    lab.run_until_connected();
+    lab.run_for(8 * SECOND);
+    let queue_max = Duration::from_millis(30);
+    lab.networks.insert(own, Network { down_max: Some(900_000), queue_max, ..Network::GOOD });
+    lab.run_for(5 * SECOND);
+    let since = lab.now;
+    lab.run_for(20 * SECOND);
+    let (pictures, sounds) = (rate(&lab, own, since), lab.clients[&own].heard(since).len());
+    println!("{pictures} kbit/s, {sounds} sounds");
+    assert!((200..800).contains(&pictures), "{pictures} kbit/s");
+    assert!(sounds >= 1_850, "{sounds} sounds of 2,000");
+}

@@ -29,19 +29,26 @@ pub(crate) struct Network {
     pub(crate) delay: Duration,
     /// Added to the delay, at random; so later datagrams overtake earlier ones.
     pub(crate) jitter: Duration,
-    /// How many bits a second get through to the participant. What waits for more than 200 ms is lost.
+    /// How many bits a second get through to the participant.
     pub(crate) down_max: Option<u64>,
+    /// How long a datagram may wait for that. What would wait longer is lost.
+    pub(crate) queue_max: Duration,
 }
 
 impl Network {
-    pub(crate) const GOOD: Self =
-        Self { loss_per_mille: 0, delay: Duration::from_millis(5), jitter: Duration::ZERO, down_max: None };
+    pub(crate) const GOOD: Self = Self {
+        loss_per_mille: 0,
+        delay: Duration::from_millis(5),
+        jitter: Duration::ZERO,
+        down_max: None,
+        queue_max: Duration::from_millis(200),
+    };
     /// 5 % loss and a round trip of 40 ms, with datagrams out of order.
     pub(crate) const BAD: Self = Self {
         loss_per_mille: 50,
         delay: Duration::from_millis(16),
         jitter: Duration::from_millis(8),
-        down_max: None,
+        ..Self::GOOD
     };
 }
 
@@ -266,7 +273,7 @@ impl Lab {
     fn pass(&mut self, own: ParticipantId, network: Network, bytes: usize) -> Option<Instant> {
         let Some(rate) = network.down_max else { return Some(self.now) };
         let free = self.taken_until.get(&own).copied().unwrap_or(self.now).max(self.now);
-        if free - self.now > Duration::from_millis(200) {
+        if free - self.now > network.queue_max {
             return None;
         }
         let micros = u64::try_from(bytes).expect("datagrams are small") * 8_000_000 / rate;
