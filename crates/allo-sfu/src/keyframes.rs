@@ -3,10 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// A keyframe is several times the size of a delta frame: ask for a layer at most this often.
+/// A keyframe is several times the size of a delta frame: ask for a layer at most this often in the long run, and for one that did
+/// not come only after this.
 ///
 /// Lower: joiners wait less, the publisher's bitrate spikes more often.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How soon after the last request another one can follow, once a keyframe came.
+///
+/// Lower: of many who join at once each waits less. Higher: these first pictures are smaller, because more of them share the bitrate.
+const REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(200);
+
+/// How far requests may run ahead of what is allowed in the long run: six in the first second.
+///
+/// Lower: who joins last of many waits longer. Higher: who asks without need gets more keyframes made at a time.
+const BURST: Duration = Duration::from_secs(2);
 
 /// Merges the keyframe requests of all subscribers of a track into as few as will do.
 ///
@@ -14,13 +25,22 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct KeyframeRequests<L> {
     wanted: BTreeSet<L>,
-    sent_at: BTreeMap<L, Instant>,
+    sent: BTreeMap<L, Sent>,
+}
+
+/// The latest request.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    at: Instant,
+    is_answered: bool,
+    /// Until when the requests so far would last in the long run.
+    lasts_until: Instant,
 }
 
 impl<L: Ord + Copy> KeyframeRequests<L> {
     /// Makes one that nothing was asked of.
     pub fn new() -> Self {
-        Self { wanted: BTreeSet::new(), sent_at: BTreeMap::new() }
+        Self { wanted: BTreeSet::new(), sent: BTreeMap::new() }
     }
 
     /// Records that a subscriber cannot decode `layer` until its next keyframe.
@@ -31,6 +51,9 @@ impl<L: Ord + Copy> KeyframeRequests<L> {
     /// Records that a keyframe of `layer` came: whoever waited for one has it.
     pub fn handle_keyframe(&mut self, layer: L) {
         self.wanted.remove(&layer);
+        if let Some(sent) = self.sent.get_mut(&layer) {
+            sent.is_answered = true;
+        }
     }
 
     /// Returns a layer to send a PLI for, or `None` when none is due at `now`.
@@ -39,7 +62,9 @@ impl<L: Ord + Copy> KeyframeRequests<L> {
     pub fn poll_request(&mut self, now: Instant) -> Option<L> {
         let layer =
             self.wanted.iter().copied().find(|layer| self.due_at(*layer).is_none_or(|at| at <= now))?;
-        self.sent_at.insert(layer, now);
+        let before = self.sent.get(&layer).map_or(now, |sent| sent.lasts_until.max(now));
+        let sent = Sent { at: now, is_answered: false, lasts_until: before + REQUEST_INTERVAL };
+        self.sent.insert(layer, sent);
         Some(layer)
     }
 
@@ -50,7 +75,12 @@ impl<L: Ord + Copy> KeyframeRequests<L> {
     }
 
     fn due_at(&self, layer: L) -> Option<Instant> {
-        self.sent_at.get(&layer).map(|at| *at + REQUEST_INTERVAL)
+        let Sent { at, is_answered, lasts_until } = *self.sent.get(&layer)?;
+        if !is_answered {
+            return Some(at + REQUEST_INTERVAL);
+        }
+        let ahead = lasts_until.saturating_duration_since(at).saturating_sub(BURST);
+        Some(at + ahead.max(REQUEST_INTERVAL_MIN))
     }
 }
 
@@ -97,7 +127,31 @@ mod tests {
         requests.handle_keyframe("high");
         requests.request("high");
         assert_eq!(requests.poll_request(now + Duration::from_millis(100)), None);
-        assert_eq!(requests.poll_request(now + REQUEST_INTERVAL), Some("high"));
+        assert_eq!(requests.poll_timeout(), Some(now + REQUEST_INTERVAL_MIN));
+        assert_eq!(requests.poll_request(now + REQUEST_INTERVAL_MIN), Some("high"));
+    }
+
+    #[test]
+    fn many_in_a_row_become_as_seldom_as_is_allowed_in_the_long_run() {
+        let start = Instant::now();
+        let mut requests = KeyframeRequests::new();
+        let mut asked_at = Vec::new();
+        for millis in (0..10_000).step_by(10) {
+            requests.request("high");
+            if requests.poll_request(start + Duration::from_millis(millis)).is_some() {
+                asked_at.push(millis);
+                requests.handle_keyframe("high");
+            }
+        }
+        assert_eq!(asked_at[..8], [0, 200, 400, 600, 800, 1_000, 1_200, 1_500]);
+        assert_eq!(asked_at.len(), 7 + 17);
+        // After a rest a few can follow each other again.
+        let later = start + Duration::from_secs(20);
+        requests.request("high");
+        assert_eq!(requests.poll_request(later), Some("high"));
+        requests.handle_keyframe("high");
+        requests.request("high");
+        assert_eq!(requests.poll_request(later + REQUEST_INTERVAL_MIN), Some("high"));
     }
 
     #[test]
