@@ -106,6 +106,8 @@ pub struct Counters {
     pub bad_stun: u64,
     /// Datagrams from nowhere that is known.
     pub strangers: u64,
+    /// Packets under SSRCs that nothing proved, and of which there were too many.
+    pub unproven: u64,
     /// Packets over the rate that a publisher may send.
     pub policed: u64,
     /// Packets that came while too many waited to be forwarded.

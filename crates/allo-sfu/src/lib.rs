@@ -47,6 +47,7 @@ mod room;
 mod sfu;
 mod slot;
 mod speakers;
+mod ssrcs;
 mod stun;
 mod subscription;
 mod track;

@@ -166,7 +166,8 @@ impl Sfu {
         self.with_room_of(participant, |room, now, outbox| {
             let before = outbox.transmits.len();
             if let Some(it) = room.participant(participant) {
-                it.transport.handle_datagram(now, source, destination, datagram);
+                let is_taken = it.transport.handle_datagram(now, source, destination, datagram);
+                outbox.counters.unproven += u64::from(!is_taken);
             }
             room.service(now, participant, outbox);
             is_answered = outbox.transmits.iter().skip(before).any(|transmit| transmit.destination == source);

@@ -25,6 +25,7 @@ use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, vp8_height};
 use crate::slot::Slot;
+use crate::ssrcs::{Ssrcs, ssrc_of};
 
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
@@ -162,6 +163,9 @@ pub(crate) struct Details {
 pub(crate) struct Transport {
     state: State,
     lines: Vec<Line>,
+    ssrcs: Ssrcs,
+    /// The SSRC of the packet that the engine looks at.
+    incoming: Option<u32>,
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
     clock: Instant,
     due: Option<Instant>,
@@ -235,6 +239,8 @@ impl Transport {
         Self {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
+            ssrcs: Ssrcs::new(now),
+            incoming: None,
             clock: now,
             due: None,
             drained_at: now,
@@ -296,14 +302,21 @@ impl Transport {
         self.contain(|rtc| Ok(rtc.direct_api().local_ice_credentials().ufrag))
     }
 
-    /// Takes a datagram. What the engine cannot make sense of has no effect.
+    /// Takes a datagram. What the engine cannot make sense of has no effect. Returns whether the engine saw it: media under too
+    /// many SSRCs does not get so far.
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
         source: SocketAddr,
         destination: SocketAddr,
         bytes: &[u8],
-    ) {
+    ) -> bool {
+        let ssrc = ssrc_of(bytes);
+        if ssrc.is_some_and(|ssrc| !self.ssrcs.admit(now, ssrc)) {
+            return false;
+        }
+        let is_new = ssrc.is_some_and(|ssrc| !self.ssrcs.is_proven(ssrc));
+        self.incoming = ssrc;
         let at = self.tell(now);
         self.contain(|rtc| {
             let Ok(received) = Receive::new(Protocol::Udp, source, destination, bytes) else { return Ok(()) };
@@ -312,6 +325,10 @@ impl Transport {
             if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
         });
         self.drain(now);
+        if let Some(ssrc) = self.incoming.take().filter(|_| is_new) {
+            self.restore_owners(now, ssrc);
+        }
+        true
     }
 
     /// Lets time pass.
@@ -481,6 +498,38 @@ impl Transport {
         (self.lines, self.open) = (lines, open);
     }
 
+    /// Gives each layer back to the SSRC that proved itself, if a packet under another led the engine astray.
+    fn restore_owners(&mut self, now: Instant, suspect: u32) {
+        let owners: Vec<_> = self.ssrcs.owners().collect();
+        for ((line, layer), owner) in owners {
+            let Some(own) = self.lines.get(usize::from(line.0)) else { continue };
+            let (mid, rid, kind) = (own.mid, own.rids.get(usize::from(layer.0)).copied(), own.offered.kind);
+            let repair = owner.repair.map(Ssrc::from);
+            let was_astray = self.contain(|rtc| {
+                let mut api = rtc.direct_api();
+                let mut present = 0;
+                let mut is_right = true;
+                // Each is removed but the right one, of which there may be none.
+                while let Some(stream) = api.stream_rx_by_mid(mid, rid) {
+                    let ssrc = stream.ssrc();
+                    is_right &= *ssrc == owner.main && (repair.is_none() || stream.rtx() == repair);
+                    present += 1;
+                    if is_right && present == 1 {
+                        return Ok(false);
+                    }
+                    api.remove_stream_rx(ssrc);
+                }
+                api.expect_stream_rx(owner.main.into(), repair, mid, rid)
+                    .suppress_nack(kind == TrackKind::Audio);
+                Ok(true)
+            });
+            if was_astray == Some(true) {
+                self.ssrcs.suspect(now, suspect);
+            }
+        }
+    }
+
+
     fn turn(&mut self, now: Instant) {
         let at = self.tell(now);
         self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
@@ -616,11 +665,11 @@ impl Transport {
     fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
         let pt = packet.header.payload_type;
         let ssrc = *packet.header.ssrc;
-        let (mid, rid) = self
+        let (mid, rid, repair) = self
             .contain(|rtc| {
                 let mut api = rtc.direct_api();
                 let stream = api.stream_rx(&packet.header.ssrc);
-                Ok(stream.map(|stream| (stream.mid(), stream.rid())))
+                Ok(stream.map(|stream| (stream.mid(), stream.rid(), stream.rtx())))
             })
             .flatten()?;
         let line = self.lines.iter().find(|line| line.mid == mid)?;
@@ -629,10 +678,12 @@ impl Transport {
             Some(rid) => line.rids.iter().position(|known| *known == rid)?,
             None => 0,
         };
-        if line.pt != Some(pt) {
+        let (line, kind, wanted) = (line.offered.line, line.offered.kind, line.pt);
+        let layer = LayerId(u8::try_from(layer).ok()?);
+        self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
+        if wanted != Some(pt) {
             return None;
         }
-        let (line, kind) = (line.offered.line, line.offered.kind);
         self.media_at = Some(self.clock);
         let is_video = kind == TrackKind::Video;
         let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
@@ -649,7 +700,7 @@ impl Transport {
         };
         Some(MediaPacket {
             line,
-            layer: LayerId(u8::try_from(layer).ok()?),
+            layer,
             ssrc,
             numbers: Numbers { sequence: *packet.seq_no, time: packet.header.timestamp, vp8 },
             is_last_of_frame: packet.header.marker,
