@@ -82,6 +82,8 @@ pub enum SfuEvent {
 pub enum Closed {
     /// The other end closed it, or failed to prove who it is.
     ByParticipant,
+    /// Two ends spoke in its handshake, and one of them was forged. A new transport has another address, which has to be guessed.
+    ByContest,
     /// The engine had a fault in this transport.
     ByFault,
     /// It did not connect in time, or was silent for too long.
@@ -92,6 +94,7 @@ impl From<CloseReason> for Closed {
     fn from(reason: CloseReason) -> Self {
         match reason {
             CloseReason::Remote => Self::ByParticipant,
+            CloseReason::Contested => Self::ByContest,
             CloseReason::Fault => Self::ByFault,
         }
     }

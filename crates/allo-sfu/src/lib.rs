@@ -27,8 +27,6 @@
 //! layers of VP8, which are all forwarded; a cap on retransmissions besides the engine's, which is set to 35 %; a cap on the SSRCs
 //! of a transport besides the engine's own; admission control; spreading one room over several workers. On a network that both
 //! loses packets and shuffles them the engine's estimate stays low: what was given goes on, but no higher layer is begun.
-//! Whoever forges the beginning of a DTLS handshake from the address of a participant that has just passed its first check keeps
-//! that handshake from ending: it is given up after ten seconds, and the participant needs a new transport.
 
 mod addresses;
 mod bandwidth;
@@ -37,6 +35,7 @@ mod continuity;
 mod credentials;
 mod demand;
 mod event;
+mod handshake;
 mod ids;
 mod keyframes;
 mod layers;

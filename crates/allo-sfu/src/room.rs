@@ -20,9 +20,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a transport may take to connect, or to come back.
 const DOWN_MAX: Duration = Duration::from_secs(30);
 
-/// How long a handshake may take. One that somebody disturbed never ends, and is made anew on a new transport.
+/// How long a handshake may take. One that a forged message disturbed is given up at once (`CloseReason::Contested`).
 ///
-/// Lower: who has a slow connection gets nowhere. Higher: who was disturbed waits longer.
+/// Lower: who has a slow connection gets nowhere. Higher: more is kept of those who only begin.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// How long a participant is sent anything without a new check of connectivity. A browser makes one every 2.5 s.

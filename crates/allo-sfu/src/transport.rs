@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 use crate::bandwidth::Report;
 use crate::continuity::{Numbers, Vp8Numbers};
 use crate::credentials::Credentials;
+use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, vp8_height};
@@ -122,6 +123,8 @@ pub struct Transmit {
 pub enum CloseReason {
     /// The participant's end said so, or failed to prove who it is.
     Remote,
+    /// Two ends spoke in its handshake, and one of them was forged.
+    Contested,
     /// The engine had a fault. Nobody else is concerned.
     Fault,
 }
@@ -163,6 +166,8 @@ pub(crate) struct Details {
 pub(crate) struct Transport {
     state: State,
     lines: Vec<Line>,
+    /// What was said in the handshake, until it is over.
+    handshake: Option<Handshake>,
     ssrcs: Ssrcs,
     /// The SSRC of the packet that the engine looks at.
     incoming: Option<u32>,
@@ -239,6 +244,7 @@ impl Transport {
         Self {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
+            handshake: Some(Handshake::default()),
             ssrcs: Ssrcs::new(now),
             incoming: None,
             clock: now,
@@ -311,6 +317,9 @@ impl Transport {
         destination: SocketAddr,
         bytes: &[u8],
     ) -> bool {
+        if !self.is_fit_for_handshake(bytes) {
+            return true;
+        }
         let ssrc = ssrc_of(bytes);
         if ssrc.is_some_and(|ssrc| !self.ssrcs.admit(now, ssrc)) {
             return false;
@@ -498,6 +507,17 @@ impl Transport {
         (self.lines, self.open) = (lines, open);
     }
 
+    /// Returns whether a datagram may be shown to the engine as far as the handshake is concerned, which it may put an end to.
+    fn is_fit_for_handshake(&mut self, datagram: &[u8]) -> bool {
+        let is_dtls = datagram.first().is_some_and(|first| (20..64).contains(first));
+        let Some(handshake) = self.handshake.as_mut().filter(|_| is_dtls) else { return true };
+        let verdict = handshake.handle(datagram);
+        if verdict == Verdict::Contradiction {
+            self.shut(CloseReason::Contested);
+        }
+        verdict == Verdict::Fine
+    }
+
     /// Gives each layer back to the SSRC that proved itself, if a packet under another led the engine astray.
     fn restore_owners(&mut self, now: Instant, suspect: u32) {
         let owners: Vec<_> = self.ssrcs.owners().collect();
@@ -629,7 +649,10 @@ impl Transport {
 
     fn handle_event(&mut self, event: Event) {
         let event = match event {
-            Event::Connected => TransportEvent::Connected,
+            Event::Connected => {
+                self.handshake = None;
+                TransportEvent::Connected
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => TransportEvent::Silent,
             Event::IceConnectionStateChange(state) if state.is_connected() && self.is_connected() => {
                 TransportEvent::Connected

@@ -71,7 +71,7 @@ fn wishes(sfu: &Sfu, pictures: &[Picture]) -> Vec<Wish> {
 
 fn code(why: Closed) -> ErrorCode {
     match why {
-        Closed::ByParticipant | Closed::BySilence => ErrorCode::MediaLost,
+        Closed::ByParticipant | Closed::ByContest | Closed::BySilence => ErrorCode::MediaLost,
         Closed::ByFault => ErrorCode::MediaFault,
     }
 }
