@@ -24,8 +24,7 @@
 //! anything else each worker says whether it is for it ([`Sfu::knows`]).
 //!
 //! Not here: sockets and threads, which are the shell's; TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
-//! layers of VP8, which are all forwarded; a cap on retransmissions besides the engine's, which is set to 35 %; a cap on the SSRCs
-//! of a transport besides the engine's own; admission control; spreading one room over several workers. On a network that both
+//! layers of VP8, which are all forwarded; admission control; spreading one room over several workers. On a network that both
 //! loses packets and shuffles them the engine's estimate stays low: what was given goes on, but no higher layer is begun.
 
 mod addresses;
@@ -42,6 +41,7 @@ mod layers;
 mod offer;
 mod packet;
 mod participant;
+mod repairs;
 mod room;
 mod sfu;
 mod slot;

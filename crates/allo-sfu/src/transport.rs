@@ -1,6 +1,6 @@
 //! One participant's transport: ICE, DTLS and SRTP. The only module that knows the engine.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, vp8_height};
+use crate::repairs::Repairs;
 use crate::slot::Slot;
 use crate::ssrcs::{Ssrcs, ssrc_of};
 
@@ -169,6 +170,7 @@ pub(crate) struct Transport {
     /// What was said in the handshake, until it is over.
     handshake: Option<Handshake>,
     ssrcs: Ssrcs,
+    repairs: Repairs,
     /// The SSRC of the packet that the engine looks at.
     incoming: Option<u32>,
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
@@ -246,6 +248,7 @@ impl Transport {
             lines: Vec::new(),
             handshake: Some(Handshake::default()),
             ssrcs: Ssrcs::new(now),
+            repairs: Repairs::new(now),
             incoming: None,
             clock: now,
             due: None,
@@ -293,6 +296,7 @@ impl Transport {
             self.lines = offer.lines.into_iter().map(Line::new).collect();
         }
         self.park();
+        self.repairs.set_ssrcs(self.repair_ssrcs());
         let answer = answer.ok_or(OfferError::Refused)?;
         self.turn(now);
         Ok(nameless_candidates(&answer))
@@ -549,7 +553,6 @@ impl Transport {
         }
     }
 
-
     fn turn(&mut self, now: Instant) {
         let at = self.tell(now);
         self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
@@ -574,8 +577,10 @@ impl Transport {
                 Output::Transmit(transmit) => {
                     let contents: Vec<u8> = transmit.contents.into();
                     let is_written = self.written > 0 && self.is_of_slot(&contents);
-                    let (source, destination) = (transmit.source, transmit.destination);
-                    self.transmits.push_back(Transmit { source, destination, contents });
+                    if self.is_affordable(now, &contents) {
+                        let (source, destination) = (transmit.source, transmit.destination);
+                        self.transmits.push_back(Transmit { source, destination, contents });
+                    }
                     if !is_written {
                         continue;
                     }
@@ -606,6 +611,18 @@ impl Transport {
         }
         let is_open = matches!(self.state, State::Open(_));
         self.due = is_open.then(|| now + Duration::from_millis(100));
+    }
+
+    /// Returns whether a datagram may be sent: of media only so much may be sent again.
+    fn is_affordable(&mut self, now: Instant, datagram: &[u8]) -> bool {
+        let Some(ssrc) = ssrc_of(datagram) else { return true };
+        // While less gets through than is wanted, the engine pads.
+        let wanted = if self.estimate < self.desired { self.desired } else { Bitrate::default() };
+        self.repairs.admit(now, ssrc, datagram.len(), wanted)
+    }
+
+    fn repair_ssrcs(&self) -> BTreeSet<u32> {
+        self.lines.iter().filter_map(|line| line.ssrcs?.1).map(|ssrc| *ssrc).collect()
     }
 
     /// Returns when the engine is to be told the time, if it asks for it then.
@@ -703,10 +720,10 @@ impl Transport {
         };
         let (line, kind, wanted) = (line.offered.line, line.offered.kind, line.pt);
         let layer = LayerId(u8::try_from(layer).ok()?);
-        self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
         if wanted != Some(pt) {
             return None;
         }
+        self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
         self.media_at = Some(self.clock);
         let is_video = kind == TrackKind::Video;
         let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();

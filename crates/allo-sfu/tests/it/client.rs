@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use allo_sfu::ParticipantId;
@@ -13,6 +13,8 @@ use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simu
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+use crate::forger::Forger;
 
 /// A frame of each layer: its name, its height, and how many packets it takes.
 pub(crate) const LAYERS: [(&str, u16, usize); 3] = [("l", 180, 1), ("m", 360, 2), ("h", 720, 5)];
@@ -89,6 +91,10 @@ pub(crate) struct Client {
     pub(crate) is_connected: bool,
     /// Whether it takes part in the network at all.
     pub(crate) is_deaf: bool,
+    /// Encrypts what the engine would not.
+    pub(crate) forger: Forger,
+    /// The SSRCs under which the server sends again what was lost.
+    repairs: BTreeSet<u32>,
     habits: Habits,
     mic: Option<Mid>,
     cam: Option<Mid>,
@@ -103,7 +109,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(now: Instant, own: ParticipantId, address: SocketAddr, habits: Habits) -> Self {
+        let (forger, cryptography) = Forger::new();
         let mut rtc = RtcConfig::new()
+            .set_crypto_provider(Arc::new(cryptography))
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
@@ -124,6 +132,8 @@ impl Client {
             is_cam_on: true,
             is_connected: false,
             is_deaf: false,
+            forger,
+            repairs: BTreeSet::new(),
             habits,
             mic: None,
             cam: None,
@@ -168,6 +178,11 @@ impl Client {
             }
         }
         self.flush(now)
+    }
+
+    /// Returns whether what comes under this SSRC was sent before.
+    pub(crate) fn is_repair(&self, ssrc: u32) -> bool {
+        self.repairs.contains(&ssrc)
     }
 
     /// Sends any bytes as a packet of the camera's lowest layer.
@@ -345,7 +360,10 @@ impl Client {
 
     fn handle_packet(&mut self, now: Instant, packet: &RtpPacket) {
         let ssrc = packet.header.ssrc;
-        let mid = self.rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid().to_string());
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&ssrc);
+        self.repairs.extend(stream.as_ref().and_then(|stream| stream.rtx()).map(|ssrc| *ssrc));
+        let mid = stream.map(|stream| stream.mid().to_string());
         let (Some(mid), Some(tag)) = (mid, tag_of(&packet.payload)) else { return };
         let is_video = packet.payload.len() > 100;
         let picture_id = is_video.then(|| u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]));

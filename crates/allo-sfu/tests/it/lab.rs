@@ -64,6 +64,8 @@ pub(crate) struct Lab {
     pub(crate) timeouts: u64,
     /// Datagrams that were sent to each participant.
     pub(crate) sent: BTreeMap<ParticipantId, u64>,
+    /// The streams to each participant by their SSRC: the latest sequence number, and how many bytes there were.
+    pub(crate) streams_to: BTreeMap<(ParticipantId, u32), (u16, u64)>,
     /// How many of them answered a check of connectivity.
     pub(crate) answers: BTreeMap<ParticipantId, u64>,
     /// How many datagrams went to one address in a row, each time.
@@ -101,6 +103,7 @@ impl Lab {
             events: Vec::new(),
             timeouts: 0,
             sent: BTreeMap::new(),
+            streams_to: BTreeMap::new(),
             answers: BTreeMap::new(),
             trains: Vec::new(),
             astray: Vec::new(),
@@ -207,6 +210,11 @@ impl Lab {
         self.collect();
     }
 
+    /// Returns the SSRCs of the streams that were sent to a participant.
+    pub(crate) fn ssrcs_to(&self, own: ParticipantId) -> Vec<u32> {
+        self.streams_to.keys().filter(|(to, _)| *to == own).map(|(_, ssrc)| *ssrc).collect()
+    }
+
     fn next_event(&self) -> Instant {
         let clients = self.clients.values().filter(|client| !client.is_deaf).map(Client::poll_timeout);
         let flying = self.flying.keys().next().map(|(at, _)| *at);
@@ -257,6 +265,10 @@ impl Lab {
                 continue;
             };
             *self.sent.entry(own).or_default() += 1;
+            if let Some((ssrc, sequence)) = stream_of(&transmit.contents) {
+                let stream = self.streams_to.entry((own, ssrc)).or_default();
+                *stream = (sequence, stream.1 + transmit.contents.len() as u64);
+            }
             if transmit.contents[0] < 4 {
                 *self.answers.entry(own).or_default() += 1;
             }
@@ -312,6 +324,13 @@ impl Lab {
             self.flying.insert((at, self.count), Flying { to, source, destination, bytes });
         }
     }
+}
+
+/// Returns the SSRC and the sequence number of a packet of media.
+fn stream_of(datagram: &[u8]) -> Option<(u32, u16)> {
+    let [128..=191, kind, high, low, _, _, _, _, a, b, c, d, ..] = *datagram else { return None };
+    let is_report = (192..=223).contains(&kind);
+    (!is_report).then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([high, low])))
 }
 
 /// Returns the track of a participant's microphone. It is on the first line of its offer.
