@@ -49,6 +49,13 @@ pub enum MediaCommand {
         /// Whether to send it sound.
         audio: bool,
     },
+    /// Forward a track, or not. At first every track is forwarded.
+    Mute {
+        /// The track of a session that is there.
+        track: MediaTrackId,
+        /// Whether nothing of it is to be forwarded, or counted as speech.
+        is_muted: bool,
+    },
     /// End a session. It is not mentioned again.
     Disconnect {
         /// The session.

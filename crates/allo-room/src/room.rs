@@ -89,6 +89,7 @@ impl Room {
         let name = name.unique(self.members.iter().map(|member| &member.name));
         let presence = Presence::Online(connection);
         self.members.push(Member { id: id.clone(), key, instance, attempt, name, devices, presence });
+        self.settle_mic(id, out);
         self.tell_joined(id, out);
         self.settle_way(now, Some(connection), config, out);
         self.tell_snapshot(id, false, out);
@@ -118,6 +119,7 @@ impl Room {
             self.media.remove(id).into_iter().for_each(|key| out.disconnect(key));
             self.renew_links(id, out);
         }
+        self.settle_mic(id, out);
         self.greet_all(id, out);
     }
 
@@ -126,6 +128,7 @@ impl Room {
         if let Some(member) = self.find_mut(id) {
             member.presence = Presence::Away(lease);
             self.tell_updated(id, None, out);
+            self.settle_mic(id, out);
         }
     }
 
@@ -195,6 +198,14 @@ impl Room {
         if member.describe() != before {
             self.tell_updated(id, None, out);
         }
+        self.settle_mic(id, out);
+    }
+
+    /// Has nothing forwarded of a microphone that is shown as off. Who is away may turn it on and cannot say so.
+    fn settle_mic(&mut self, id: &ParticipantId, out: &mut Outputs) {
+        let Some(member) = self.find(id) else { return };
+        let is_muted = !member.devices.mic && member.connection().is_some();
+        self.media.mute(id, is_muted).into_iter().for_each(|command| out.media(command));
     }
 
     /// Passes a message along a link. On an older link, or to someone who is away, it is dropped: a greeting follows.

@@ -35,7 +35,7 @@ const SPEAKERS_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Sessions {
     room: MediaRoom,
-    /// One for each member who has said something about media; gone with the member.
+    /// One for each member; gone with the member.
     people: BTreeMap<ParticipantId, Person>,
     speaking: BTreeSet<ParticipantId>,
     active: Option<ParticipantId>,
@@ -51,6 +51,8 @@ struct Person {
     last: Option<MediaSession>,
     session: Option<Session>,
     subscription: Option<Subscription>,
+    /// Whether their microphone is off, by their own word.
+    is_muted: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -137,6 +139,7 @@ impl Sessions {
         person.last = Some(number);
         let key = person.session.as_ref().map_or(fresh, |session| session.key);
         let mut commands = vec![MediaCommand::Connect { room: self.room, key, sdp }];
+        commands.extend(person.is_muted.then(|| person.mute_command()).flatten());
         commands.extend(self.subscribe_command(id));
         let interested = |(other, person): (&ParticipantId, &Person)| {
             let tiles = person.subscription.iter().flat_map(|subscription| &subscription.tiles);
@@ -157,6 +160,13 @@ impl Sessions {
         tiles.truncate(TILES_MAX);
         self.people.entry(id.clone()).or_default().subscription = Some(Subscription { tiles, audio });
         self.subscribe_command(id)
+    }
+
+    /// Records whether the microphone of a participant is off. Nothing of it is forwarded then, whatever comes.
+    pub(crate) fn mute(&mut self, id: &ParticipantId, is_muted: bool) -> Option<MediaCommand> {
+        let person = self.people.entry(id.clone()).or_default();
+        let is_changed = std::mem::replace(&mut person.is_muted, is_muted) != is_muted;
+        is_changed.then(|| person.mute_command()).flatten()
     }
 
     /// Ends the session of a participant, who may make another one. Returns its key.
@@ -308,7 +318,17 @@ impl Sessions {
 
 impl Default for Person {
     fn default() -> Self {
-        Self { offers: TokenBucket::new(1, OFFER_BURST), last: None, session: None, subscription: None }
+        let offers = TokenBucket::new(1, OFFER_BURST);
+        Self { offers, last: None, session: None, subscription: None, is_muted: false }
+    }
+}
+
+impl Person {
+    fn mute_command(&self) -> Option<MediaCommand> {
+        let session = self.session.as_ref()?;
+        let track = session.tracks.iter().find(|track| track.source == Source::Mic)?;
+        let track = MediaTrackId { publisher: session.key, mid: track.mid.clone() };
+        Some(MediaCommand::Mute { track, is_muted: self.is_muted })
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Counters {
     pub unproven: u64,
     /// Packets over the rate that a publisher may send.
     pub policed: u64,
+    /// Packets of tracks that are muted.
+    pub muted: u64,
     /// Packets that came while too many waited to be forwarded.
     pub overrun: u64,
     /// Packets that were left out for a subscriber who takes less than it is sent.

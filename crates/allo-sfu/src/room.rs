@@ -154,6 +154,16 @@ impl Room {
         }
     }
 
+    /// Forwards nothing of a track, or forwards it again.
+    pub(crate) fn mute(&mut self, id: TrackId, is_muted: bool, outbox: &mut Outbox) {
+        let publisher = self.participants.get_mut(&id.publisher);
+        let Some(track) = publisher.and_then(|publisher| publisher.tracks.get_mut(&id.line)) else { return };
+        track.is_muted = is_muted;
+        if is_muted && track.kind == TrackKind::Audio {
+            self.hush(id, outbox);
+        }
+    }
+
     /// Takes what a participant's transport has to say, until it has nothing more.
     pub(crate) fn service(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
         outbox.touched.insert(own);
@@ -308,6 +318,10 @@ impl Room {
             return;
         }
         let Some(track) = participant.tracks.get_mut(&packet.line) else { return };
+        if track.is_muted {
+            outbox.counters.muted += 1;
+            return;
+        }
         let early = track.record(now, &packet);
         let (id, kind) = (TrackId { publisher: own, line: packet.line }, track.kind);
         if !track.is_published {
@@ -359,11 +373,18 @@ impl Room {
 
     fn unpublish(&mut self, track: TrackId, kind: TrackKind, outbox: &mut Outbox) {
         outbox.events.push_back(SfuEvent::TrackUnpublished(track));
-        self.waiting.retain(|(of, _)| *of != track);
-        if kind == TrackKind::Video {
-            self.videos.retain(|video| *video != track);
-            return;
+        match kind {
+            TrackKind::Audio => self.hush(track, outbox),
+            TrackKind::Video => {
+                self.waiting.retain(|(of, _)| *of != track);
+                self.videos.retain(|video| *video != track);
+            }
         }
+    }
+
+    /// Takes a microphone out of the elections.
+    fn hush(&mut self, track: TrackId, outbox: &mut Outbox) {
+        self.waiting.retain(|(of, _)| *of != track);
         self.speakers.remove(track);
         self.active = self.active.filter(|active| *active != track);
         if self.speaking.remove(&track) {

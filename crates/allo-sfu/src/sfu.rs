@@ -143,6 +143,12 @@ impl Sfu {
         });
     }
 
+    /// Forwards nothing of a track, and takes no notice of its loudness, or forwards it again. At first every track is forwarded.
+    pub fn mute(&mut self, now: Instant, track: TrackId, is_muted: bool) {
+        self.now = self.now.max(now);
+        self.with_room_of(track.publisher, |room, _, outbox| room.mute(track, is_muted, outbox));
+    }
+
     /// Takes a datagram. What is for nobody, or makes no sense, is counted and otherwise of no effect.
     pub fn handle_datagram(
         &mut self,

@@ -31,6 +31,8 @@ pub(crate) struct Track<D> {
     pub(crate) demand: Demand,
     /// Whether anything has come yet.
     pub(crate) is_published: bool,
+    /// Whether nothing of it is forwarded, by the word of the rooms.
+    pub(crate) is_muted: bool,
     layers: Vec<Layer<D>>,
 }
 
@@ -51,6 +53,7 @@ impl<D: Clone> Track<D> {
             keyframes: KeyframeRequests::new(),
             demand: Demand::default(),
             is_published: false,
+            is_muted: false,
             layers,
         }
     }

@@ -30,6 +30,10 @@ fn see(whom: &ParticipantId, height: u16) -> ClientMessage {
     ClientMessage::Subscribe { tiles: vec![tile], audio: true }
 }
 
+fn update_mic(is_on: bool) -> ClientMessage {
+    ClientMessage::UpdateSelf { display_name: None, mic: Some(is_on), cam: None, screen: None }
+}
+
 fn track(publisher: MediaKey, mid: &str) -> MediaTrackId {
     MediaTrackId { publisher, mid: mid.to_owned() }
 }
@@ -192,6 +196,45 @@ fn an_offer_is_passed_on_with_what_was_subscribed_before() {
     let picture = allo_room::Picture { track: track(ada_key, "1"), height: 360 };
     let expected = MediaCommand::Subscribe { key: *key, pictures: Some(vec![picture]), audio: true };
     assert_eq!(subscribe, &expected);
+}
+
+#[test]
+fn nothing_is_forwarded_of_a_microphone_that_is_shown_as_off() {
+    let mut world = world();
+    let (ada, _) = world.join("family", 1);
+    world.say(ada, update_mic(false));
+    let key = connect(&mut world, ada, 1);
+    let muted = |is_muted| MediaCommand::Mute { track: track(key, "0"), is_muted };
+    world.say(ada, update_mic(true));
+    assert_eq!(world.commands(), [muted(false)]);
+    world.say(ada, update_mic(true));
+    assert!(world.commands().is_empty());
+    world.say(ada, update_mic(false));
+    assert_eq!(world.commands(), [muted(true)]);
+    // Each further offer says it again; a new session does not forget it.
+    world.say(ada, offer(1));
+    assert!(world.commands().contains(&muted(true)));
+    world.say(ada, offer(2));
+    let commands = world.commands();
+    let fresh = commands.iter().find_map(|command| match command {
+        MediaCommand::Connect { key, .. } => Some(*key),
+        _ => None,
+    });
+    let again = MediaCommand::Mute { track: track(fresh.unwrap(), "0"), is_muted: true };
+    assert!(fresh != Some(key) && commands.contains(&again));
+}
+
+#[test]
+fn who_has_no_connection_may_turn_the_microphone_on() {
+    let mut world = world();
+    let (ada, _) = world.join("family", 1);
+    world.join("family", 2);
+    let key = connect(&mut world, ada, 1);
+    world.say(ada, update_mic(false));
+    world.commands();
+    world.silence(ada);
+    world.pass(6 * SECOND);
+    assert_eq!(world.commands(), [MediaCommand::Mute { track: track(key, "0"), is_muted: false }]);
 }
 
 #[test]

@@ -215,6 +215,9 @@ impl Simulation {
                 MediaCommand::Subscribe { key, .. } => {
                     assert!(self.live.contains(&key), "{key:?} is not there");
                 }
+                MediaCommand::Mute { track, .. } => {
+                    assert!(self.live.contains(&track.publisher), "{track:?} is not there");
+                }
                 MediaCommand::Disconnect { key } => {
                     assert!(self.live.remove(&key), "{key:?} is ended once");
                     self.over.insert(key);

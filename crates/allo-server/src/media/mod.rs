@@ -135,6 +135,7 @@ impl MediaPlane {
                 }
             }
             MediaCommand::Subscribe { key, .. } => self.placement.worker(*key),
+            MediaCommand::Mute { track, .. } => self.placement.worker(track.publisher),
             MediaCommand::Disconnect { key } => self.placement.disconnect(*key),
         };
         if let Some(worker) = worker {

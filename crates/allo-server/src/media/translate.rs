@@ -17,6 +17,11 @@ pub(super) fn obey(sfu: &mut Sfu, now: Instant, command: MediaCommand) -> Option
             let wishes = pictures.map(|pictures| wishes(sfu, &pictures));
             sfu.subscribe(now, participant(key), Subscription { wishes, hears: audio });
         }
+        MediaCommand::Mute { track, is_muted } => {
+            if let Some(track) = sfu.track(participant(track.publisher), &track.mid) {
+                sfu.mute(now, track, is_muted);
+            }
+        }
         MediaCommand::Disconnect { key } => sfu.disconnect(now, participant(key)),
     }
     None

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use allo_sfu::{Bitrate, ParticipantId, SfuEvent};
+use allo_sfu::{Bitrate, LineId, ParticipantId, SfuEvent, TrackId};
 
 use crate::client::{Client, Habits};
 use crate::lab::{Lab, Network, ROOM, SECOND, address, cam, config, mic};
@@ -338,6 +338,68 @@ fn who_asks_for_everything_again_gets_a_quarter_of_the_rate_more() {
     println!("{media} bytes of media in twenty seconds, and {again} again");
     assert!(again * 100 >= media * 15, "{again}: or this proves nothing");
     assert!(again * 100 <= (media + 4 * besides) * 25, "{again} bytes again for {media}");
+}
+
+#[test]
+fn who_is_muted_is_not_heard_however_loud_and_takes_no_slot() {
+    let (mut lab, all) = Lab::meeting(79, 6);
+    for client in lab.clients.values_mut() {
+        client.level = if client.own == all[0] { 0 } else { -30 };
+    }
+    lab.run_for(2 * SECOND);
+    assert!(lab.events.iter().any(|(_, it)| *it == SfuEvent::ActiveSpeakerChanged(ROOM, mic(all[0]))));
+    lab.sfu.mute(lab.now, mic(all[0]), true);
+    let since = lab.now;
+    lab.run_for(2 * SECOND);
+    let lately = lab.now;
+    lab.run_for(SECOND);
+    let is_active = |it: &SfuEvent| *it == SfuEvent::ActiveSpeakerChanged(ROOM, mic(all[0]));
+    let events = lab.events_since(since);
+    assert!(events.contains(&SfuEvent::SpeakingChanged { track: mic(all[0]), is_speaking: false }));
+    assert!(!events.iter().any(is_active), "the loudest that is muted");
+    let heard = lab.clients[&all[5]].heard(lately);
+    assert!(heard.iter().all(|it| it.tag.publisher != all[0]));
+    assert!(heard.len() >= 4 * 45, "four others are heard: {} packets", heard.len());
+    lab.sfu.mute(lab.now, mic(all[0]), false);
+    let since = lab.now;
+    lab.run_for(Duration::from_millis(300));
+    let heard = lab.clients[&all[5]].heard(since);
+    assert!(
+        heard.iter().any(|it| it.tag.publisher == all[0]),
+        "and is heard at once when he is not any more"
+    );
+    lab.clients.values().for_each(check_streams);
+}
+
+#[test]
+fn who_sends_only_pictures_is_no_speaker() {
+    let mut lab = Lab::new(80);
+    let habits = Habits { sends_mic: false, ..Habits::default() };
+    let silent = lab.join_with(1, ROOM, habits, Network::GOOD);
+    lab.join(2);
+    lab.run_until_connected();
+    lab.run_for(SECOND);
+    let offer = Client::new(lab.now, silent, address(1), Habits::default()).offer();
+    let video = lab.sfu.mid(TrackId { line: LineId(0), publisher: silent }).unwrap().to_owned();
+    let names = Names::read(&offer, &video, &video);
+    for sequence in 0..200 {
+        // The loudest there is, said of pictures and on the line of pictures.
+        for pt in [names.opus, names.vp8] {
+            let mut header = names.header(pt, sequence, 4_000 + u32::from(pt), &video, "l");
+            header.extend([0x10, 0x80, 0, 0]);
+            let words = u16::try_from((header.len() - 16) / 4).unwrap().to_be_bytes();
+            header[14..16].copy_from_slice(&words);
+            inject_media(&mut lab, silent, &header, &[0x10; 40]);
+        }
+        lab.run_for(Duration::from_millis(20));
+    }
+    let is_about = |it: &SfuEvent| match it {
+        SfuEvent::ActiveSpeakerChanged(_, track) | SfuEvent::SpeakingChanged { track, .. } => {
+            track.publisher == silent
+        }
+        _ => false,
+    };
+    assert!(!lab.events.iter().any(|(_, it)| is_about(it)));
 }
 
 #[test]
