@@ -134,15 +134,15 @@ pub enum MediaEvent {
         /// How many, from the lowest.
         layers: u8,
     },
-    /// Someone began or ceased to make sound.
+    /// A track of sound began or ceased to be loud.
     Speaking {
-        /// Whose session.
-        key: MediaKey,
+        /// The track.
+        track: MediaTrackId,
         /// Whether there is sound now.
         is_speaking: bool,
     },
-    /// Someone speaks most in their room.
-    ActiveSpeaker(MediaKey),
+    /// A track of sound is the loudest of its room.
+    ActiveSpeaker(MediaTrackId),
 }
 
 impl MediaEvent {
@@ -157,10 +157,10 @@ impl MediaEvent {
             | Self::SlotAssigned { key, .. }
             | Self::SlotEmptied { key, .. }
             | Self::LayerSwitched { key, .. }
-            | Self::Paused { key, .. }
-            | Self::Speaking { key, .. }
-            | Self::ActiveSpeaker(key) => *key,
-            Self::Demand { track, .. } => track.publisher,
+            | Self::Paused { key, .. } => *key,
+            Self::Demand { track, .. } | Self::Speaking { track, .. } | Self::ActiveSpeaker(track) => {
+                track.publisher
+            }
         }
     }
 }

@@ -194,12 +194,18 @@ impl Sessions {
 
     /// Takes what happened to a participant's session. Returns what they are told at once.
     pub(crate) fn handle(&mut self, id: &ParticipantId, event: MediaEvent) -> Option<ServerMessage> {
-        if let MediaEvent::Speaking { is_speaking: false, .. } = event {
-            self.hush(id);
-        } else if let MediaEvent::Speaking { .. } = event {
-            self.are_speakers_changed |= self.speaking.insert(id.clone());
-        } else if let MediaEvent::ActiveSpeaker(_) = event {
-            self.are_speakers_changed |= self.active.replace(id.clone()).as_ref() != Some(id);
+        match &event {
+            MediaEvent::Speaking { track, is_speaking } if self.is_voice(id, track) => {
+                if *is_speaking {
+                    self.are_speakers_changed |= self.speaking.insert(id.clone());
+                } else {
+                    self.hush(id);
+                }
+            }
+            MediaEvent::ActiveSpeaker(track) if self.is_voice(id, track) => {
+                self.are_speakers_changed |= self.active.replace(id.clone()).as_ref() != Some(id);
+            }
+            _ => {}
         }
         let session = self.people.get_mut(id)?.session.as_mut()?;
         match event {
@@ -271,6 +277,13 @@ impl Sessions {
 
     fn session(&self, id: &ParticipantId) -> Option<&Session> {
         self.people.get(id)?.session.as_ref()
+    }
+
+    /// Returns whether a track is somebody's microphone: whoever shares a film does not speak.
+    fn is_voice(&self, id: &ParticipantId, track: &MediaTrackId) -> bool {
+        let session = self.session(id).filter(|session| session.key == track.publisher);
+        let of_line = session.and_then(|session| session.tracks.iter().find(|own| own.mid == track.mid));
+        of_line.is_some_and(|own| own.source == Source::Mic)
     }
 
     fn hush(&mut self, id: &ParticipantId) {

@@ -332,24 +332,48 @@ fn who_speaks_is_told_to_all_at_most_five_times_a_second() {
     let (grace, _) = world.join("family", 2);
     let key = connect(&mut world, ada, 1);
     world.heard(grace);
-    world.media(vec![MediaEvent::Speaking { key, is_speaking: true }, MediaEvent::ActiveSpeaker(key)]);
+    let speaks = |is_speaking| MediaEvent::Speaking { track: track(key, "0"), is_speaking };
+    world.media(vec![speaks(true), MediaEvent::ActiveSpeaker(track(key, "0"))]);
     let active = Some(ada_id.clone());
     let speaking = ServerMessage::Speakers { active: active.clone(), speaking: vec![ada_id] };
     assert_eq!(world.heard(grace), [speaking]);
     for n in 0..100 {
-        world.media(vec![MediaEvent::Speaking { key, is_speaking: n % 2 == 0 }]);
+        world.media(vec![speaks(n % 2 == 0)]);
         world.pass(SECOND / 100);
     }
     let told = world.heard(grace);
     assert!((4..=6).contains(&told.len()), "{}", told.len());
     world.pass(SECOND);
     world.heard(grace);
-    world.media(vec![MediaEvent::Speaking { key, is_speaking: true }]);
+    world.media(vec![speaks(true)]);
     world.heard(grace);
     world.media(vec![MediaEvent::Closed { key, code: ErrorCode::MediaLost }]);
     world.pass(SECOND);
     let silence = ServerMessage::Speakers { active, speaking: Vec::new() };
     assert_eq!(world.heard(grace), [silence], "who is gone does not speak");
+}
+
+#[test]
+fn the_sound_of_a_shared_screen_is_nobodys_voice() {
+    let mut world = world();
+    let (ada, ada_id) = world.join("family", 1);
+    let (grace, _) = world.join("family", 2);
+    let key = connect(&mut world, ada, 1);
+    let ClientMessage::MediaOffer { session, sdp, mut tracks } = offer(1) else { unreachable!() };
+    tracks.push(MediaTrack { mid: "8".to_owned(), source: Source::ScreenAudio });
+    world.say(ada, ClientMessage::MediaOffer { session, sdp, tracks });
+    world.heard(grace);
+    let sounds = |mid, is_speaking| MediaEvent::Speaking { track: track(key, mid), is_speaking };
+    world.media(vec![sounds("8", true), MediaEvent::ActiveSpeaker(track(key, "8"))]);
+    world.pass(SECOND);
+    assert!(world.heard(grace).is_empty());
+    world.media(vec![sounds("0", true)]);
+    let told = ServerMessage::Speakers { active: None, speaking: vec![ada_id] };
+    assert_eq!(world.heard(grace), [told]);
+    // The film is over, and she still speaks.
+    world.media(vec![sounds("8", false)]);
+    world.pass(SECOND);
+    assert!(world.heard(grace).is_empty());
 }
 
 #[test]

@@ -44,6 +44,10 @@ enum Word {
     Active,
 }
 
+fn track(publisher: MediaKey, mid: &str) -> MediaTrackId {
+    MediaTrackId { publisher, mid: mid.to_owned() }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let who = 0..PEOPLE;
     let word = prop_oneof![
@@ -188,15 +192,11 @@ impl Simulation {
             Word::Connected => MediaEvent::Connected(key),
             Word::Silent => MediaEvent::Silent(key),
             Word::Closed => MediaEvent::Closed { key, code: ErrorCode::MediaLost },
-            Word::Slot => {
-                MediaEvent::SlotAssigned { key, mid, track: MediaTrackId { publisher, mid: "1".to_owned() } }
-            }
+            Word::Slot => MediaEvent::SlotAssigned { key, mid, track: track(publisher, "1") },
             Word::Emptied => MediaEvent::SlotEmptied { key, mid },
-            Word::Demand => {
-                MediaEvent::Demand { track: MediaTrackId { publisher: key, mid: "1".to_owned() }, layers: 2 }
-            }
-            Word::Speaking(is_speaking) => MediaEvent::Speaking { key, is_speaking },
-            Word::Active => MediaEvent::ActiveSpeaker(key),
+            Word::Demand => MediaEvent::Demand { track: track(key, "1"), layers: 2 },
+            Word::Speaking(is_speaking) => MediaEvent::Speaking { track: track(key, "0"), is_speaking },
+            Word::Active => MediaEvent::ActiveSpeaker(track(key, "0")),
         };
         self.world.media(vec![event]);
     }

@@ -25,8 +25,8 @@ enum Subject<'a> {
     Layer(MediaKey, &'a MediaTrackId),
     Paused(MediaKey, &'a MediaTrackId),
     Demand(&'a MediaTrackId),
-    Speaking(MediaKey),
-    ActiveSpeaker(MediaKey),
+    Speaking(&'a MediaTrackId),
+    ActiveSpeaker(&'a MediaTrackId),
 }
 
 impl Backlog {
@@ -76,8 +76,8 @@ fn subject(event: &MediaEvent) -> Option<Subject<'_>> {
         MediaEvent::LayerSwitched { key, track, .. } => Subject::Layer(*key, track),
         MediaEvent::Paused { key, track, .. } => Subject::Paused(*key, track),
         MediaEvent::Demand { track, .. } => Subject::Demand(track),
-        MediaEvent::Speaking { key, .. } => Subject::Speaking(*key),
-        MediaEvent::ActiveSpeaker(key) => Subject::ActiveSpeaker(*key),
+        MediaEvent::Speaking { track, .. } => Subject::Speaking(track),
+        MediaEvent::ActiveSpeaker(track) => Subject::ActiveSpeaker(track),
     })
 }
 
@@ -88,6 +88,10 @@ mod tests {
     const ANN: MediaKey = MediaKey(1);
     const BOB: MediaKey = MediaKey(2);
 
+    fn speaking(publisher: MediaKey, is_speaking: bool) -> MediaEvent {
+        MediaEvent::Speaking { track: MediaTrackId { publisher, mid: "0".to_owned() }, is_speaking }
+    }
+
     fn answered(n: usize) -> MediaEvent {
         MediaEvent::Answered { key: ANN, sdp: n.to_string() }
     }
@@ -96,18 +100,14 @@ mod tests {
     fn only_the_latest_word_about_each_thing_is_kept() {
         let mut backlog = Backlog::new();
         for n in 0..100_000 {
-            backlog.push(MediaEvent::Speaking { key: ANN, is_speaking: n % 2 == 0 });
-            backlog.push(MediaEvent::Speaking { key: BOB, is_speaking: n % 2 == 1 });
+            backlog.push(speaking(ANN, n % 2 == 0));
+            backlog.push(speaking(BOB, n % 2 == 1));
             backlog.push(MediaEvent::Silent(ANN));
         }
         assert!(backlog.events.len() < COMPACT_MIN);
         backlog.push(MediaEvent::Connected(ANN));
         backlog.compact();
-        let latest = [
-            MediaEvent::Speaking { key: ANN, is_speaking: false },
-            MediaEvent::Speaking { key: BOB, is_speaking: true },
-            MediaEvent::Connected(ANN),
-        ];
+        let latest = [speaking(ANN, false), speaking(BOB, true), MediaEvent::Connected(ANN)];
         assert_eq!(backlog.take(), latest);
         assert!(backlog.is_empty());
     }

@@ -239,6 +239,6 @@ mod tests {
         placement.connect(HALL, MediaKey(1), CALM).unwrap();
         placement.disconnect(MediaKey(1));
         assert!(!placement.handle(&answer(1)));
-        assert!(!placement.handle(&MediaEvent::Speaking { key: MediaKey(1), is_speaking: true }));
+        assert!(!placement.handle(&MediaEvent::Connected(MediaKey(1))));
     }
 }

@@ -39,9 +39,9 @@ pub(super) fn tell(sfu: &Sfu, event: SfuEvent) -> Option<MediaEvent> {
             MediaEvent::SlotAssigned { key: key(subscriber), mid, track: named(sfu, track)? }
         }
         SfuEvent::SlotEmptied { subscriber, mid } => MediaEvent::SlotEmptied { key: key(subscriber), mid },
-        SfuEvent::ActiveSpeakerChanged(_, track) => MediaEvent::ActiveSpeaker(key(track.publisher)),
+        SfuEvent::ActiveSpeakerChanged(_, track) => MediaEvent::ActiveSpeaker(named(sfu, track)?),
         SfuEvent::SpeakingChanged { track, is_speaking } => {
-            MediaEvent::Speaking { key: key(track.publisher), is_speaking }
+            MediaEvent::Speaking { track: named(sfu, track)?, is_speaking }
         }
         SfuEvent::LayerSwitched { subscriber, track, layer } => {
             MediaEvent::LayerSwitched { key: key(subscriber), track: named(sfu, track)?, layer: layer.0 }
