@@ -102,6 +102,9 @@ mod tests {
         assert_eq!(receiver_ufrag(&change(3, 8)), None, "the length is too small");
         assert_eq!(receiver_ufrag(&change(3, 16)), None, "the length is too large");
         assert_eq!(receiver_ufrag(&change(23, 200)), None, "the attribute overruns the message");
+        let mut odd = change(3, 18);
+        odd.extend([0, 0]);
+        assert_eq!(receiver_ufrag(&odd), None, "the length is no multiple of four");
         assert_eq!(receiver_ufrag(&message(BINDING_REQUEST, &[(USERNAME, b"")])), None);
         assert_eq!(receiver_ufrag(&message(BINDING_REQUEST, &[(USERNAME, &[0xff, b':'])])), None);
         let mut many = vec![(0x8022, b"x".as_slice()); 200];

@@ -184,11 +184,12 @@ fn who_is_very_near_keeps_nobody_busy() {
 fn keyframe_requests_are_throttled_for_each_layer() {
     let (mut lab, all) = Lab::meeting(6, 6);
     lab.run_for(2 * SECOND);
-    for _ in 0..200 {
+    // Each of five asks for five pictures: a thousand requests a second for each.
+    for _ in 0..400 {
         for own in &all[1..] {
             lab.act(*own, Client::request_keyframes);
         }
-        lab.run_for(Duration::from_millis(10));
+        lab.run_for(Duration::from_millis(5));
     }
     let requests = &lab.clients[&all[0]].keyframe_requests;
     for layer in 0..3 {
@@ -230,6 +231,26 @@ fn a_publisher_who_begins_anew_is_seen_again() {
         let client = &lab.clients[own];
         assert!(publishers(client.seen(since)).contains(&all[0]));
         assert!(publishers(client.heard(since)).contains(&all[0]));
+        check_streams(client);
+    }
+}
+
+#[test]
+fn numbers_that_run_over_interrupt_nothing() {
+    let (mut lab, all) = Lab::meeting(15, 3);
+    // Each stream has 16 bits for its numbers, and gets there within these seconds.
+    lab.clients.values_mut().for_each(|client| client.sequences = [65_500; 4]);
+    lab.run_for(SECOND);
+    let before = lab.latest_up[&(all[0], false)].clone();
+    let since = lab.now;
+    lab.run_for(6 * SECOND);
+    (0..100).for_each(|_| lab.inject(address(1), &before));
+    lab.run_for(SECOND);
+    for own in &all {
+        let client = &lab.clients[own];
+        assert!(client.sequences.iter().all(|sequence| *sequence > 65_536), "{:?}", client.sequences);
+        assert!(client.heard(since).len() >= 2 * 340, "{own:?} hears {}", client.heard(since).len());
+        assert_eq!(publishers(client.seen(since + 5 * SECOND)), others(&all, *own), "{own:?} sees");
         check_streams(client);
     }
 }

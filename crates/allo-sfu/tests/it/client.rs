@@ -103,7 +103,8 @@ pub(crate) struct Client {
     next_frame: Instant,
     next_sound: Instant,
     frame: u32,
-    sequences: [u64; 4],
+    /// The latest numbers of the three layers of the camera, and of the microphone.
+    pub(crate) sequences: [u64; 4],
     pub(crate) wants_keyframe: [bool; 3],
 }
 
@@ -291,7 +292,8 @@ impl Client {
         let frame = u32::try_from(self.sequences[3] & 0xffff).unwrap();
         let tag = Tag { publisher: self.own, layer: 0, frame, is_keyframe: true, begins: true, ends: false };
         let payload = [vec![0x78; 60], tag.to_bytes()].concat();
-        self.write(now, mid, None, 3, frame * 960, payload, extensions);
+        let time = u32::try_from((self.sequences[3] * 960) & 0xffff_ffff).unwrap();
+        self.write(now, mid, None, 3, time, payload, extensions);
         transmits.extend(self.flush(now));
     }
 
@@ -379,7 +381,7 @@ impl Client {
 }
 
 impl Tag {
-    fn to_bytes(self) -> Vec<u8> {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
         let [a, b, c, d] = self.frame.to_be_bytes();
         let publisher = u8::try_from(self.publisher.0).unwrap();
         vec![publisher, self.layer, a, b, c, d, self.is_keyframe.into(), self.begins.into(), self.ends.into()]

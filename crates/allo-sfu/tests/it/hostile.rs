@@ -287,7 +287,12 @@ fn media_forged_under_new_names_takes_nothing_from_the_true_one() {
 }
 
 #[test]
-fn who_cannot_prove_the_offered_fingerprint_is_not_let_in() {
+fn who_cannot_prove_the_offered_fingerprint_is_not_let_in_whoever_begins() {
+    ["actpass", "active", "passive"].into_iter().for_each(check_fingerprint);
+}
+
+/// Checks that another certificate than the offered one is noticed, with this role in the handshake.
+fn check_fingerprint(setup: &str) {
     let mut lab = Lab::new(45);
     let own = ParticipantId(1);
     let mut client = Client::new(lab.now, own, address(1), Habits::default());
@@ -296,13 +301,14 @@ fn who_cannot_prove_the_offered_fingerprint_is_not_let_in() {
     let other = if offer[at..].starts_with("00") { "11" } else { "00" };
     let digits = &offer[at..at + 2];
     let forged = offer.replace(&format!("sha-256 {digits}"), &format!("sha-256 {other}"));
+    let forged = forged.replace("a=setup:actpass", &format!("a=setup:{setup}"));
     let answer = lab.sfu.connect(lab.now, own, ROOM, &forged).unwrap();
     lab.clients.insert(own, client);
     lab.networks.insert(own, Network::GOOD);
     lab.act(own, |client, now| client.handle_answer(now, &answer));
     lab.run_for(40 * SECOND);
     let events = lab.events_since(lab.events.first().map_or(lab.now, |(at, _)| *at));
-    assert!(!events.contains(&SfuEvent::TransportConnected(own)), "{events:?}");
+    assert!(!events.contains(&SfuEvent::TransportConnected(own)), "{setup}: {events:?}");
     assert!(events.iter().any(|it| matches!(it, SfuEvent::TransportClosed(closed, _) if *closed == own)));
 }
 
@@ -363,6 +369,7 @@ fn offers_that_ask_for_too_much_or_make_no_sense_are_refused_by_name() {
             OfferError::PayloadType,
         ),
         ("no clock", good.replacen("opus/48000/2", "opus/0/2", 1), OfferError::PayloadType),
+        ("no channels", good.replacen("opus/48000/2", "opus/48000/0", 1), OfferError::PayloadType),
         ("255 channels", good.replacen("opus/48000/2", "opus/48000/255", 1), OfferError::PayloadType),
         ("no codec", good.replace("opus/48000/2", "speex/48000/2"), OfferError::Codec),
         ("a direction too many", good.replacen("a=sendonly", "a=sendrecv", 1), OfferError::Direction),
@@ -406,6 +413,28 @@ fn offers_that_ask_for_too_much_or_make_no_sense_are_refused_by_name() {
     }
     assert!(lab.sfu.poll_timeout().is_none(), "nobody is here");
     assert!(lab.sfu.connect(lab.now, ParticipantId(1), ROOM, &good).is_ok());
+}
+
+#[test]
+fn restrictions_of_layers_that_make_no_sense_are_answered_or_refused() {
+    let good = Client::new(Lab::new(56).now, ParticipantId(1), address(1), Habits::default()).offer();
+    let many = vec!["max-br=1"; 1_000].join(";");
+    for restriction in [
+        "max-width=99999999999999999999;max-height=-1",
+        "max-fps=0;max-br=0;max-pps=0",
+        "pt=999,-1,0;depend=l,l,l",
+        ";;;=;=,=",
+        "\u{fffd}",
+        many.as_str(),
+    ] {
+        let mut lab = Lab::new(56);
+        let offer = good.replace("a=rid:l send", &format!("a=rid:l send {restriction}"));
+        assert_ne!(offer, good);
+        if lab.sfu.connect(lab.now, ParticipantId(1), ROOM, &offer).is_ok() {
+            lab.run_for(SECOND);
+        }
+        assert!(lab.events.is_empty(), "{restriction}: {:?}", lab.events);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod bandwidth;
 mod calls;
+mod checks;
 mod client;
 mod continuity;
 mod forger;
