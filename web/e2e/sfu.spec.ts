@@ -3,6 +3,7 @@
 import type { Page } from "@playwright/test";
 import { enter, expectInCall, expectPeople, join, received, tile } from "./support/call";
 import { watchFrames } from "./support/frames";
+import { layNarrowWay } from "./support/narrow";
 import { sendRobots } from "./support/robots";
 import { expect, test } from "./support/test";
 import { layWire } from "./support/wire";
@@ -95,6 +96,30 @@ test("a larger tile gets a larger picture, and a small one a small one", async (
   await expect.poll(height, { timeout: 30_000 }).toBeGreaterThan(2 * small);
   await ada.setViewportSize({ width: 320, height: 300 });
   await expect.poll(height, { timeout: 20_000 }).toBe(small);
+});
+
+test("a narrow way brings a smaller picture with its sound, a wide one the large picture again", async ({
+  open,
+  room,
+  server,
+}) => {
+  test.setTimeout(180_000);
+  const way = await layNarrowWay(server.port);
+  const ada = await open(`/${room}?topology=sfu`, { viewport: { width: 1400, height: 1000 }, before: way.lead });
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  const video = tile(ada, "Grace").locator("video");
+  const height = (): Promise<number> => video.evaluate((it: HTMLVideoElement) => it.videoHeight);
+
+  await expect.poll(height, { timeout: 60_000 }).toBe(720);
+  // Enough for the lowest layer, and too little for the next.
+  way.setRate(350_000);
+  await expect.poll(height, { timeout: 30_000 }).toBe(180);
+  await expectInCall(ada, 1);
+  way.setRate(null);
+  await expect.poll(height, { timeout: 60_000 }).toBe(720);
+  await way.close();
 });
 
 test("a screen is shown large beside the camera, and both move", async ({ open, room }) => {

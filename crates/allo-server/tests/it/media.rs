@@ -365,6 +365,33 @@ async fn beyond_the_bound_a_newcomer_is_refused_at_once_and_those_inside_stay() 
     Peer::to(server.address).await.assert_answered(&answer, 1).await;
 }
 
+/// Returns how many packets of sound came from all others.
+async fn sounds(client: &WebRtcClient) -> u64 {
+    let report = client.report().await.unwrap();
+    report.peers.iter().map(|peer| peer.by_session.mic.packets).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_inside_go_on_hearing_each_other_while_newcomers_are_refused() {
+    let server = server(1, |config| config.media.participants = 2);
+    let mut inside = Vec::new();
+    for name in ["Ada", "Bob"] {
+        inside.push(WebRtcClient::join(robot(&server, "hall", name)).await.unwrap());
+    }
+    for client in &inside {
+        until_media(client, 1).await;
+    }
+    for key in 100..120 {
+        let mut late = server.websocket().await;
+        late.join("hall", "Late", key).await;
+        assert_eq!(offer(&mut late, OFFER).await["code"], "serverBusy");
+    }
+    for client in &inside {
+        let before = sounds(client).await;
+        until("more of the other's sound", async || (sounds(client).await > before + 50).then_some(())).await;
+    }
+}
+
 #[tokio::test]
 async fn a_bad_offer_is_refused_with_a_reason_and_leaves_room_for_a_good_one() {
     let server = server(1, |config| config.media.participants = 1);
