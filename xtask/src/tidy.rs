@@ -74,6 +74,7 @@ pub(crate) fn check() -> Result<()> {
     let mut wrong = Vec::new();
     walls(&mut wrong)?;
     words(&mut wrong)?;
+    named_tests(&mut wrong)?;
     if wrong.is_empty() {
         say("Tidy.");
         return Ok(());
@@ -131,9 +132,37 @@ fn words(wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// A document that names the tests which prove what it says.
+const PROVEN: &str = "docs/abuse.md";
+
+fn named_tests(wrong: &mut Vec<String>) -> Result<()> {
+    let document =
+        fs::read_to_string(root().join(PROVEN)).with_context(|| format!("cannot read {PROVEN}"))?;
+    let listing = command(".", "git ls-files --cached --others --exclude-standard crates/*.rs");
+    let files = output(listing).context("`git ls-files` failed")?;
+    let code: String = files.lines().filter_map(|path| fs::read_to_string(root().join(path)).ok()).collect();
+    for test in tests_named_in(&document) {
+        if !code.contains(&format!("fn {test}(")) {
+            wrong.push(format!("{PROVEN}: there is no test `{test}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the last parts of what is written as `module::test`.
+fn tests_named_in(document: &str) -> impl Iterator<Item = &str> {
+    document.split('`').skip(1).step_by(2).filter_map(|code| Some(code.split_once("::")?.1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tests_that_a_document_names_are_found() {
+        let document = "| A `word` | none | `module::one_test`, `module::another` |";
+        assert_eq!(tests_named_in(document).collect::<Vec<_>>(), ["one_test", "another"]);
+    }
 
     #[test]
     fn the_names_of_dependencies_are_found() {
