@@ -222,6 +222,23 @@ describe("the own screen", () => {
     expect(model.announcement).toEqual({ kind: "screenFailed", code: "deviceUnsupported" });
   });
 
+  test("is sharp at first, and runs smoothly when that is wished for", () => {
+    const [shared] = after(asking, { type: "screenSettled", outcome: { ok: true, on: true } });
+    const [smooth, orders] = after(shared, { type: "toggledScreenMotion" });
+    expect(orders).toEqual([{ type: "setScreenContent", content: "motion" }]);
+    expect(after(smooth, { type: "toggledScreenMotion" })[1]).toEqual([
+      { type: "setScreenContent", content: "detail" },
+    ]);
+    const [over] = after(smooth, { type: "toggledScreen" });
+    const [again, anew] = after(over, { type: "toggledScreen" });
+    expect(anew).toEqual([
+      { type: "setScreenContent", content: "detail" },
+      { type: "setScreen", isShared: true },
+    ]);
+    expect(pageOf(again, "room").screenContent).toBe("detail");
+    expect(after(again, { type: "toggledScreenMotion" })[1]).toEqual([]);
+  });
+
   test("is off when the browser's own button ends it", () => {
     const shared = after(asking, { type: "screenSettled", outcome: { ok: true, on: true } })[0];
     expect(screen(after(shared, { type: "screenChanged", isShared: false })[0])).toBe("off");

@@ -74,6 +74,7 @@ function enter(
     speaking: [],
     inspected: null,
     screen: { state: "off", problem: null },
+    screenContent: "detail",
     mediaRefusal: null,
     inset: { x: 1, y: 1 },
     isInsetHeld: false,

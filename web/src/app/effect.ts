@@ -1,7 +1,7 @@
 /** Everything that `update` can order, as data. runtime/perform carries it out. */
 
 import type { TopologyChoice } from "../protocol/messages";
-import type { DeviceChoice } from "../webrtc/types";
+import type { DeviceChoice, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
 import type { Language, Settings } from "./settings";
@@ -15,6 +15,7 @@ export type Effect =
   | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
   | { readonly type: "setCam"; readonly choice: DeviceChoice }
   | { readonly type: "setScreen"; readonly isShared: boolean }
+  | { readonly type: "setScreenContent"; readonly content: ScreenContent }
   | { readonly type: "setSpeaker"; readonly deviceId: string | null }
   | { readonly type: "listDevices" }
   | { readonly type: "startSound" }

@@ -78,6 +78,7 @@ export type Message =
   | { readonly type: "toggledPin"; readonly tile: TileId }
   | { readonly type: "turnedPage"; readonly by: 1 | -1 }
   | { readonly type: "toggledScreen" }
+  | { readonly type: "toggledScreenMotion" }
   | { readonly type: "inspectedConnection"; readonly person: ParticipantId }
   | { readonly type: "insetDragged"; readonly x: number; readonly y: number }
   | { readonly type: "insetDropped" }

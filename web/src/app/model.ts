@@ -1,7 +1,15 @@
 /** Everything that the page shows, as plain data. Streams, sockets and elements live in runtime/; here are their ids. */
 
 import type { Participant, ParticipantId, TopologyChoice } from "../protocol/messages";
-import type { ClientErrorCode, LinkState, LogEntry, Path, PeerStats, SignalingState } from "../webrtc/types";
+import type {
+  ClientErrorCode,
+  LinkState,
+  LogEntry,
+  Path,
+  PeerStats,
+  ScreenContent,
+  SignalingState,
+} from "../webrtc/types";
 import type { Size, Spot } from "./layout";
 import type { RoomNameProblem } from "./roomName";
 import type { DeviceKind, Language, Settings } from "./settings";
@@ -84,6 +92,8 @@ export type RoomPage = {
   /** Whose connection's details are shown. */
   readonly inspected: ParticipantId | null;
   readonly screen: OwnDevice;
+  /** What matters most of the shared screen. */
+  readonly screenContent: ScreenContent;
   /** Why the server carries no media for this page, if it refused to. */
   readonly mediaRefusal: ClientErrorCode | null;
   readonly inset: Spot;

@@ -2,8 +2,8 @@
 
 import type { DeviceOutcome } from "../webrtc/types";
 import { announce } from "./announcement";
-import type { Update } from "./effect";
-import type { Model, OwnDevice } from "./model";
+import type { Effect, Update } from "./effect";
+import type { Model, OwnDevice, RoomPage } from "./model";
 
 const OFF: OwnDevice = { state: "off", problem: null };
 
@@ -11,9 +11,20 @@ const OFF: OwnDevice = { state: "off", problem: null };
 export function toggleScreen(model: Model): Update {
   const { page, surroundings } = model;
   if (page.page !== "room" || !surroundings.canShareScreen || page.screen.state === "opening") return [model, []];
-  const isShared = page.screen.state === "off";
-  const screen: OwnDevice = isShared ? { state: "opening" } : OFF;
-  return [{ ...model, page: { ...page, screen } }, [{ type: "setScreen", isShared }]];
+  if (page.screen.state === "on")
+    return [{ ...model, page: { ...page, screen: OFF } }, [{ type: "setScreen", isShared: false }]];
+  // Another one is sharp first, whatever the one before was.
+  const reset: Effect[] = page.screenContent === "detail" ? [] : [{ type: "setScreenContent", content: "detail" }];
+  const next: RoomPage = { ...page, screen: { state: "opening" }, screenContent: "detail" };
+  return [{ ...model, page: next }, [...reset, { type: "setScreen", isShared: true }]];
+}
+
+/** A screen is sharp at first, for text; for a film the person wants it to run smoothly. */
+export function toggleScreenMotion(model: Model): Update {
+  const { page } = model;
+  if (page.page !== "room" || page.screen.state !== "on") return [model, []];
+  const screenContent = page.screenContent === "detail" ? "motion" : "detail";
+  return [{ ...model, page: { ...page, screenContent } }, [{ type: "setScreenContent", content: screenContent }]];
 }
 
 /** Notes what the browser's own dialogue came to. */

@@ -24,7 +24,7 @@ import { allowDevices, choose, dismissProblem, settle, toggle } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { proquints, ROOM_BYTES } from "./proquint";
 import { roomName, roomPath } from "./roomName";
-import { noteScreen, settleScreen, toggleScreen } from "./screen";
+import { noteScreen, settleScreen, toggleScreen, toggleScreenMotion } from "./screen";
 import { forgetRoom, languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
 import { turnPage, withoutHidden } from "./stage";
 
@@ -114,6 +114,8 @@ export function update(model: Model, message: Message): Update {
       return rearranged(turnPage(model, message.by), (page) => page);
     case "toggledScreen":
       return toggleScreen(model);
+    case "toggledScreenMotion":
+      return toggleScreenMotion(model);
     case "inspectedConnection": {
       const [next] = inRoom(model, (page) => ({ ...page, inspected: message.person }));
       return [{ ...next, dialog: "connection" }, []];

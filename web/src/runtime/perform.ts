@@ -35,6 +35,8 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
         return session.setDevice("cam", (client) => client.setCam(effect.choice));
       case "setScreen":
         return session.setScreen(effect.isShared);
+      case "setScreenContent":
+        return session.setScreenContent(effect.content);
       case "setSpeaker":
         return media.setSpeaker(effect.deviceId);
       case "listDevices":

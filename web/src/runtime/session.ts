@@ -4,7 +4,15 @@ import type { Dispatch } from "../app/message";
 import { webRTCClient } from "../webrtc/webRTCClient";
 import type { Tile } from "../protocol/messages";
 import { tileId } from "../app/tiles";
-import type { Callbacks, ClientError, DeviceOutcome, JoinOptions, Negotiation, WebRTCClient } from "../webrtc/types";
+import type {
+  Callbacks,
+  ClientError,
+  DeviceOutcome,
+  JoinOptions,
+  Negotiation,
+  ScreenContent,
+  WebRTCClient,
+} from "../webrtc/types";
 import { SELF } from "../view/streams";
 import type { Media } from "./media";
 
@@ -21,6 +29,7 @@ export type Session = {
   /** Runs `order` on the client and reports what it came to. */
   readonly setDevice: (device: "mic" | "cam", order: (client: WebRTCClient) => Promise<DeviceOutcome>) => void;
   readonly setScreen: (isShared: boolean) => void;
+  readonly setScreenContent: (content: ScreenContent) => void;
   /** What the page shows, the most important first. */
   readonly setTiles: (tiles: readonly Tile[]) => void;
   readonly collectStats: () => void;
@@ -80,6 +89,7 @@ export function session({ dispatch, media, negotiation }: SessionOptions): Sessi
         () => undefined,
       );
     },
+    setScreenContent: (content) => current?.setScreenContent(content),
     setTiles: (tiles) => current?.setTiles(tiles),
     collectStats: () => {
       if (current === null) return;

@@ -1,7 +1,7 @@
 /** The own screen while it is shared: its picture, and its sound where the browser gives it. */
 
 import { codeOf, deviceError } from "./devices";
-import type { DeviceOutcome } from "./types";
+import type { DeviceOutcome, ScreenContent } from "./types";
 
 export type ScreenSource = "screen" | "screenAudio";
 
@@ -10,10 +10,17 @@ export type ScreenShare = {
   readonly track: (source: ScreenSource) => MediaStreamTrack | null;
   readonly isOn: () => boolean;
   readonly set: (isShared: boolean) => Promise<DeviceOutcome>;
+  /** What matters most of what is shared, now and later. */
+  readonly setContent: (content: ScreenContent) => void;
 };
 
 /** As sharp as the screen is. More pictures a second than text needs would be taken from its sharpness. */
-const CONSTRAINTS: DisplayMediaStreamOptions = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
+export const SCREEN_RATES: Readonly<Record<ScreenContent, number>> = { detail: 15, motion: 30 };
+const RATE_MAX = 30;
+
+const rateOf = (content: ScreenContent): MediaTrackConstraints => ({
+  frameRate: { ideal: SCREEN_RATES[content], max: RATE_MAX },
+});
 
 /** Whether this browser lets a page share the screen; those of telephones do not. */
 export const canShareScreen = (): boolean =>
@@ -22,6 +29,7 @@ export const canShareScreen = (): boolean =>
 /** `onChange`: another screen, or none, is to be sent. */
 export function screenShare(onChange: () => void): ScreenShare {
   const stream = new MediaStream();
+  let content: ScreenContent = "detail";
   const track = (source: ScreenSource): MediaStreamTrack | null =>
     stream.getTracks().find(({ kind }) => (kind === "video") === (source === "screen")) ?? null;
 
@@ -33,17 +41,22 @@ export function screenShare(onChange: () => void): ScreenShare {
     for (const track of tracks) {
       stream.addTrack(track);
       if (track.kind !== "video") continue;
-      if ("contentHint" in track) track.contentHint = "detail";
+      hint(track);
       // The browser's own button ended it, or the window is gone.
       track.addEventListener("ended", () => stream.getTracks().includes(track) && hold([]), { once: true });
     }
     onChange();
   }
 
+  /** Tells the encoder what to spare. Not in Firefox (153, November 2026), hence the test. */
+  function hint(track: MediaStreamTrack): void {
+    if ("contentHint" in track) track.contentHint = content;
+  }
+
   async function share(): Promise<DeviceOutcome> {
     if (!canShareScreen()) return { ok: false, error: deviceError("deviceUnsupported", "screen") };
     try {
-      hold((await navigator.mediaDevices.getDisplayMedia(CONSTRAINTS)).getTracks());
+      hold((await navigator.mediaDevices.getDisplayMedia({ video: rateOf(content), audio: true })).getTracks());
       return { ok: true, on: true };
     } catch (error) {
       const code = codeOf(error);
@@ -62,6 +75,16 @@ export function screenShare(onChange: () => void): ScreenShare {
       if (isShared) return share();
       if (stream.getTracks().length > 0) hold([]);
       return { ok: true, on: false };
+    },
+    setContent(wanted) {
+      if (wanted === content) return;
+      content = wanted;
+      const picture = track("screen");
+      if (!picture) return;
+      hint(picture);
+      // A browser that captures at one pace only goes on as before.
+      picture.applyConstraints(rateOf(content)).catch(() => undefined);
+      onChange();
     },
   };
 }

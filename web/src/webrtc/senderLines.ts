@@ -5,6 +5,7 @@
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
 import type { Log } from "./log";
+import { SCREEN_RATES } from "./screenShare";
 
 export type LocalTracks = Readonly<Record<Source, MediaStreamTrack | null>>;
 
@@ -30,8 +31,9 @@ export const CAMERA_LAYERS: readonly RTCRtpEncodingParameters[] = [
   { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_700_000, active: false },
 ];
 
-/** Text has to be sharp more than fluent: few pictures a second, each of them large. */
-const SCREEN: RTCRtpEncodingParameters = { maxBitrate: 2_500_000, maxFramerate: 15, active: false };
+/** Text has to be sharp more than fluent: few pictures a second, each of them large. A film is the other way round. */
+const SCREEN: RTCRtpEncodingParameters = { maxBitrate: 2_500_000, maxFramerate: SCREEN_RATES.detail, active: false };
+const SCREEN_DEGRADES = { detail: "maintain-resolution", motion: "maintain-framerate" } as const;
 const SOUND: RTCRtpEncodingParameters = { active: false };
 
 const ENCODINGS: Readonly<Record<Source, readonly RTCRtpEncodingParameters[]>> = {
@@ -76,9 +78,9 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
     if (!sender) return;
     const wanted = demanded.get(source) ?? 0;
     const parameters = sender.getParameters();
-    if (parameters.encodings.every(({ active }, layer) => active === layer < wanted)) return;
+    const isChanged = source === "screen" && adaptScreen(parameters, sender.track);
+    if (!isChanged && parameters.encodings.every(({ active }, layer) => active === layer < wanted)) return;
     parameters.encodings.forEach((encoding, layer) => (encoding.active = layer < wanted));
-    if (source === "screen") parameters.degradationPreference = "maintain-resolution";
     try {
       await sender.setParameters(parameters);
       log("layersSent", { source, layers: wanted }, "debug");
@@ -92,8 +94,11 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
 
     put(source, track) {
       const line = lines.get(source);
-      if (line) line.sender.replaceTrack(track).catch(() => log("trackNotReplaced", { source }, "warn"));
-      else if (track) make(source, track);
+      if (!line) return void (track && make(source, track));
+      line.sender.replaceTrack(track).then(
+        () => source === "screen" && adjust(source),
+        () => log("trackNotReplaced", { source }, "warn"),
+      );
     },
 
     demand(demands) {
@@ -107,6 +112,15 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
 
     described: () => [...lines].flatMap(([source, { mid }]) => (mid === null ? [] : [{ mid, source }])),
   };
+}
+
+/** Lets a screen be encoded as its track says that it is. Returns whether that changes anything. */
+function adaptScreen(parameters: RTCRtpSendParameters, track: MediaStreamTrack | null): boolean {
+  const content = track?.contentHint === "motion" ? "motion" : "detail";
+  const before = parameters.degradationPreference;
+  parameters.degradationPreference = SCREEN_DEGRADES[content];
+  for (const encoding of parameters.encodings) encoding.maxFramerate = SCREEN_RATES[content];
+  return before !== parameters.degradationPreference;
 }
 
 /** The codecs that every session can use. The others would make the offer several times as long. */

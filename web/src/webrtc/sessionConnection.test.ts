@@ -91,6 +91,21 @@ test("a screen makes a line at its first use, and uses it again", async () => {
   expect(connection.lines).toHaveLength(12);
 });
 
+test("a film gets more pictures a second than text, as soon as it is said to be one", async () => {
+  const { put, line, answer } = await offered();
+  answer("first");
+  await settled();
+  const screen = Object.assign(new FakeTrack("video", "own"), { contentHint: "detail" });
+  const rates = [];
+  for (const content of ["detail", "motion", "detail"]) {
+    screen.contentHint = content;
+    put("screen", screen as unknown as MediaStreamTrack);
+    await settled();
+    rates.push(line("11").sender.encodings[0]?.maxFramerate);
+  }
+  expect(rates).toEqual([15, 30, 15]);
+});
+
 test("an offer that was not answered is said again; one that was is not", async () => {
   const { offers, resync, answer } = await offered();
   resync();

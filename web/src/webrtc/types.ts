@@ -143,6 +143,9 @@ export type JoinOptions = {
   readonly topology?: TopologyChoice;
 };
 
+/** `detail`: each letter is sharp, and pictures may come seldom. `motion`: a film runs smoothly, and may blur. */
+export type ScreenContent = "detail" | "motion";
+
 /** Level 3: a call, whole. Made by `webRTCClient(options)` in webRTCClient.ts. */
 export type WebRTCClient = {
   /** Enters the room. Resolves with one's own id at the first snapshot; rejects with a `ClientError` if refused. */
@@ -158,6 +161,8 @@ export type WebRTCClient = {
   readonly setCam: (choice: DeviceChoice) => Promise<DeviceOutcome>;
   /** Asks the person for a screen, window or tab to share, with its sound where the browser gives it; or ends it. */
   readonly setScreen: (isShared: boolean) => Promise<DeviceOutcome>;
+  /** Says what matters most of a shared screen, now and of the next ones. At first it is `detail`. */
+  readonly setScreenContent: (content: ScreenContent) => void;
   readonly setDisplayName: (name: string) => void;
   /**
    * Says which pictures are shown, the most important first, and how high. Only those come through the server. Until it is

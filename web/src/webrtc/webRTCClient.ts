@@ -85,6 +85,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     setMic: (choice, { release = false } = {}) => local.set("mic", choice, !release),
     setCam: (choice) => local.set("cam", choice, false),
     setScreen: screen.set,
+    setScreenContent: screen.setContent,
     setDisplayName: (name) => current?.setDisplayName(name),
     setTiles(shown) {
       tiles = shown;

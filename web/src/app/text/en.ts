@@ -79,6 +79,7 @@ export const en = {
     moveInset: "Move your picture: arrow keys or click",
     screenOf: (name: string) => `${name}'s screen`,
     sharing: "You are sharing your screen",
+    screenMotion: "Smooth, for films",
     pin: (name: string) => `Keep ${name} large`,
     paused: "Paused: your connection is slow",
     pausedCount: (count: number) =>

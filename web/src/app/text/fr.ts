@@ -73,6 +73,7 @@ export const fr: Dictionary = {
     moveInset: "Déplacer votre image : flèches ou clic",
     screenOf: (name) => `Écran de ${name}`,
     sharing: "Vous partagez votre écran",
+    screenMotion: "Fluide, pour un film",
     pin: (name) => `Garder ${name} en grand`,
     paused: "En pause : votre connexion est lente",
     pausedCount: (count) =>
