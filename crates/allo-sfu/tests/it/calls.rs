@@ -117,6 +117,32 @@ fn the_loudest_are_heard_and_who_begins_to_speak_gets_a_slot() {
 }
 
 #[test]
+fn that_somebody_speaks_is_said_of_those_who_have_no_slot_too() {
+    let mut lab = Lab::new(16);
+    let habits = Habits { sends_cam: false, ..Habits::default() };
+    let all: Vec<_> = (1..=9).map(|n| lab.join_with(n, ROOM, habits, Network::GOOD)).collect();
+    lab.run_until_connected();
+    lab.clients.values_mut().for_each(|client| client.level = -90);
+    lab.run_for(2 * SECOND);
+    for (talkers, is_speaking) in [(&all[..7], true), (&all[2..4], false), (&all[2..3], true)] {
+        let since = lab.now;
+        for own in talkers {
+            lab.clients.get_mut(own).unwrap().level = if is_speaking { -30 } else { -90 };
+        }
+        lab.run_for(2 * SECOND);
+        let changes = lab.events_since(since).into_iter().filter_map(|it| match it {
+            SfuEvent::SpeakingChanged { track, is_speaking } => Some((track, is_speaking)),
+            _ => None,
+        });
+        let expected: BTreeSet<_> = talkers.iter().map(|own| (mic(*own), is_speaking)).collect();
+        assert_eq!(changes.collect::<BTreeSet<_>>(), expected);
+    }
+    let since = lab.now;
+    lab.run_for(SECOND);
+    assert_eq!(publishers(lab.clients[&all[8]].heard(since)).len(), 4, "of six who speak");
+}
+
+#[test]
 fn what_goes_to_one_subscriber_comes_in_a_row() {
     let mut lab = Lab::new(13);
     let publisher = lab.join(1);
