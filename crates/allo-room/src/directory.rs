@@ -49,13 +49,12 @@ impl Directory {
         config: &RoomsConfig,
         rng: &mut ChaCha8Rng,
     ) -> Result<&mut Room, Refusal> {
-        match self.rooms.get(name) {
-            Some(room) => room.check_place(config)?,
-            None => {
-                // Numbers begin anywhere: what is said of a link of before a restart is not taken for one of now.
-                let links = Links::new(LinkId(rng.next_u32()));
-                self.open(now, name, from, config.choice(asked), links, config)?;
-            }
+        if let Some(room) = self.rooms.get(name) {
+            room.check_place(config)?;
+        } else {
+            // Numbers begin anywhere: what is said of a link of before a restart is not taken for one of now.
+            let links = Links::new(LinkId(rng.next_u32()));
+            self.open(now, name, from, config.choice(asked), links, config)?;
         }
         Ok(self.rooms.get_mut(name).expect("the room was found or opened"))
     }
