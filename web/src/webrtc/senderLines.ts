@@ -31,15 +31,23 @@ export const CAMERA_LAYERS: readonly RTCRtpEncodingParameters[] = [
   { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_700_000, active: false },
 ];
 
-/** Text has to be sharp more than fluent: few pictures a second, each of them large. A film is the other way round. */
-const SCREEN: RTCRtpEncodingParameters = { maxBitrate: 2_500_000, maxFramerate: SCREEN_RATES.detail, active: false };
+/**
+ * Text has to be sharp more than fluent: few pictures a second, each of them large. A film is the other way round. The lower
+ * layer is for those whose way bears no more: without it they would see nothing, neither the screen nor the faces beside it.
+ */
+const SCREEN_LAYERS: readonly RTCRtpEncodingParameters[] = [
+  { rid: "q", scaleResolutionDownBy: 2, maxBitrate: 400_000, active: false },
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 2_500_000, active: false },
+];
+/** The pictures a second of these layers. */
+const SCREEN_PACES = { detail: [5, SCREEN_RATES.detail], motion: [15, SCREEN_RATES.motion] } as const;
 const SCREEN_DEGRADES = { detail: "maintain-resolution", motion: "maintain-framerate" } as const;
 const SOUND: RTCRtpEncodingParameters = { active: false };
 
 const ENCODINGS: Readonly<Record<Source, readonly RTCRtpEncodingParameters[]>> = {
   mic: [SOUND],
   cam: CAMERA_LAYERS,
-  screen: [SCREEN],
+  screen: SCREEN_LAYERS,
   screenAudio: [SOUND],
 };
 const KINDS = { mic: "audio", cam: "video", screen: "video", screenAudio: "audio" } as const;
@@ -119,7 +127,8 @@ function adaptScreen(parameters: RTCRtpSendParameters, track: MediaStreamTrack |
   const content = track?.contentHint === "motion" ? "motion" : "detail";
   const before = parameters.degradationPreference;
   parameters.degradationPreference = SCREEN_DEGRADES[content];
-  for (const encoding of parameters.encodings) encoding.maxFramerate = SCREEN_RATES[content];
+  const paces = SCREEN_PACES[content];
+  parameters.encodings.forEach((encoding, layer) => (encoding.maxFramerate = paces[layer] ?? SCREEN_RATES[content]));
   return before !== parameters.degradationPreference;
 }
 
