@@ -18,6 +18,9 @@ export type ScreenShare = {
 export const SCREEN_RATES: Readonly<Record<ScreenContent, number>> = { detail: 15, motion: 30 };
 const RATE_MAX = 30;
 
+/** What makes speech clearer spoils the sound of a film. */
+const AUDIO: MediaTrackConstraints = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+
 const rateOf = (content: ScreenContent): MediaTrackConstraints => ({
   frameRate: { ideal: SCREEN_RATES[content], max: RATE_MAX },
 });
@@ -40,8 +43,8 @@ export function screenShare(onChange: () => void): ScreenShare {
     }
     for (const track of tracks) {
       stream.addTrack(track);
-      if (track.kind !== "video") continue;
       hint(track);
+      if (track.kind !== "video") continue;
       // The browser's own button ended it, or the window is gone.
       track.addEventListener("ended", () => stream.getTracks().includes(track) && hold([]), { once: true });
     }
@@ -50,13 +53,13 @@ export function screenShare(onChange: () => void): ScreenShare {
 
   /** Tells the encoder what to spare. Not in Firefox (153, November 2026), hence the test. */
   function hint(track: MediaStreamTrack): void {
-    if ("contentHint" in track) track.contentHint = content;
+    if ("contentHint" in track) track.contentHint = track.kind === "video" ? content : "music";
   }
 
   async function share(): Promise<DeviceOutcome> {
     if (!canShareScreen()) return { ok: false, error: deviceError("deviceUnsupported", "screen") };
     try {
-      hold((await navigator.mediaDevices.getDisplayMedia({ video: rateOf(content), audio: true })).getTracks());
+      hold((await navigator.mediaDevices.getDisplayMedia({ video: rateOf(content), audio: AUDIO })).getTracks());
       return { ok: true, on: true };
     } catch (error) {
       const code = codeOf(error);
