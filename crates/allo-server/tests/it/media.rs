@@ -23,6 +23,8 @@ use str0m::{
 };
 use tokio::net::UdpSocket;
 
+#[cfg(target_os = "linux")]
+use crate::memory::{is_empty, resident_kilobytes};
 use crate::{
     process::Program,
     stun::{BINDING_SUCCESS, check, kind},
@@ -327,6 +329,46 @@ async fn nonsense_leaves_no_trace_in_the_log() {
         logs.push(lines.collect::<Vec<_>>());
     }
     assert_eq!(logs[0], logs[1]);
+}
+
+/// What a flood of hostile media may leave behind, in kilobytes.
+#[cfg(target_os = "linux")]
+const GROWTH_MAX: u64 = 20_000;
+
+/// Sessions that begin and never connect, each with nonsense from strangers and from its own address, again and again.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn hostile_media_leave_next_to_nothing_behind() {
+    let program = Program::start(&[
+        "--topology",
+        "sfu",
+        "--media-workers",
+        "1",
+        "--log",
+        "warn",
+        "--message-burst=100000",
+    ])
+    .await;
+    let mut resident = Vec::new();
+    for round in 0..4 {
+        for key in 0..40 {
+            let mut ada = program.websocket(&[]).await;
+            ada.join("hall", "Ada", round * 100 + key).await;
+            let answer = Answer::parse(&offer(&mut ada, OFFER).await);
+            let (known, stranger) =
+                (Peer::to(answer.candidates[0]).await, Peer::to(answer.candidates[0]).await);
+            known.assert_answered(&answer, 0).await;
+            for datagram in nonsense(&answer).iter().skip(usize::try_from(key).unwrap()).step_by(40) {
+                stranger.send(datagram).await;
+                known.assert_ignored(std::slice::from_ref(datagram), &answer).await;
+            }
+            ada.say(json!({ "type": "leave" })).await;
+            ada.closed().await;
+        }
+        until("everyone is forgotten", async || is_empty(&program).await.then_some(())).await;
+        resident.push(resident_kilobytes(&program));
+    }
+    assert!(resident[3] < resident[0] + GROWTH_MAX, "{resident:?} kB after each flood");
 }
 
 /// A6, A7, A9: a check proves itself, or is not answered, or with less than itself.

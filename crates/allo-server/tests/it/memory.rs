@@ -115,14 +115,14 @@ async fn relay(program: &Program) {
 }
 
 /// Returns whether nobody is there any more.
-async fn is_empty(program: &Program) -> bool {
+pub(crate) async fn is_empty(program: &Program) -> bool {
     let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let health: Value = serde_json::from_str(&exchange(program.connect().await, request).await.body).unwrap();
     ["rooms", "participants", "connections"].iter().all(|what| health[what] == 0)
 }
 
 /// Returns how much memory the program has from the system at this moment.
-fn resident_kilobytes(program: &Program) -> u64 {
+pub(crate) fn resident_kilobytes(program: &Program) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", program.child.id().unwrap())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
