@@ -1,4 +1,4 @@
-//! Sockets: each connection is TLS or plain HTTP by its first byte, and has so much time for each step.
+//! Sockets: each connection is TLS, media or plain HTTP by its first byte, and has so much time for each step.
 
 use std::{
     convert::Infallible,
@@ -12,14 +12,19 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-use crate::{http, server::Shared};
+use crate::{
+    admission::Admitted,
+    http,
+    media::{FRAME_MAX, Newcomer, begins_frame},
+    server::Shared,
+};
 
 /// The first byte of a TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -88,14 +93,18 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     };
     let shared = shared.clone();
     shared.tasks.clone().spawn(async move {
-        let _admitted = admitted;
-        if let Err(error) = serve(stream, peer, &shared).await {
+        if let Err(error) = serve(stream, peer, admitted, &shared).await {
             debug!(%error, "connection lost");
         }
     });
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> io::Result<()> {
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    admitted: Admitted,
+    shared: &Arc<Shared>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let deadline = Instant::now() + shared.config.bounds.request_timeout;
     let mut first = [0];
@@ -112,8 +121,33 @@ async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> io:
         }
         // There is no certificate to answer with.
         (None, TLS_HANDSHAKE) => Ok(()),
+        (_, first) if begins_frame(first) => {
+            let handed_over = hand_over(stream, peer, admitted, deadline, shared);
+            shared.stop.run_until_cancelled(handed_over).await.unwrap_or(Ok(()))
+        }
         (_, _) => serve_http(stream, peer, false, shared).await,
     }
+}
+
+/// Brings a connection to the media plane once its first datagram is there (RFC 4571, RFC 6544).
+async fn hand_over(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    admitted: Admitted,
+    deadline: Instant,
+    shared: &Arc<Shared>,
+) -> io::Result<()> {
+    let Some(door) = &shared.media else { return Ok(()) };
+    let length = usize::from(timeout_at(deadline, stream.read_u16()).await??);
+    if !(1..=FRAME_MAX).contains(&length) {
+        return Ok(());
+    }
+    let mut first = vec![0; length];
+    timeout_at(deadline, stream.read_exact(&mut first)).await??;
+    let (local, patience) = (stream.local_addr()?, shared.config.bounds.request_timeout);
+    let stream = stream.into_std()?;
+    door.admit(Newcomer { stream, peer, local, first, patience, admitted });
+    Ok(())
 }
 
 /// Answers requests, until the client goes, a WebSocket is opened, or the server stops.

@@ -20,7 +20,7 @@ use crate::{
     admission::{Admission, AdmissionBounds},
     config::Config,
     identity, listener,
-    media::{self, MediaError, MediaPlane},
+    media::{self, Door, MediaError, MediaPlane},
     rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
 };
@@ -30,6 +30,8 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Where TCP connections with media go, if there is a media plane.
+    pub(crate) media: Option<Door>,
     /// TCP connections, by the address they come from.
     pub(crate) sockets: Admission,
     /// WebSockets, by the address of the client.
@@ -110,26 +112,28 @@ impl Server {
         let (listeners, sockets) = bind_all(&config)?;
         config.rooms.has_media = !sockets.is_empty();
         let tls = Tls::open(&config)?.map(Arc::new);
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut seed = [0; 32];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
         let secret = identity::secret(config.data_folder().as_deref()).map_err(|_| StartError::Random)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let has_media = config.rooms.has_media;
-        let media =
-            has_media.then(|| MediaPlane::start(&config.media, sockets, &tasks, &stop)).transpose()?;
+        let media = has_media.then(|| MediaPlane::start(&config.media, sockets, &addresses, &tasks, &stop));
+        let media = media.transpose()?;
+        let door = media.as_ref().map(MediaPlane::door);
         let (rooms, events, questions) =
             RoomsTask::new(Rooms::new(config.rooms.clone(), &secret, seed), media);
         tasks.spawn(rooms.run(stop.clone()));
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().renew(stop.clone()));
         }
-        let sockets = Admission::new(bounds(&config, 2));
+        let sockets = Admission::new(bounds(&config, 4));
         let websockets = Admission::new(bounds(&config, 1));
         let connections = AtomicU64::new(0);
         let shared = Arc::new(Shared {
             config,
             tls,
+            media: door,
             sockets,
             websockets,
             connections,
@@ -183,7 +187,8 @@ impl Server {
     }
 }
 
-/// Returns the bounds for connections. A page needs a few TCP connections beside its WebSocket: `share` is 2 for those.
+/// Returns the bounds for connections. A page needs a few TCP connections beside its WebSocket, and where UDP is blocked one for
+/// media and a few that try other ways: `share` is 4 for all those.
 fn bounds(config: &Config, share: usize) -> AdmissionBounds {
     AdmissionBounds {
         per_address: config.bounds.connections_per_address.saturating_mul(share),

@@ -1,10 +1,10 @@
 //! Which transport a datagram is for.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::ids::ParticipantId;
+use crate::peer::Peer;
 use crate::stun::receiver_ufrag;
 
 /// Addresses that one transport is known under: a network change or two, and some to spare. Beyond it the one that was silent for
@@ -35,7 +35,7 @@ pub(crate) struct AddressMap {
     ufrags: BTreeMap<String, ParticipantId>,
     /// What each transport is called now. The engine refuses checks under any other name.
     names: BTreeMap<ParticipantId, String>,
-    addresses: BTreeMap<SocketAddr, Holder>,
+    addresses: BTreeMap<Peer, Holder>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,23 +62,28 @@ impl AddressMap {
     }
 
     /// Returns who a datagram is for (RFC 7983).
-    pub(crate) fn find(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) -> Receiver {
+    pub(crate) fn find(&mut self, now: Instant, source: Peer, datagram: &[u8]) -> Receiver {
         if datagram.first().is_some_and(|first| *first < 4) {
-            let Some(ufrag) = receiver_ufrag(datagram) else { return Receiver::BadStun };
-            return self.ufrags.get(ufrag).map_or(Receiver::Stranger, |holder| Receiver::Check(*holder));
+            return self.find_check(datagram);
         }
         let Some(holder) = self.addresses.get_mut(&source) else { return Receiver::Stranger };
         holder.heard_at = now;
         Receiver::Known(holder.participant)
     }
 
+    /// Returns who a check of connectivity is for, wherever it comes from.
+    pub(crate) fn find_check(&self, datagram: &[u8]) -> Receiver {
+        let Some(ufrag) = receiver_ufrag(datagram) else { return Receiver::BadStun };
+        self.ufrags.get(ufrag).map_or(Receiver::Stranger, |holder| Receiver::Check(*holder))
+    }
+
     /// Returns whether an address belongs to a transport.
-    pub(crate) fn knows(&self, source: SocketAddr) -> bool {
+    pub(crate) fn knows(&self, source: Peer) -> bool {
         self.addresses.contains_key(&source)
     }
 
     /// Records that a check from `source` was answered.
-    pub(crate) fn learn(&mut self, now: Instant, source: SocketAddr, participant: ParticipantId) {
+    pub(crate) fn learn(&mut self, now: Instant, source: Peer, participant: ParticipantId) {
         let is_held = |holder: &Holder| {
             holder.participant != participant && now.saturating_duration_since(holder.heard_at) < HOLD
         };
@@ -102,8 +107,8 @@ mod tests {
     const ANN: ParticipantId = ParticipantId(1);
     const BOB: ParticipantId = ParticipantId(2);
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn address(port: u16) -> Peer {
+        Peer::udp(([192, 0, 2, 1], port).into())
     }
 
     #[test]
@@ -115,6 +120,18 @@ mod tests {
         assert_eq!(map.find(now, address(1), &[0x80]), Receiver::Known(ANN));
         map.remove(ANN);
         assert_eq!(map.find(now, address(1), &[0x80]), Receiver::Stranger);
+    }
+
+    #[test]
+    fn one_address_by_two_protocols_is_two_peers() {
+        let now = Instant::now();
+        let mut map = AddressMap::default();
+        map.learn(now, address(1), ANN);
+        let other = Peer::tcp(address(1).address);
+        assert_eq!(map.find(now, other, &[0x80]), Receiver::Stranger);
+        map.learn(now, other, BOB);
+        assert_eq!(map.find(now, address(1), &[0x80]), Receiver::Known(ANN));
+        assert_eq!(map.find(now, other, &[0x80]), Receiver::Known(BOB));
     }
 
     #[test]

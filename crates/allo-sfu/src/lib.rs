@@ -23,7 +23,7 @@
 //! Several workers can share one address. Which of them a check of connectivity is for stands in the check ([`worker_of`]); of
 //! anything else each worker says whether it is for it ([`Sfu::knows`]).
 //!
-//! Not here: sockets and threads, which are the shell's; TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
+//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
 //! layers of VP8, which are all forwarded; admission control; spreading one room over several workers. On a network that both
 //! loses packets and shuffles them the engine's estimate stays low: what was given goes on, but no higher layer is begun.
 
@@ -41,6 +41,7 @@ mod layers;
 mod offer;
 mod packet;
 mod participant;
+mod peer;
 mod repairs;
 mod room;
 mod sfu;
@@ -61,6 +62,7 @@ pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKin
 pub use keyframes::KeyframeRequests;
 pub use layers::{LayerSelector, Verdict};
 pub use offer::{Offer, OfferError, OfferedLine, Purpose};
+pub use peer::{Peer, Protocol};
 pub use sfu::{ConnectError, Sfu, SfuConfig};
 pub use speakers::{Speakers, SpeakersConfig};
 pub use subscription::{Subscription, Wish};

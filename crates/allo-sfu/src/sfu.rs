@@ -12,6 +12,7 @@ use crate::event::{Counters, Outbox, SfuEvent};
 use crate::ids::{Bitrate, ParticipantId, RoomId, TrackId};
 use crate::offer::{Offer, OfferError};
 use crate::participant::Participant;
+use crate::peer::Peer;
 use crate::room::Room;
 use crate::speakers::SpeakersConfig;
 use crate::subscription::Subscription;
@@ -26,8 +27,10 @@ pub struct SfuConfig {
     pub seed: CredentialSeed,
     /// The certificate of the server's end of every transport.
     pub certificate: Certificate,
-    /// The addresses at which participants reach this worker.
+    /// The addresses at which participants reach this worker by UDP.
     pub addresses: Vec<SocketAddr>,
+    /// Those to which they can connect by TCP.
+    pub tcp_addresses: Vec<SocketAddr>,
     /// How the speakers of a room are elected, and how many are heard.
     pub speakers: SpeakersConfig,
     /// What gets through to a participant, until it is known better.
@@ -39,13 +42,14 @@ pub struct SfuConfig {
 }
 
 impl SfuConfig {
-    /// Returns what suits most calls, for the only worker at its addresses.
+    /// Returns what suits most calls, for the only worker at its addresses, without TCP.
     pub fn new(certificate: Certificate, addresses: Vec<SocketAddr>, seed: CredentialSeed) -> Self {
         Self {
             worker: 0,
             seed,
             certificate,
             addresses,
+            tcp_addresses: Vec::new(),
             speakers: SpeakersConfig::default(),
             initial_bitrate: Bitrate::kbps(2_500),
             ingress_max: Bitrate::kbps(12_000),
@@ -149,7 +153,7 @@ impl Sfu {
         self.with_room_of(track.publisher, |room, _, outbox| room.mute(track, is_muted, outbox));
     }
 
-    /// Takes a datagram. What is for nobody, or makes no sense, is counted and otherwise of no effect.
+    /// Takes a datagram that came by UDP. What is for nobody, or makes no sense, is counted and otherwise of no effect.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -157,6 +161,11 @@ impl Sfu {
         destination: SocketAddr,
         datagram: &[u8],
     ) {
+        self.handle_from(now, Peer::udp(source), destination, datagram);
+    }
+
+    /// As [`Self::handle_datagram`], whichever way it came.
+    pub fn handle_from(&mut self, now: Instant, source: Peer, destination: SocketAddr, datagram: &[u8]) {
         self.now = self.now.max(now);
         if datagram.is_empty() || datagram.len() > DATAGRAM_MAX {
             self.outbox.counters.bad_size += 1;
@@ -176,7 +185,7 @@ impl Sfu {
                 outbox.counters.unproven += u64::from(!is_taken);
             }
             room.service(now, participant, outbox);
-            is_answered = outbox.transmits.iter().skip(before).any(|transmit| transmit.destination == source);
+            is_answered = outbox.transmits.iter().skip(before).any(|transmit| transmit.is_to(source));
         });
         // The engine answers only a check whose integrity it has verified.
         if is_check && is_answered {
@@ -188,13 +197,24 @@ impl Sfu {
     }
 
     /// Changes the addresses in the answers from now on. Transports that are there keep theirs.
-    pub fn set_addresses(&mut self, addresses: Vec<SocketAddr>) {
-        self.config.addresses = addresses;
+    pub fn set_addresses(&mut self, addresses: Vec<SocketAddr>, tcp_addresses: Vec<SocketAddr>) {
+        (self.config.addresses, self.config.tcp_addresses) = (addresses, tcp_addresses);
     }
 
-    /// Returns whether a datagram other than STUN from there would be for a participant of this worker.
+    /// Returns whether a datagram other than STUN that comes from there by UDP would be for a participant of this worker.
     pub fn knows(&self, source: SocketAddr) -> bool {
+        self.knows_peer(Peer::udp(source))
+    }
+
+    /// As [`Self::knows`], by any way.
+    pub fn knows_peer(&self, source: Peer) -> bool {
         self.addresses.knows(source)
+    }
+
+    /// Returns whether a datagram is a check of connectivity for a participant of this worker. Whether it is genuine is seen
+    /// once it is taken.
+    pub fn expects(&self, datagram: &[u8]) -> bool {
+        matches!(self.addresses.find_check(datagram), Receiver::Check(_))
     }
 
     /// Lets time pass: serves the transports and rooms that are due.
@@ -272,10 +292,9 @@ impl Sfu {
     }
 
     fn admit(&mut self, own: ParticipantId, room: RoomId, offer: Offer) -> Result<String, OfferError> {
-        let SfuConfig { certificate, addresses, initial_bitrate, ingress_max, speakers, .. } = &self.config;
+        let SfuConfig { initial_bitrate, ingress_max, speakers, .. } = &self.config;
         let credentials = self.credentials.draw();
-        let (mut transport, answer) =
-            Transport::accept(self.now, certificate, addresses, *initial_bitrate, &credentials, offer)?;
+        let (mut transport, answer) = Transport::accept(self.now, &self.config, &credentials, offer)?;
         let ufrag = transport.ufrag().ok_or(OfferError::Refused)?;
         self.addresses.expect(ufrag, own);
         self.whereabouts.insert(own, room);

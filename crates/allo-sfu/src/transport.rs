@@ -10,7 +10,7 @@ use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol as EngineProtocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo, Ssrc, Vp8Descriptor, Vp8Patch};
 use str0m::{
     Candidate, Event, IceConnectionState, IceCreds, Input, Output, Reason, Rtc, RtcConfig, RtcError,
@@ -25,7 +25,9 @@ use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, vp8_height};
+use crate::peer::{Peer, Protocol};
 use crate::repairs::Repairs;
+use crate::sfu::SfuConfig;
 use crate::slot::Slot;
 use crate::ssrcs::{Ssrcs, ssrc_of};
 
@@ -111,12 +113,21 @@ impl Certificate {
 /// A datagram to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
+    /// How it travels.
+    pub protocol: Protocol,
     /// The own address to send from.
     pub source: SocketAddr,
     /// The address to send to.
     pub destination: SocketAddr,
     /// The bytes.
     pub contents: Vec<u8>,
+}
+
+impl Transmit {
+    /// Returns whether it is for this peer.
+    pub fn is_to(&self, peer: Peer) -> bool {
+        (self.protocol, self.destination) == (peer.protocol, peer.address)
+    }
 }
 
 /// Why a transport is closed.
@@ -224,16 +235,14 @@ impl Transport {
     /// Makes a transport from the first offer of a participant, and returns the answer.
     pub(crate) fn accept(
         now: Instant,
-        certificate: &Certificate,
-        addresses: &[SocketAddr],
-        initial: Bitrate,
+        config: &SfuConfig,
         credentials: &Credentials,
         offer: Offer,
     ) -> Result<(Self, String), OfferError> {
         let rtc = catch_unwind(AssertUnwindSafe(|| {
-            let mut rtc = engine(now, certificate, initial);
+            let mut rtc = engine(now, &config.certificate, config.initial_bitrate);
             rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
-            add_candidates(&mut rtc, addresses);
+            add_candidates(&mut rtc, config);
             rtc
         }));
         let Ok(rtc) = rtc else { return Err(OfferError::Refused) };
@@ -317,7 +326,7 @@ impl Transport {
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
-        source: SocketAddr,
+        source: Peer,
         destination: SocketAddr,
         bytes: &[u8],
     ) -> bool {
@@ -332,7 +341,10 @@ impl Transport {
         self.incoming = ssrc;
         let at = self.tell(now);
         self.contain(|rtc| {
-            let Ok(received) = Receive::new(Protocol::Udp, source, destination, bytes) else { return Ok(()) };
+            let Peer { protocol, address } = source;
+            let Ok(received) = Receive::new(protocol.into(), address, destination, bytes) else {
+                return Ok(());
+            };
             let input = Input::Receive(at, received);
             // The engine would take anything: whether it is for this transport is asked here.
             if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
@@ -579,7 +591,8 @@ impl Transport {
                     let is_written = self.written > 0 && self.is_of_slot(&contents);
                     if self.is_affordable(now, &contents) {
                         let (source, destination) = (transmit.source, transmit.destination);
-                        self.transmits.push_back(Transmit { source, destination, contents });
+                        let protocol = transmit.proto.into();
+                        self.transmits.push_back(Transmit { protocol, source, destination, contents });
                     }
                     if !is_written {
                         continue;
@@ -796,6 +809,25 @@ impl Line {
     }
 }
 
+impl From<Protocol> for EngineProtocol {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Udp => Self::Udp,
+            Protocol::Tcp => Self::Tcp,
+        }
+    }
+}
+
+impl From<EngineProtocol> for Protocol {
+    fn from(protocol: EngineProtocol) -> Self {
+        match protocol {
+            EngineProtocol::Udp => Self::Udp,
+            // The others are TCP with something around it, and no candidate here is one.
+            EngineProtocol::Tcp | EngineProtocol::SslTcp | EngineProtocol::Tls => Self::Tcp,
+        }
+    }
+}
+
 impl From<Credentials> for IceCreds {
     fn from(credentials: Credentials) -> Self {
         Self { ufrag: credentials.ufrag, pass: credentials.password }
@@ -824,11 +856,13 @@ fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
         .build(now)
 }
 
-fn add_candidates(rtc: &mut Rtc, addresses: &[SocketAddr]) {
-    for address in addresses {
-        if let Ok(candidate) = Candidate::host(*address, "udp") {
-            rtc.add_local_candidate(candidate);
-        }
+/// Over TCP it is the client that connects (RFC 6544 §4.1).
+fn add_candidates(rtc: &mut Rtc, config: &SfuConfig) {
+    let udp = config.addresses.iter().map(|address| Candidate::builder().udp().host(*address).build());
+    let passive =
+        |address: &SocketAddr| Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
+    for candidate in udp.chain(config.tcp_addresses.iter().map(passive)).flatten() {
+        rtc.add_local_candidate(candidate);
     }
 }
 
@@ -874,7 +908,8 @@ mod tests {
         assert!(matches!(event, Some(TransportEvent::Closed(CloseReason::Fault))), "{event:?}");
         let later = transport.clock + Duration::from_secs(1);
         transport.handle_timeout(later);
-        transport.handle_datagram(later, ([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 2).into(), &[0x80; 40]);
+        let peer = Peer::udp(([192, 0, 2, 1], 1).into());
+        transport.handle_datagram(later, peer, ([192, 0, 2, 2], 2).into(), &[0x80; 40]);
         assert_eq!(transport.poll_timeout(), None);
         assert!(transport.poll_event().is_none(), "it is said once");
     }

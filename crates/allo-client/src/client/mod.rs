@@ -7,6 +7,7 @@ mod keeper;
 mod roster;
 mod routing;
 mod sockets;
+mod stream;
 mod webrtc_client;
 
 pub use event::{BySession, Event, PeerReport, Report};

@@ -1,18 +1,20 @@
-//! The UDP sockets of one participant: one for each address of this machine.
+//! The sockets of one participant: for UDP one for each address of this machine, for TCP one for each way that is tried.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use str0m::net::Transmit;
+use str0m::net::{Protocol, Transmit};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
+use super::stream::{self, PORT};
+
 /// The largest datagram that is read; a larger one is no media and is dropped.
-const DATAGRAM_BYTES_MAX: usize = 1500;
+pub(super) const DATAGRAM_BYTES_MAX: usize = 1500;
 /// Datagrams that wait to be handled. Beyond it they wait in the kernel, which drops them when it has enough.
 const WAITING_MAX: usize = 256;
 
@@ -28,6 +30,10 @@ pub(crate) struct Datagram {
 #[derive(Debug)]
 pub(crate) struct Sockets {
     open: BTreeMap<SocketAddr, Open>,
+    /// Connections by both their ends. An end of one that broke stays until something is to be sent on it again.
+    streams: BTreeMap<(SocketAddr, SocketAddr), mpsc::Sender<Vec<u8>>>,
+    /// Without UDP: the addresses of this machine.
+    only_tcp: Option<Vec<IpAddr>>,
     with_loopback: bool,
     received_in: mpsc::Sender<Datagram>,
     received: mpsc::Receiver<Datagram>,
@@ -46,10 +52,17 @@ impl Drop for Open {
 }
 
 impl Sockets {
-    /// Opens a socket at each address.
-    pub(crate) async fn open(with_loopback: bool) -> io::Result<Self> {
+    /// Opens a socket at each address; or, with `only_tcp`, none until something is to be sent.
+    pub(crate) async fn open(with_loopback: bool, only_tcp: bool) -> io::Result<Self> {
         let (received_in, received) = mpsc::channel(WAITING_MAX);
-        let mut sockets = Self { open: BTreeMap::new(), with_loopback, received_in, received };
+        let mut sockets = Self {
+            open: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            only_tcp: only_tcp.then(Vec::new),
+            with_loopback,
+            received_in,
+            received,
+        };
         sockets.refresh().await?;
         Ok(sockets)
     }
@@ -58,6 +71,12 @@ impl Sockets {
     /// Returns whether any is gone.
     pub(crate) async fn refresh(&mut self) -> io::Result<bool> {
         let addresses = local_addresses(self.with_loopback)?;
+        if let Some(known) = &mut self.only_tcp {
+            let is_any_gone = known.iter().any(|address| !addresses.contains(address));
+            self.streams.retain(|(source, _), _| addresses.contains(&source.ip()));
+            *known = addresses;
+            return Ok(is_any_gone);
+        }
         let before = self.open.len();
         self.open.retain(|bound, _| addresses.contains(&bound.ip()));
         let is_any_gone = self.open.len() < before;
@@ -76,12 +95,18 @@ impl Sockets {
 
     /// Returns whether this machine has other addresses than those with sockets.
     pub(crate) fn is_out_of_date(&self) -> io::Result<bool> {
-        let bound: Vec<_> = self.open.keys().map(SocketAddr::ip).collect();
-        Ok(local_addresses(self.with_loopback)? != bound)
+        let addresses = local_addresses(self.with_loopback)?;
+        Ok(match &self.only_tcp {
+            Some(known) => addresses != *known,
+            None => addresses != self.open.keys().map(SocketAddr::ip).collect::<Vec<_>>(),
+        })
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.open.keys().copied().collect()
+        match &self.only_tcp {
+            Some(known) => known.iter().map(|address| SocketAddr::new(*address, PORT)).collect(),
+            None => self.open.keys().copied().collect(),
+        }
     }
 
     /// Returns the next datagram.
@@ -90,10 +115,24 @@ impl Sockets {
     }
 
     /// Sends a datagram. What cannot be sent is lost, as anything sent over UDP may be.
-    pub(crate) fn send(&self, transmit: &Transmit) {
+    pub(crate) fn send(&mut self, transmit: &Transmit) {
+        if transmit.proto != Protocol::Udp {
+            return self.send_by_tcp(transmit);
+        }
         let Some(open) = self.open.get(&transmit.source) else { return };
         if let Err(error) = open.socket.try_send_to(&transmit.contents, transmit.destination) {
             debug!(%error, "lost a datagram");
+        }
+    }
+
+    fn send_by_tcp(&mut self, transmit: &Transmit) {
+        let ends = (transmit.source, transmit.destination);
+        let sender = self.streams.entry(ends).or_insert_with(|| stream::open(ends, self.received_in.clone()));
+        if sender.is_closed() {
+            *sender = stream::open(ends, self.received_in.clone());
+        }
+        if sender.try_send(transmit.contents.to_vec()).is_err() {
+            debug!("lost a datagram");
         }
     }
 

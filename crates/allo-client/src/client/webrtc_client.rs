@@ -61,6 +61,8 @@ pub struct ClientOptions {
     pub tile_height: u16,
     /// Whether to be reached at the loopback addresses too, by peers on this machine.
     pub with_loopback: bool,
+    /// Whether media go by TCP alone, as where UDP is blocked. No direct link comes about then.
+    pub only_tcp: bool,
 }
 
 impl ClientOptions {
@@ -81,6 +83,7 @@ impl ClientOptions {
             video_slots: VIDEO_SLOTS,
             tile_height: TILE_HEIGHT,
             with_loopback: false,
+            only_tcp: false,
         })
     }
 }
@@ -102,7 +105,8 @@ impl WebRtcClient {
     /// Joins, and goes on joining for as long as it takes.
     pub async fn join(options: ClientOptions) -> Result<Self, ClientError> {
         let room = room_name(&options.url)?;
-        let sockets = Sockets::open(options.with_loopback).await.map_err(ClientError::Addresses)?;
+        let sockets =
+            Sockets::open(options.with_loopback, options.only_tcp).await.map_err(ClientError::Addresses)?;
         let signaling = SignalingSocket::open(SignalingOptions {
             url: options.url,
             trust: options.trust,
@@ -123,6 +127,7 @@ impl WebRtcClient {
             audio_slots: options.audio_slots.min(SLOTS_MAX),
             video_slots: options.video_slots.min(SLOTS_MAX),
             tile_height: options.tile_height,
+            only_tcp: options.only_tcp,
             certificate: certificate()?,
         };
         let (orders, orders_out) = mpsc::channel(ORDERS_MAX);

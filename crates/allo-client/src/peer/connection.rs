@@ -440,7 +440,17 @@ pub(crate) fn engine(certificate: DtlsCert) -> RtcConfig {
     config
 }
 
+/// Returns a datagram that came by UDP as the engine takes it, if it may be one for it.
+fn receive(source: SocketAddr, destination: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
+    receive_by(Protocol::Udp, source, destination, datagram)
+}
+
 /// Returns a datagram as the engine takes it, if it may be one for it.
-pub(crate) fn receive(source: SocketAddr, destination: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
-    Receive::new(Protocol::Udp, source, destination, datagram).ok()
+pub(crate) fn receive_by(
+    protocol: Protocol,
+    source: SocketAddr,
+    destination: SocketAddr,
+    datagram: &[u8],
+) -> Option<Receive<'_>> {
+    Receive::new(protocol, source, destination, datagram).ok()
 }

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use allo_protocol::{Demand, MediaSession, ParticipantId, Slot, Source};
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, MediaData, MediaKind};
-use str0m::net::Transmit;
-use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcError};
+use str0m::net::{Protocol, TcpType, Transmit};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 use tracing::{debug, warn};
 
 use super::lines::{self, Lines};
 use super::options::{SessionError, SessionEvent, SessionOptions, SessionReport};
 use super::slots::Slots;
 use crate::media::VideoClip;
-use crate::peer::{Advice, LinkState, Recovery, add_host_candidates, engine, receive};
+use crate::peer::{Advice, LinkState, Recovery, add_host_candidates, engine, receive_by};
 use crate::reception::{AudioReport, VideoReport};
 use crate::sending::{Outgoing, Sending};
 
@@ -43,6 +43,7 @@ pub struct Session {
     recovery: Recovery,
     sending: Sending,
     addresses: Vec<SocketAddr>,
+    protocol: Protocol,
     /// Whether the addresses changed, so that the engine is to be told of them once ICE is restarted.
     has_new_addresses: bool,
     mic: bool,
@@ -63,7 +64,8 @@ impl Session {
     /// Makes a session, and offers it.
     pub fn new(now: Instant, options: SessionOptions) -> Self {
         let mut rtc = engine(options.certificate.clone()).build(now);
-        add_host_candidates(&mut rtc, &options.addresses);
+        let protocol = if options.is_by_tcp { Protocol::Tcp } else { Protocol::Udp };
+        add_candidates(&mut rtc, protocol, &options.addresses);
         let lines = Lines::offer(&mut rtc, &options);
         let mut session = Self {
             number: options.number,
@@ -74,6 +76,7 @@ impl Session {
             recovery: Recovery::new(now, false),
             sending: Sending::new(now, &VideoClip::layers()),
             addresses: options.addresses,
+            protocol,
             has_new_addresses: false,
             mic: options.mic,
             cam: options.cam && options.sends_video,
@@ -110,7 +113,7 @@ impl Session {
         let handled = self.lines.handle_answer(&mut self.rtc, sdp);
         match &handled {
             Ok(true) if std::mem::take(&mut self.has_new_addresses) => {
-                add_host_candidates(&mut self.rtc, &self.addresses);
+                add_candidates(&mut self.rtc, self.protocol, &self.addresses);
             }
             Ok(_) => {}
             Err(_) => self.fail(),
@@ -139,7 +142,7 @@ impl Session {
         destination: SocketAddr,
         datagram: &[u8],
     ) -> bool {
-        receive(source, destination, datagram)
+        receive_by(self.protocol, source, destination, datagram)
             .is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
 
@@ -151,7 +154,7 @@ impl Session {
         destination: SocketAddr,
         datagram: &[u8],
     ) {
-        let Some(receive) = receive(source, destination, datagram) else { return };
+        let Some(receive) = receive_by(self.protocol, source, destination, datagram) else { return };
         self.heard_at = Some(now);
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
             // What comes from the network may be anything: it is dropped, and the session goes on.
@@ -187,7 +190,7 @@ impl Session {
         if self.has_new_addresses {
             self.say_offer();
         } else {
-            add_host_candidates(&mut self.rtc, &self.addresses);
+            add_candidates(&mut self.rtc, self.protocol, &self.addresses);
         }
         self.drive(now);
     }
@@ -404,6 +407,19 @@ impl Session {
         if self.state != state {
             self.state = state;
             self.events.push_back(SessionEvent::StateChanged(state));
+        }
+    }
+}
+
+/// Tells the engine of the addresses of this end. By TCP it is this end that connects (RFC 6544 §4.1).
+fn add_candidates(rtc: &mut Rtc, protocol: Protocol, addresses: &[SocketAddr]) {
+    if protocol == Protocol::Udp {
+        add_host_candidates(rtc, addresses);
+        return;
+    }
+    for address in addresses {
+        if let Ok(candidate) = Candidate::builder().tcp().host(*address).tcptype(TcpType::Active).build() {
+            rtc.add_local_candidate(candidate);
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct SessionOptions {
     pub video_slots: usize,
     /// The local addresses to send from.
     pub addresses: Vec<SocketAddr>,
+    /// Whether to reach the server by TCP (RFC 6544) instead of UDP.
+    pub is_by_tcp: bool,
     /// The certificate of this end.
     pub certificate: DtlsCert,
 }

@@ -24,6 +24,7 @@ impl Call {
         let mut session = Session::new(
             now,
             SessionOptions {
+                is_by_tcp: false,
                 number: MediaSession(1),
                 sends_video: true,
                 mic: true,

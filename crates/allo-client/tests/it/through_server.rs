@@ -61,6 +61,34 @@ async fn two_can_choose_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_only_tcp_is_in_the_call_with_those_who_have_udp() {
+    let server = TestServer::start();
+    let only_tcp = |name| ClientOptions { only_tcp: true, ..through_server(&server, name) };
+    let ada = Robot::join(only_tcp("Ada")).await;
+    let bob = Robot::join(only_tcp("Bob")).await;
+    let cleo = Robot::join(through_server(&server, "Cleo")).await;
+    ada.until_media_from(&["Bob", "Cleo"]).await;
+    bob.until_media_from(&["Ada", "Cleo"]).await;
+    cleo.until_media_from(&["Ada", "Bob"]).await;
+    let report = ada.report().await;
+    assert_eq!(report.session.map(|session| session.state), Some(LinkState::Connected));
+    for peer in &report.peers {
+        assert!(peer.by_session.cam.decodable_frames > 0 && peer.by_session.mic.packets > 0, "{peer:#?}");
+        assert_eq!((peer.audio.duplicates, peer.video.duplicates), (0, 0), "{peer:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_whom_one_has_only_tcp_meet_through_the_server() {
+    let server = TestServer::start();
+    let ada = server.join("family", "Ada").await;
+    let bob = Robot::join(ClientOptions { only_tcp: true, ..server.options("family", "Bob") }).await;
+    ada.until_media_from(&["Bob"]).await;
+    bob.until_media_from(&["Ada"]).await;
+    assert!(by_session(&ada.report().await).1 > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_two_are_directly_connected_their_sessions_stand_and_carry_nothing() {
     let server = TestServer::start();
     let ada = server.join("family", "Ada").await;

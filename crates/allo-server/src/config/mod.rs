@@ -104,7 +104,7 @@ pub enum Negotiation {
 /// What one visitor, and all together, may use of the server.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Open WebSocket connections of one address, and half of its TCP connections. Beyond: 429, or closed at once.
+    /// Open WebSocket connections of one address, and a quarter of its other TCP connections. Beyond: 429, or closed at once.
     pub connections_per_address: usize,
     /// The same of one network: /24 for IPv4, /64 for IPv6.
     pub connections_per_network: usize,

@@ -216,7 +216,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         VISITORS,
         Number,
         bounds.connections_per_address,
-        "WebSockets from one address, and twice as many other connections. Beyond: refused with 429, or closed."
+        "WebSockets from one address, and four times as many others. Beyond: refused with 429, or closed."
     ),
     one!(
         "connections-per-network",

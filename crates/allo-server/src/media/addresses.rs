@@ -10,6 +10,10 @@ use crate::config::PublicAddress;
 /// Addresses in an answer. Each makes a client check one more pair; beyond, addresses of this machine are left out.
 const CANDIDATES_MAX: usize = 16;
 
+/// Those of them that are said to be reached by TCP, too. A client connects to each from each of its own addresses; beyond, they
+/// are left out.
+const TCP_CANDIDATES_MAX: usize = 4;
+
 /// Peers that came by an address of this machine that is not in the answer. Beyond, all are forgotten: the next datagram of each
 /// brings it back.
 const DETOURS_MAX: usize = 4096;
@@ -19,6 +23,8 @@ const DETOURS_MAX: usize = 4096;
 pub(super) struct Addresses {
     local: Vec<SocketAddr>,
     public: Vec<SocketAddr>,
+    /// Those of both that can be connected to by TCP.
+    tcp: Vec<SocketAddr>,
     /// Peers that came by an address that was not in the answer.
     detours: HashMap<SocketAddr, Detour>,
 }
@@ -31,8 +37,14 @@ struct Detour {
 }
 
 impl Addresses {
-    /// Collects the addresses of this machine that the sockets serve, and those under which it is known outside.
-    pub(super) fn new(bound: &[SocketAddr], machine: &[IpAddr], public: &[PublicAddress]) -> Self {
+    /// Collects the addresses of this machine that the sockets serve, and those under which it is known outside. `listeners` are
+    /// the addresses of the TCP sockets.
+    pub(super) fn new(
+        bound: &[SocketAddr],
+        listeners: &[SocketAddr],
+        machine: &[IpAddr],
+        public: &[PublicAddress],
+    ) -> Self {
         let port = bound.first().map_or(0, SocketAddr::port);
         let mut local: Vec<_> = bound.iter().flat_map(|socket| served(*socket, machine)).collect();
         if local.is_empty() {
@@ -43,7 +55,10 @@ impl Addresses {
         public.retain(|address| !local.contains(address));
         public.truncate(CANDIDATES_MAX);
         local.truncate(CANDIDATES_MAX - public.len().min(CANDIDATES_MAX - 1));
-        Self { local, public, detours: HashMap::new() }
+        let mut tcp: Vec<_> = reachable(&public, listeners).copied().collect();
+        tcp.extend(local.iter().filter(|address| listeners.iter().any(|it| serves(*it, **address))));
+        tcp.truncate(TCP_CANDIDATES_MAX);
+        Self { local, public, tcp, detours: HashMap::new() }
     }
 
     /// Returns the addresses for the answers.
@@ -51,11 +66,22 @@ impl Addresses {
         self.public.iter().chain(&self.local).copied().collect()
     }
 
+    /// Returns those of them that can be connected to by TCP.
+    pub(super) fn tcp_candidates(&self) -> Vec<SocketAddr> {
+        self.tcp.clone()
+    }
+
+    /// Returns what to tell the engine of a connection to `arrived`; `None` when nothing of its family is in the answers.
+    pub(super) fn tcp_candidate(&self, arrived: SocketAddr) -> Option<SocketAddr> {
+        let is_like = |candidate: &&SocketAddr| candidate.is_ipv4() == arrived.is_ipv4();
+        if self.tcp.contains(&arrived) { Some(arrived) } else { self.tcp.iter().find(is_like).copied() }
+    }
+
     /// Takes what is so now. Who came by a detour goes on as before, as long as what the engine was told is still there.
     pub(super) fn replace(&mut self, now: Self) {
-        let Self { local, public, .. } = now;
+        let Self { local, public, tcp, .. } = now;
         self.detours.retain(|_, detour| local.contains(&detour.candidate));
-        (self.local, self.public) = (local, public);
+        (self.local, self.public, self.tcp) = (local, public, tcp);
     }
 
     /// Returns what to tell the engine for a datagram that came by `arrived`; `None` when nothing of its family is in the answers.
@@ -108,6 +134,20 @@ fn served(socket: SocketAddr, machine: &[IpAddr]) -> Vec<SocketAddr> {
     machine.iter().filter(is_like).map(|address| SocketAddr::new(*address, socket.port())).collect()
 }
 
+/// Returns whether a TCP socket takes connections to an address.
+fn serves(listener: SocketAddr, address: SocketAddr) -> bool {
+    let is_any = listener.ip().is_unspecified() && listener.is_ipv4() == address.is_ipv4();
+    is_any || listener.ip() == address.ip()
+}
+
+/// Returns the addresses outside that may well lead to a TCP socket: not those of a family in which there is none, or only one
+/// for a proxy on this machine.
+fn reachable<'a>(public: &'a [SocketAddr], listeners: &[SocketAddr]) -> impl Iterator<Item = &'a SocketAddr> {
+    let has = |is_ipv4| listeners.iter().any(|it| it.is_ipv4() == is_ipv4 && !it.ip().is_loopback());
+    let (has_ipv4, has_ipv6) = (has(true), has(false));
+    public.iter().filter(move |it| if it.is_ipv4() { has_ipv4 } else { has_ipv6 })
+}
+
 /// Returns how the machine itself reaches a socket. It is all that there is without a network.
 fn loopback(socket: &SocketAddr) -> SocketAddr {
     let address =
@@ -131,7 +171,42 @@ mod tests {
         let bound: Vec<_> = bound.iter().map(|text| socket(text)).collect();
         let machine: Vec<IpAddr> = machine.iter().map(|text| text.parse().unwrap()).collect();
         let public: Vec<_> = public.iter().map(|text| text.parse().unwrap()).collect();
-        Addresses::new(&bound, &machine, &public)
+        Addresses::new(&bound, &bound, &machine, &public)
+    }
+
+    fn tcp_candidates(listeners: &[&str], public: &[&str]) -> Vec<String> {
+        let listeners: Vec<_> = listeners.iter().map(|text| socket(text)).collect();
+        let bound = ["0.0.0.0:8443", "[::]:8443"].map(socket);
+        let machine = ["192.0.2.1", "198.51.100.1", "2001:db8::1"].map(|text| text.parse().unwrap());
+        let public: Vec<_> = public.iter().map(|text| text.parse().unwrap()).collect();
+        let addresses = Addresses::new(&bound, &listeners, &machine, &public);
+        addresses.tcp_candidates().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn tcp_is_offered_where_a_listener_is() {
+        let all = ["192.0.2.1:8443", "198.51.100.1:8443", "[2001:db8::1]:8443"];
+        assert_eq!(tcp_candidates(&["0.0.0.0:8443", "[::]:8443"], &[]), all);
+        assert_eq!(tcp_candidates(&["0.0.0.0:8443"], &["2001:db8::2"]), all[..2]);
+        assert_eq!(tcp_candidates(&["192.0.2.1:8443"], &["203.0.113.1"]), ["203.0.113.1:8443", all[0]]);
+        let proxied: [&str; 0] = [];
+        assert_eq!(tcp_candidates(&["127.0.0.1:8443"], &["203.0.113.1"]), proxied);
+    }
+
+    #[test]
+    fn tcp_is_offered_at_few_addresses() {
+        let public: Vec<_> = (0..9).map(|n| format!("203.0.113.{n}")).collect();
+        let public: Vec<_> = public.iter().map(String::as_str).collect();
+        assert_eq!(tcp_candidates(&["0.0.0.0:8443"], &public).len(), TCP_CANDIDATES_MAX);
+    }
+
+    #[test]
+    fn a_connection_to_an_address_that_is_not_offered_counts_as_one_to_the_first() {
+        let addresses = addresses(&["0.0.0.0:8443"], &["192.0.2.1", "198.51.100.1"], &[]);
+        let candidate = |text| addresses.tcp_candidate(socket(text));
+        assert_eq!(candidate("198.51.100.1:8443"), Some(socket("198.51.100.1:8443")));
+        assert_eq!(candidate("203.0.113.7:8443"), Some(socket("192.0.2.1:8443")));
+        assert_eq!(candidate("[2001:db8::1]:8443"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!  rooms task ── MediaCommand ──► MediaPlane ──► worker 0: sockets ⇄ Sfu        one thread each,
 //!      ▲                          which worker?  worker 1: sockets ⇄ Sfu        all at one address and port
 //!      └─────── MediaEvent ◄─────────────────────┘   ▲
+//!  listener ── TCP connections that begin with a check ─► Door ─┤
 //!                                                    └── parcels: datagrams that came to the wrong worker
 //! ```
 //!
@@ -12,6 +13,8 @@
 mod addresses;
 mod backlog;
 mod business;
+mod connections;
+mod framing;
 mod handover;
 mod placement;
 mod socket;
@@ -50,6 +53,8 @@ use self::{
 };
 use crate::config::MediaConfig;
 
+pub(crate) use connections::{Door, Newcomer};
+pub(crate) use framing::{FRAME_MAX, begins_frame};
 pub(crate) use socket::bind;
 
 /// Orders that wait for a worker. Beyond, the rooms wait, too: a worker takes orders before anything else.
@@ -76,6 +81,7 @@ pub enum MediaError {
 #[derive(Debug)]
 pub(crate) struct MediaPlane {
     workers: Vec<Handle>,
+    door: Door,
     placement: Placement,
     events: mpsc::Receiver<Vec<MediaEvent>>,
     /// Offers that were refused on the spot. At most one for each command since [`Self::events`] was asked.
@@ -91,28 +97,33 @@ struct Handle {
 
 impl MediaPlane {
     /// Starts one worker for each set of sockets. They end when this is dropped; if one ends before, `stop` is cancelled.
+    /// `listeners` are the addresses at which connections come that are brought to [`Self::door`].
     pub(crate) fn start(
         config: &MediaConfig,
         sockets: Vec<Vec<UdpSocket>>,
+        listeners: &[SocketAddr],
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, MediaError> {
         let certificate = Certificate::generate()?;
         let bound: Vec<SocketAddr> =
             sockets.iter().take(1).flatten().filter_map(|it| it.local_addr().ok()).collect();
-        let watch = Watch::new(bound, config.public_addresses.clone());
+        let watch = Watch::new(bound, listeners.to_vec(), config.public_addresses.clone());
         let (to_rooms, events) = mpsc::channel(EVENTS_MAX);
         let (others, posts): (Vec<_>, Vec<_>) = sockets.iter().map(|_| mpsc::channel(POST_MAX)).unzip();
+        let (door, newcomers) = Door::new(sockets.len());
         let mut workers = Vec::new();
-        for ((number, sockets), post) in (0..=u8::MAX).zip(sockets).zip(posts) {
+        for (((number, sockets), post), newcomers) in (0..=u8::MAX).zip(sockets).zip(posts).zip(newcomers) {
             let mut sfu = SfuConfig::new(certificate.clone(), watch.known().candidates(), seed()?);
             sfu.worker = number;
+            sfu.tcp_addresses = watch.known().tcp_candidates();
             sfu.ingress_max = Bitrate::kbps(config.bitrate_per_publisher.into());
             let (to_worker, orders) = mpsc::channel(ORDERS_MAX);
             let is_overloaded = Arc::<AtomicBool>::default();
             workers.push(Handle { orders: to_worker, is_overloaded: is_overloaded.clone() });
             let (addresses, events, others) = (watch.known().clone(), to_rooms.clone(), others.clone());
-            let parts = Parts { sfu, addresses, sockets, orders, events, post, others, is_overloaded };
+            let parts =
+                Parts { sfu, addresses, sockets, orders, events, newcomers, post, others, is_overloaded };
             spawn(parts, tasks, stop.clone()).map_err(MediaError::Worker)?;
         }
         let addresses = watch.known().candidates().len();
@@ -120,7 +131,12 @@ impl MediaPlane {
         let orders = workers.iter().map(|worker: &Handle| worker.orders.downgrade()).collect();
         tasks.spawn(stop.clone().run_until_cancelled_owned(watch.run(orders)));
         let placement = Placement::new(workers.len(), config.participants);
-        Ok(Self { workers, placement, events, refused: VecDeque::new() })
+        Ok(Self { workers, door, placement, events, refused: VecDeque::new() })
+    }
+
+    /// Returns the way of TCP connections to the workers.
+    pub(crate) fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Passes a command on. It waits while the worker has too many already.

@@ -213,7 +213,7 @@ impl Batch {
 mod tests {
     use std::future::poll_fn;
 
-    use allo_sfu::Transmit;
+    use allo_sfu::{Protocol, Transmit};
 
     use super::*;
 
@@ -224,7 +224,8 @@ mod tests {
     }
 
     fn train(from: &MediaSocket, destination: SocketAddr, sizes: &[usize]) -> Train {
-        let transmit = |size: &usize| Transmit { source: from.local, destination, contents: vec![7; *size] };
+        let (protocol, source) = (Protocol::Udp, from.local);
+        let transmit = |size: &usize| Transmit { protocol, source, destination, contents: vec![7; *size] };
         let mut train = Train::new();
         assert!(sizes.iter().all(|size| train.couple(&transmit(size))));
         train

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use allo_sfu::Transmit;
+use allo_sfu::{Protocol, Transmit};
 
 /// Datagrams in one train: two frames of a good picture.
 ///
@@ -25,6 +25,7 @@ pub(super) struct Train {
 /// Where a train goes.
 #[derive(Debug, Clone, Copy)]
 struct Way {
+    protocol: Protocol,
     source: SocketAddr,
     destination: SocketAddr,
     car: usize,
@@ -55,6 +56,11 @@ impl Train {
         self.way.map(|way| (way.source, way.destination))
     }
 
+    /// Returns how it travels; `None` while it is empty.
+    pub(super) fn protocol(&self) -> Option<Protocol> {
+        self.way.map(|way| way.protocol)
+    }
+
     /// Returns all datagrams in a row.
     pub(super) fn contents(&self) -> &[u8] {
         &self.contents
@@ -80,14 +86,16 @@ impl Train {
 impl Way {
     /// Returns the way of a train that begins like this.
     fn of(first: &Transmit) -> Self {
-        let Transmit { source, destination, ref contents } = *first;
-        Self { source, destination, car: contents.len(), is_closed: contents.len() > CAR_BYTES_MAX }
+        let Transmit { protocol, source, destination, ref contents } = *first;
+        let is_closed = contents.len() > CAR_BYTES_MAX;
+        Self { protocol, source, destination, car: contents.len(), is_closed }
     }
 
     /// Returns whether a datagram may follow `length` bytes on this way.
     fn takes(&self, next: &Transmit, length: usize) -> bool {
         !self.is_closed
-            && (next.source, next.destination) == (self.source, self.destination)
+            && (next.protocol, next.source, next.destination)
+                == (self.protocol, self.source, self.destination)
             && (1..=self.car).contains(&next.contents.len())
             && length < self.car * CARS_MAX
     }
@@ -99,7 +107,8 @@ mod tests {
 
     fn transmit(port: u16, size: usize) -> Transmit {
         let address = |port| SocketAddr::from(([192, 0, 2, 1], port));
-        Transmit { source: address(8443), destination: address(port), contents: vec![7; size] }
+        let (source, destination) = (address(8443), address(port));
+        Transmit { protocol: Protocol::Udp, source, destination, contents: vec![7; size] }
     }
 
     /// Makes trains of datagrams of these sizes to one address; returns the sizes in each.
@@ -140,6 +149,8 @@ mod tests {
         let mut train = Train::new();
         assert_eq!(train.way(), None);
         assert!(train.couple(&transmit(1, 100)) && !train.couple(&transmit(2, 100)));
+        let by_tcp = Transmit { protocol: Protocol::Tcp, ..transmit(1, 100) };
+        assert!(!train.couple(&by_tcp), "one address by two protocols is two ways");
         assert_eq!(train.way(), Some((transmit(1, 0).source, transmit(1, 0).destination)));
         assert_eq!((train.segment_size(), train.contents().len()), (None, 100));
     }

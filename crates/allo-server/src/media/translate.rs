@@ -148,7 +148,7 @@ mod tests {
             sdp.contains(&format!("192.0.2.{host} 8443 typ host"))
         };
         assert!(has(connect(&mut sfu, HALL, ANN, OFFER), 1));
-        sfu.set_addresses(vec![address(2)]);
+        sfu.set_addresses(vec![address(2)], Vec::new());
         assert!(has(connect(&mut sfu, HALL, BOB, OFFER), 2));
     }
 

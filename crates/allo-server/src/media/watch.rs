@@ -16,15 +16,20 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// What the addresses in the answers are made from, and which they were last.
 pub(super) struct Watch {
     bound: Vec<SocketAddr>,
+    listeners: Vec<SocketAddr>,
     public: Vec<PublicAddress>,
     known: Addresses,
 }
 
 impl Watch {
-    /// Looks for the first time. `bound` are the addresses of the sockets.
-    pub(super) fn new(bound: Vec<SocketAddr>, public: Vec<PublicAddress>) -> Self {
-        let known = Addresses::new(&bound, &local_addresses(), &public);
-        Self { bound, public, known }
+    /// Looks for the first time. `bound` are the addresses of the UDP sockets, `listeners` those of TCP.
+    pub(super) fn new(
+        bound: Vec<SocketAddr>,
+        listeners: Vec<SocketAddr>,
+        public: Vec<PublicAddress>,
+    ) -> Self {
+        let known = Addresses::new(&bound, &listeners, &local_addresses(), &public);
+        Self { bound, listeners, public, known }
     }
 
     /// Returns the addresses as they were last.
@@ -36,7 +41,7 @@ impl Watch {
     pub(super) async fn run(mut self, workers: Vec<mpsc::WeakSender<Order>>) {
         loop {
             sleep(INTERVAL).await;
-            let now = Addresses::new(&self.bound, &local_addresses(), &self.public);
+            let now = Addresses::new(&self.bound, &self.listeners, &local_addresses(), &self.public);
             if now == self.known {
                 continue;
             }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use allo_room::{MediaCommand, MediaEvent};
-use allo_sfu::{Sfu, SfuConfig};
+use allo_sfu::{Peer, Protocol, Sfu, SfuConfig};
 use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
 use tracing::debug;
 
@@ -20,6 +20,7 @@ use super::{
     addresses::Addresses,
     backlog::Backlog,
     business::Business,
+    connections::{Arrival, Connections, Newcomer},
     handover::{Handover, Parcel, Post, Verdict},
     socket::{Batch, Datagram, MediaSocket},
     train::Train,
@@ -33,6 +34,12 @@ const ORDERS_AT_ONCE: usize = 2;
 
 /// Parcels of other workers that are taken before the own sockets are read again.
 const PARCELS_AT_ONCE: usize = 16;
+
+/// Further bundles of TCP connections that are taken before sockets are read again.
+const ARRIVALS_AT_ONCE: usize = 16;
+
+/// Further TCP connections that are looked at before sockets are read again. Most of them are worth nothing.
+const NEWCOMERS_AT_ONCE: usize = 8;
 
 /// Turns before the runtime may look after all sockets and timers.
 ///
@@ -57,6 +64,7 @@ pub(super) struct Parts {
     pub(super) sockets: Vec<std::net::UdpSocket>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) events: mpsc::Sender<Vec<MediaEvent>>,
+    pub(super) newcomers: mpsc::Receiver<Newcomer>,
     pub(super) post: mpsc::Receiver<Post>,
     /// The post of every worker, this one included.
     pub(super) others: Vec<mpsc::Sender<Post>>,
@@ -69,6 +77,8 @@ pub(super) struct Worker {
     sfu: Sfu,
     addresses: Addresses,
     sockets: Vec<MediaSocket>,
+    newcomers: mpsc::Receiver<Newcomer>,
+    connections: Connections,
     batch: Batch,
     train: Train,
     orders: mpsc::Receiver<Order>,
@@ -93,6 +103,8 @@ struct Counters {
     not_sent: u64,
     /// Reads that failed.
     not_read: u64,
+    /// TCP connections that began with nothing that anybody here asked for.
+    strangers: u64,
     /// Datagrams to an address of this machine of a family that is not in the answers.
     unexpected: u64,
 }
@@ -107,6 +119,8 @@ impl Worker {
             sfu: Sfu::new(now, parts.sfu),
             addresses: parts.addresses,
             sockets: parts.sockets.into_iter().map(MediaSocket::new).collect::<Result<_, _>>()?,
+            newcomers: parts.newcomers,
+            connections: Connections::new(now),
             batch: Batch::new(),
             train: Train::new(),
             orders: parts.orders,
@@ -131,6 +145,8 @@ impl Worker {
                 Reason::End => break,
                 Reason::Order(order) => self.obey(now, order),
                 Reason::Post(post) => self.handle_post(now, post),
+                Reason::Newcomer(newcomer) => self.handle_newcomer(now, newcomer),
+                Reason::Arrival(arrival) => self.handle_arrival(now, &arrival),
                 Reason::Look => {}
             }
             self.turn(now);
@@ -145,12 +161,16 @@ impl Worker {
 
     /// Waits for something to do.
     async fn wait(&mut self) -> Reason {
-        let due = [self.sfu.poll_timeout(), self.business.poll_timeout()].into_iter().flatten().min();
+        let timers = [self.sfu.poll_timeout(), self.business.poll_timeout(), self.connections.poll_timeout()];
+        let due = timers.into_iter().flatten().min();
+        let (sockets, connections) = (&self.sockets, &mut self.connections);
         tokio::select! {
             biased;
             order = self.orders.recv() => order.map_or(Reason::End, Reason::Order),
             Some(post) = self.post.recv() => Reason::Post(post),
-            () = poll_fn(|context| poll_readable(&self.sockets, context)) => Reason::Look,
+            () = poll_fn(|context| poll_readable(sockets, context)) => Reason::Look,
+            arrival = connections.next() => arrival.map_or(Reason::Look, Reason::Arrival),
+            Some(newcomer) = self.newcomers.recv() => Reason::Newcomer(newcomer),
             () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => Reason::Look,
             // The rooms have taken what they had: there is room for what waits here.
             _ = self.events.reserve(), if !self.backlog.is_empty() => Reason::Look,
@@ -167,11 +187,21 @@ impl Worker {
             let Ok(post) = self.post.try_recv() else { break };
             self.handle_post(now, post);
         }
+        for _ in 0..ARRIVALS_AT_ONCE {
+            let Some(arrival) = self.connections.try_recv() else { break };
+            self.handle_arrival(now, &arrival);
+        }
+        for _ in 0..NEWCOMERS_AT_ONCE {
+            let Ok(newcomer) = self.newcomers.try_recv() else { break };
+            self.handle_newcomer(now, newcomer);
+        }
         self.read(now);
         if self.sfu.poll_timeout().is_some_and(|due| due <= now) {
             self.sfu.handle_timeout(now);
         }
         self.send(now);
+        self.connections.flush(now);
+        self.connections.sweep(now, |peer| self.sfu.knows_peer(Peer::tcp(peer)));
         self.handover.flush();
         self.tell();
         if now >= self.counters_at {
@@ -188,7 +218,7 @@ impl Worker {
                 }
             }
             Order::Addresses(addresses) => {
-                self.sfu.set_addresses(addresses.candidates());
+                self.sfu.set_addresses(addresses.candidates(), addresses.tcp_candidates());
                 self.addresses.replace(addresses);
             }
         }
@@ -211,6 +241,32 @@ impl Worker {
             verdict.note(&datagram, self.sfu.knows(datagram.source));
         }
         self.handover.answer(from, verdict);
+    }
+
+    /// Takes a connection over if it begins with a check that somebody here asked for. Otherwise it is closed, without a word.
+    fn handle_newcomer(&mut self, now: Instant, newcomer: Newcomer) {
+        let peer = newcomer.peer;
+        let Some(candidate) = self.addresses.tcp_candidate(newcomer.local) else { return };
+        if !self.sfu.expects(&newcomer.first) {
+            self.counters.strangers += 1;
+            return;
+        }
+        match self.connections.open(newcomer, candidate) {
+            Ok(Some(first)) => self.sfu.handle_from(now, Peer::tcp(peer), candidate, &first),
+            Ok(None) => return,
+            Err(error) => return debug!(%error, "a connection was of no use"),
+        }
+        if !self.sfu.knows_peer(Peer::tcp(peer)) {
+            self.counters.strangers += 1;
+            self.connections.close(peer);
+        }
+    }
+
+    fn handle_arrival(&mut self, now: Instant, arrival: &Arrival) {
+        let sfu = &mut self.sfu;
+        self.connections.handle(arrival, |peer, candidate, datagram| {
+            sfu.handle_from(now, Peer::tcp(peer), candidate, datagram);
+        });
     }
 
     /// Reads one batch of each socket. If there is more, the next turn comes at once.
@@ -246,6 +302,12 @@ impl Worker {
 
     fn send_train(&mut self, now: Instant) {
         let Some((source, destination)) = self.train.way() else { return };
+        self.counters.datagrams += u64::try_from(self.train.cars().len()).unwrap_or(u64::MAX);
+        self.counters.trains += 1;
+        if self.train.protocol() == Some(Protocol::Tcp) {
+            self.connections.send(now, destination, &self.train);
+            return self.train.clear();
+        }
         let own = self.addresses.source(source, destination);
         let from = own.unwrap_or(source.ip());
         let sockets = &mut self.sockets;
@@ -254,8 +316,6 @@ impl Worker {
             .position(|socket| socket.has(from))
             .or_else(|| sockets.iter().position(|socket| socket.is_like(destination)));
         let sent = at.is_some_and(|at| sockets[at].send(now, &self.train, own).is_ok());
-        self.counters.datagrams += u64::try_from(self.train.cars().len()).unwrap_or(u64::MAX);
-        self.counters.trains += 1;
         self.train.clear();
         self.counters.not_sent += u64::from(!sent);
     }
@@ -279,6 +339,7 @@ impl Worker {
             worker = self.number,
             forwarding = ?self.sfu.counters(),
             sockets = ?self.counters,
+            connections = ?self.connections.counters,
             handover = ?self.handover.counters,
             "counted since the start",
         );
@@ -289,6 +350,8 @@ impl Worker {
 enum Reason {
     Order(Order),
     Post(Post),
+    Newcomer(Newcomer),
+    Arrival(Arrival),
     /// There is something to read, a timeout, or room for events.
     Look,
     /// Nobody gives orders any more.

@@ -55,7 +55,7 @@ async fn an_address_has_so_many_connections_and_no_more() {
         config.bounds.request_timeout = 10 * PATIENCE;
     });
     let mut held = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..8 {
         held.push(server.plain().await);
     }
     assert_closed(server.plain().await).await;
@@ -91,14 +91,14 @@ async fn an_address_has_64_calls() {
     calls[0].join("family", "Ada", 1).await;
 }
 
-/// E1: by default an address may have 128 connections that are no call.
+/// E1: by default an address may have 256 connections that are no call.
 #[tokio::test]
 async fn five_thousand_connections_that_say_nothing_keep_nobody_out() {
     let server = patient();
     let mut ada = server.websocket().await;
     ada.join("family", "Ada", 1).await;
     let mut silent = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..256 {
         silent.push(server.plain().await);
     }
     for _ in 0..5000 {

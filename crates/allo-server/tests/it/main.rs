@@ -14,4 +14,5 @@ mod process;
 mod proxy;
 mod stun;
 mod support;
+mod tcp;
 mod websocket;

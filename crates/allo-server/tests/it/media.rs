@@ -31,7 +31,7 @@ use crate::{
     support::{TestServer, WebSocket, soon, until},
 };
 
-const OFFER: &str = "\
+pub(crate) const OFFER: &str = "\
 v=0\r
 o=- 1 1 IN IP4 127.0.0.1\r
 s=-\r
@@ -50,7 +50,7 @@ a=rtpmap:111 opus/48000/2\r
 ";
 
 /// A server on which every room goes through the media plane.
-fn server(workers: u8, change: impl FnOnce(&mut Config)) -> TestServer {
+pub(crate) fn server(workers: u8, change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::with(|config| {
         config.rooms.topology = TopologyChoice::Sfu;
         config.media.workers = MediaWorkers::Number(workers);
@@ -76,31 +76,39 @@ async fn offer_line(socket: &mut WebSocket, sdp: &str, mid: &str) -> Value {
 }
 
 /// What an answer says of the server's end.
-struct Answer {
-    ufrag: String,
-    password: String,
-    candidates: Vec<SocketAddr>,
+pub(crate) struct Answer {
+    pub(crate) ufrag: String,
+    pub(crate) password: String,
+    pub(crate) candidates: Vec<SocketAddr>,
+    /// Those that a client can connect to by TCP.
+    pub(crate) tcp_candidates: Vec<SocketAddr>,
 }
 
 impl Answer {
-    fn parse(message: &Value) -> Self {
+    pub(crate) fn parse(message: &Value) -> Self {
         let sdp = message["sdp"].as_str().unwrap_or_else(|| panic!("no answer: {message}"));
         let value = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
-        let candidate = |line: &str| {
+        let candidate = |line: &str, protocol: &str, end: &str| {
             let words: Vec<_> = line.strip_prefix("a=candidate:")?.split(' ').collect();
-            Some(SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap()))
+            let address = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
+            (words[2] == protocol && line.ends_with(end)).then_some(address)
         };
-        let candidates = sdp.lines().filter_map(candidate).collect();
-        Self { ufrag: value("a=ice-ufrag:"), password: value("a=ice-pwd:"), candidates }
+        let all = |protocol, end| sdp.lines().filter_map(|line| candidate(line, protocol, end)).collect();
+        Self {
+            ufrag: value("a=ice-ufrag:"),
+            password: value("a=ice-pwd:"),
+            candidates: all("udp", " typ host"),
+            tcp_candidates: all("tcp", " typ host tcptype passive"),
+        }
     }
 
-    fn check(&self, transaction: u8) -> Vec<u8> {
+    pub(crate) fn check(&self, transaction: u8) -> Vec<u8> {
         check(&self.ufrag, &self.password, transaction)
     }
 }
 
 /// Someone in a room whose media session was answered.
-async fn join(server: &TestServer, room: &str, key: u128) -> (WebSocket, Answer) {
+pub(crate) async fn join(server: &TestServer, room: &str, key: u128) -> (WebSocket, Answer) {
     let mut socket = server.websocket().await;
     socket.join(room, "Ada", key).await;
     let answer = Answer::parse(&offer(&mut socket, OFFER).await);
@@ -108,10 +116,10 @@ async fn join(server: &TestServer, room: &str, key: u128) -> (WebSocket, Answer)
 }
 
 /// A socket of somebody who may be a client, or anyone.
-struct Peer(UdpSocket);
+pub(crate) struct Peer(UdpSocket);
 
 impl Peer {
-    async fn to(server: SocketAddr) -> Self {
+    pub(crate) async fn to(server: SocketAddr) -> Self {
         let own: IpAddr = if server.is_ipv4() { [127, 0, 0, 1].into() } else { "::1".parse().unwrap() };
         let socket = UdpSocket::bind((own, 0)).await.unwrap();
         // From now on it hears only what comes from exactly there.
@@ -139,7 +147,7 @@ impl Peer {
     }
 
     /// Makes sure that nothing else came before the answer to a check.
-    async fn assert_answered(&self, answer: &Answer, transaction: u8) {
+    pub(crate) async fn assert_answered(&self, answer: &Answer, transaction: u8) {
         let request = answer.check(transaction);
         self.send(&request).await;
         let response = self.receive().await;
@@ -246,7 +254,7 @@ async fn a_check_is_answered_whichever_worker_it_comes_to() {
 }
 
 /// Returns datagrams that make no sense: of every kind by the first byte, of all sizes, and checks that are nearly right.
-fn nonsense(answer: &Answer) -> Vec<Vec<u8>> {
+pub(crate) fn nonsense(answer: &Answer) -> Vec<Vec<u8>> {
     let mut all = vec![Vec::new()];
     for size in (1..=40).chain([1_499, 1_500, 1_501, 9_000, 65_507]) {
         for first in [0, 1, 3, 20, 22, 64, 128, 200, 255] {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use allo_sfu::{ParticipantId, RoomId, Sfu, SfuEvent, worker_of};
+use allo_sfu::{ParticipantId, Peer, RoomId, Sfu, SfuEvent, worker_of};
+use str0m::net::Protocol;
 
 use crate::client::{Client, Habits, Received};
 use crate::lab::{Lab, Network, ROOM, SECOND, WORKER, address, cam, config, mic, server};
@@ -310,6 +311,38 @@ fn checks_say_which_worker_they_are_for_and_addresses_are_known_from_then_on() {
     assert_eq!(other.counters().strangers, 2);
     lab.leave(own);
     assert!(!lab.sfu.knows(address(1)));
+}
+
+#[test]
+fn by_tcp_and_by_udp_people_see_and_hear_each_other() {
+    let mut lab = Lab::new(21);
+    let by_tcp = Habits { protocol: Protocol::Tcp, ..Habits::default() };
+    let all = [
+        lab.join_with(1, ROOM, by_tcp, Network::GOOD),
+        lab.join_with(2, ROOM, by_tcp, Network::GOOD),
+        lab.join(3),
+    ];
+    lab.run_until_connected();
+    assert!(lab.sfu.knows_peer(Peer::tcp(address(1))) && !lab.sfu.knows(address(1)));
+    assert!(lab.sfu.knows(address(3)) && !lab.sfu.knows_peer(Peer::tcp(address(3))));
+    let since = lab.now;
+    lab.run_for(4 * SECOND);
+    for own in &all {
+        let client = &lab.clients[own];
+        check_streams(client);
+        assert!(client.seen(since).len() > 150 && client.heard(since).len() > 300);
+    }
+    assert!(lab.astray.is_empty(), "nothing goes by another way than it came");
+}
+
+#[test]
+fn only_a_check_for_somebody_here_is_expected() {
+    let (mut lab, all) = Lab::meeting(22, 1);
+    let (check, other) = (&lab.latest_up[&(all[0], true)].clone(), &lab.latest_up[&(all[0], false)].clone());
+    assert!(lab.sfu.expects(check) && !lab.sfu.expects(other));
+    assert!(!lab.sfu.expects(&check[..check.len() - 1]) && !lab.sfu.expects(&[]));
+    lab.leave(all[0]);
+    assert!(!lab.sfu.expects(check));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use allo_sfu::ParticipantId;
+use allo_sfu::{ParticipantId, Peer};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::config::DtlsCert;
 use str0m::format::Codec;
@@ -55,6 +55,8 @@ pub(crate) struct Habits {
     pub(crate) packets: usize,
     /// How many times as large a keyframe is.
     pub(crate) keyframe_factor: usize,
+    /// How it reaches the worker.
+    pub(crate) protocol: Protocol,
 }
 
 impl Habits {
@@ -69,6 +71,7 @@ impl Habits {
         video_slots: 4,
         packets: LAYERS[0].2,
         keyframe_factor: 3,
+        protocol: Protocol::Udp,
     };
 }
 
@@ -119,7 +122,7 @@ impl Client {
             .set_dtls_cert(certificate())
             .set_rtp_mode(true)
             .build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        rtc.add_local_candidate(Candidate::host(address, habits.protocol).unwrap());
         // Numbers begin anywhere.
         let offset = own.0 * 1_000 % 50_000;
         Self {
@@ -145,6 +148,14 @@ impl Client {
             frame: 0,
             sequences: [offset, offset + 7, offset + 77, offset + 777],
             wants_keyframe: [true; 3],
+        }
+    }
+
+    /// Returns where the worker sees it.
+    pub(crate) fn peer(&self) -> Peer {
+        match self.habits.protocol {
+            Protocol::Udp => Peer::udp(self.address),
+            _ => Peer::tcp(self.address),
         }
     }
 
@@ -210,7 +221,7 @@ impl Client {
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Vec<Transmit> {
-        if let Ok(received) = Receive::new(Protocol::Udp, from, self.address, bytes) {
+        if let Ok(received) = Receive::new(self.habits.protocol, from, self.address, bytes) {
             let input = Input::Receive(now, received);
             if self.rtc.accepts(&input) {
                 self.rtc.handle_input(input).unwrap();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use allo_sfu::{
-    Certificate, CredentialSeed, LineId, ParticipantId, RoomId, Sfu, SfuConfig, SfuEvent, Subscription,
+    Certificate, CredentialSeed, LineId, ParticipantId, Peer, RoomId, Sfu, SfuConfig, SfuEvent, Subscription,
     TrackId, Wish,
 };
 use proptest::strategy::Strategy;
@@ -244,7 +244,11 @@ impl Lab {
 
     fn deliver(&mut self, flying: &Flying) {
         let Flying { to, source, destination, bytes } = flying;
-        let Some(own) = to else { return self.sfu.handle_datagram(self.now, *source, *destination, bytes) };
+        let Some(own) = to else {
+            let client = self.clients.values().find(|client| client.address == *source);
+            let peer = client.map_or(Peer::udp(*source), Client::peer);
+            return self.sfu.handle_from(self.now, peer, *destination, bytes);
+        };
         let client = self.clients.get_mut(own).filter(|client| !client.is_deaf);
         let transmits = client.map(|client| client.handle_datagram(self.now, *source, bytes));
         self.send_all_up(*own, transmits.unwrap_or_default());
@@ -259,7 +263,7 @@ impl Lab {
                 None => self.trains.push(1),
             }
             before = Some(transmit.destination);
-            let to = self.clients.iter().find(|(_, client)| client.address == transmit.destination);
+            let to = self.clients.iter().find(|(_, client)| transmit.is_to(client.peer()));
             let Some(own) = to.map(|(own, _)| *own) else {
                 self.astray.push((transmit.destination, transmit.contents));
                 continue;
@@ -363,7 +367,7 @@ pub(crate) fn address(n: u64) -> SocketAddr {
 
 pub(crate) fn config(worker: u8) -> SfuConfig {
     let seed = CredentialSeed::new([worker; 32]);
-    SfuConfig { worker, ..SfuConfig::new(certificate(), vec![server()], seed) }
+    SfuConfig { worker, tcp_addresses: vec![server()], ..SfuConfig::new(certificate(), vec![server()], seed) }
 }
 
 fn certificate() -> Certificate {

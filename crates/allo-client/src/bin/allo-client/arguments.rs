@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Be reachable at the loopback addresses too, by peers on this machine
     #[arg(long)]
     loopback: bool,
+    /// Send and receive media by TCP alone, through the server, as where UDP is blocked
+    #[arg(long)]
+    tcp: bool,
     /// Send no video
     #[arg(long)]
     no_video: bool,
@@ -113,6 +116,7 @@ impl Arguments {
             sends_video: !self.no_video,
             cam: !self.no_video,
             with_loopback: self.loopback,
+            only_tcp: self.tcp,
             ..ClientOptions::new(self.url.clone(), name)?
         })
     }

@@ -1,12 +1,13 @@
 //! The links of a call.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use allo_protocol::{ClientMessage, Connection, LinkId, ParticipantId};
 use tracing::debug;
 
 use super::report::add;
-use super::{Call, FRESH, Link};
+use super::{Call, CallOptions, FRESH, Link};
 use crate::client::event::Event;
 use crate::peer::{LinkState, PeerConnection, PeerEvent, PeerOptions};
 
@@ -104,8 +105,13 @@ impl Call {
             sends_video: options.sends_video,
             mic: options.mic,
             cam: options.cam,
-            addresses: self.addresses.clone(),
+            addresses: link_addresses(&self.options, &self.addresses),
             certificate: options.certificate.clone(),
         }
     }
+}
+
+/// Returns where links find this end: nowhere without UDP.
+pub(super) fn link_addresses(options: &CallOptions, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    if options.only_tcp { Vec::new() } else { addresses.to_vec() }
 }

@@ -16,6 +16,7 @@ use str0m::config::DtlsCert;
 use str0m::net::Transmit;
 use tracing::{debug, warn};
 
+use self::links::link_addresses;
 use self::session::session_options;
 use crate::client::event::Event;
 use crate::client::keeper::Keeper;
@@ -51,6 +52,8 @@ pub(crate) struct CallOptions {
     pub(crate) audio_slots: usize,
     pub(crate) video_slots: usize,
     pub(crate) tile_height: u16,
+    /// Whether only the server can be reached, and that by TCP.
+    pub(crate) only_tcp: bool,
     pub(crate) certificate: DtlsCert,
 }
 
@@ -255,7 +258,7 @@ impl Call {
     pub(crate) fn handle_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
         self.addresses = addresses;
         for link in self.links.values_mut() {
-            link.connection.handle_addresses(now, self.addresses.clone());
+            link.connection.handle_addresses(now, link_addresses(&self.options, &self.addresses));
         }
         if let Some(session) = self.keeper.session_mut() {
             session.handle_addresses(now, self.addresses.clone());

@@ -126,6 +126,7 @@ pub(super) fn session_options<'a>(
         audio_slots: options.audio_slots,
         video_slots: options.video_slots,
         addresses: addresses.to_vec(),
+        is_by_tcp: options.only_tcp,
         certificate: options.certificate.clone(),
     }
 }
