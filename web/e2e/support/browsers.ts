@@ -10,6 +10,8 @@ export type Habits = {
   readonly devices?: "given" | "refused";
   /** Whether sound plays by itself, or waits for a touch. */
   readonly sound?: "plays" | "waits";
+  /** Whether media may go by UDP. */
+  readonly udp?: "open" | "blocked";
 };
 
 const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
@@ -56,11 +58,12 @@ export async function launchOwn(kind: BrowserKind, habits: Habits = {}): Promise
   return { browser: await type.connect(server.wsEndpoint()), kill: () => server.kill() };
 }
 
-function chromiumOptions({ devices = "given", sound = "plays" }: Habits): LaunchOptions {
+function chromiumOptions({ devices = "given", sound = "plays", udp = "open" }: Habits): LaunchOptions {
   const flags = [...CHROMIUM_FLAGS];
   // Without it Chromium asks as it asks people, and nobody is there to say yes.
   if (devices === "given") flags.push("--use-fake-ui-for-media-stream");
   if (sound === "waits") flags.push("--autoplay-policy=user-gesture-required");
+  if (udp === "blocked") flags.push("--webrtc-ip-handling-policy=disable_non_proxied_udp");
   return { executablePath: CHROMIUM, args: flags };
 }
 

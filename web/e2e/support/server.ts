@@ -17,12 +17,15 @@ export type Server = {
 
 const BINARY = process.env["ALLO_BIN"] ?? fileURLToPath(new URL("../../../target/debug/allo", import.meta.url));
 
+/** What it is told unless a test says otherwise. Media at every address of this machine: Firefox sends none over the loopback. */
+const ADDRESSES = ["--listen", "127.0.0.1", "--media-listen", "0.0.0.0"];
+
 /** Starts one with the defaults, but for what `flags` say. */
 export async function startServer(flags: readonly string[] = []): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), "allo-e2e-"));
+  const addresses = flags.includes("--listen") ? [] : ADDRESSES;
   const start = (port: number): ChildProcess => {
-    // Media at every address of this machine: Firefox sends none over the loopback.
-    const own = ["--listen", "127.0.0.1", "--media-listen", "0.0.0.0", "--data", data, "--log", "warn"];
+    const own = [...addresses, "--data", data, "--log", "warn"];
     return spawn(BINARY, ["--port", String(port), ...own, ...flags], {
       stdio: ["ignore", "pipe", "inherit"],
       env: withoutOwnSettings(process.env),
