@@ -17,14 +17,19 @@ use allo_protocol::ClientMessage;
 use allo_room::{
     ConnectionId, DisplayName, IdentitySecret, MediaCommand, MediaEvent, Output, RoomName, Rooms, RoomsConfig,
 };
-use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, RoomId, Sfu, SfuConfig};
+use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, Red, RoomId, Sfu, SfuConfig};
 
 /// A target: a name, which is also its folder in `corpus/`, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] =
-    &[("conversation", conversation), ("names", names), ("offer", offer), ("datagrams", datagrams)];
+pub const TARGETS: &[Target] = &[
+    ("conversation", conversation),
+    ("names", names),
+    ("offer", offer),
+    ("datagrams", datagrams),
+    ("redundancy", redundancy),
+];
 
 /// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.
 pub fn replay(target: fn(&[u8])) -> io::Result<()> {
@@ -127,6 +132,20 @@ pub fn datagrams(bytes: &[u8]) {
         settle(now, &mut sfu);
         rest = after;
     }
+}
+
+/// The frames of a redundant payload lie in it, one after the other to its end, and make a payload again that reads the same.
+pub fn redundancy(bytes: &[u8]) {
+    let Some(Red { pt, primary, previous }) = Red::parse(bytes) else { return };
+    assert!(pt < 0x80 && primary.start < primary.end && primary.end == bytes.len());
+    let Some(previous) = previous else { return };
+    assert!(0 < previous.block.start && previous.block.start < previous.block.end);
+    assert_eq!(previous.block.end, primary.start);
+    let (newest, before) = (&bytes[primary], &bytes[previous.block]);
+    let again = Red::compose(pt, newest, before, previous.age.into()).expect("it had room before");
+    let red = Red::parse(&again).expect("it was made so");
+    let block = red.previous.expect("it was made of two frames").block;
+    assert_eq!((&again[red.primary], &again[block]), (newest, before));
 }
 
 /// Takes all that a worker has to say. Returns how many bytes it would send.

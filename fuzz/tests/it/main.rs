@@ -73,3 +73,8 @@ fn no_offer_panics() {
 fn no_datagram_panics() {
     replay(TARGETS[3]);
 }
+
+#[test]
+fn no_redundancy_panics() {
+    replay(TARGETS[4]);
+}
