@@ -100,6 +100,8 @@ pub struct OfferedLine {
     pub kind: TrackKind,
     /// What it is for.
     pub purpose: Purpose,
+    /// The payload type of Opus with redundancy (RFC 2198), if it has that.
+    pub red: Option<u8>,
 }
 
 /// What a media line is for.
@@ -250,7 +252,8 @@ fn read_line(section: &[&str], line: LineId) -> Result<OfferedLine, OfferError> 
     if !section.contains(&"a=rtcp-mux") {
         return Err(OfferError::Bundle);
     }
-    Ok(OfferedLine { line, mid: (*mid).to_owned(), kind, purpose: read_purpose(section, kind)? })
+    let purpose = read_purpose(section, kind)?;
+    Ok(OfferedLine { line, mid: (*mid).to_owned(), kind, purpose, red: read_red(section) })
 }
 
 fn read_media(section: &[&str]) -> Result<TrackKind, OfferError> {
@@ -295,6 +298,17 @@ fn check_formats(section: &[&str], kind: TrackKind) -> Result<(), OfferError> {
         };
     }
     if has_codec { Ok(()) } else { Err(OfferError::Codec) }
+}
+
+/// Returns the payload type under which Opus comes with redundancy: `red` whose frames are all Opus.
+fn read_red(section: &[&str]) -> Option<u8> {
+    let pt_of = |format: &str| {
+        let mut formats = values(section, "rtpmap").filter_map(|value| value.split_once(' '));
+        formats.find(|(_, name)| name.eq_ignore_ascii_case(format)).map(|(pt, _)| pt)
+    };
+    let (red, opus) = (pt_of("red/48000/2")?, pt_of("opus/48000/2")?);
+    let frames = values(section, "fmtp").find_map(|value| value.strip_prefix(red)?.strip_prefix(' '))?;
+    frames.split('/').all(|pt| pt == opus).then(|| red.parse().ok()).flatten()
 }
 
 fn check_extensions(section: &[&str]) -> Result<(), OfferError> {
@@ -360,7 +374,7 @@ mod tests {
              a=ice-options:trickle\r\na=fingerprint:sha-256 {digest}\r\na=setup:actpass\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
         );
         let audio = "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=rtpmap:111 opus/48000/2\r\n\
-                     a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:13 CN/8000\r\n";
+                     a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:13 CN/8000\r\n";
         let video = "a=extmap:14/sendrecv urn:ietf:params:rtp-hdrext:toffset\r\na=rtpmap:96 VP8/90000\r\n\
                      a=rtcp-fb:96 transport-cc\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:35 AV1/90000\r\n";
         format!(
@@ -387,6 +401,17 @@ mod tests {
             (3, "3".to_owned(), TrackKind::Video, Purpose::Unused),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_line_has_redundancy_if_it_is_of_opus() {
+        let red =
+            |offer: &str| Offer::parse(offer).unwrap().lines.iter().map(|it| it.red).collect::<Vec<_>>();
+        assert_eq!(red(&browser_offer()), [Some(63), None, Some(63), None]);
+        let in_one_line = browser_offer().replacen("a=fmtp:63 111/111\r\n", "", 1);
+        assert_eq!(red(&in_one_line), [None, None, Some(63), None]);
+        let of_others = browser_offer().replace("63 111/111", "63 111/13");
+        assert_eq!(red(&of_others), [None; 4]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A packet of media, as the forwarding sees it.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::continuity::Numbers;
 use crate::ids::{LayerId, LineId};
+use crate::red::Red;
 
 /// A packet that a participant sent, decrypted and parsed once for all who get it.
 #[derive(Debug, Clone)]
@@ -22,12 +24,34 @@ pub(crate) struct MediaPacket<D> {
     pub(crate) level: Option<i8>,
     /// That it is repeated for those who began at the keyframe with this sequence number. It came before it, out of order.
     pub(crate) is_for_beginners_at: Option<u64>,
+    /// What else is in the payload, if it is sound with redundancy.
+    pub(crate) redundancy: Option<Redundancy>,
     pub(crate) payload: Arc<[u8]>,
     /// What the engine knows of it besides, for when it sends the packet on.
     pub(crate) details: D,
 }
 
+/// A payload of several frames, and its newest frame alone, which is copied for the first who knows no redundancy.
+#[derive(Debug, Clone)]
+pub(crate) struct Redundancy {
+    pub(crate) red: Red,
+    bare: OnceCell<Arc<[u8]>>,
+}
+
+impl Redundancy {
+    /// Takes a payload apart, unless it is malformed.
+    pub(crate) fn of(payload: &[u8]) -> Option<Self> {
+        Some(Self { red: Red::parse(payload)?, bare: OnceCell::new() })
+    }
+}
+
 impl<D> MediaPacket<D> {
+    /// Returns the payload without redundancy. It is the same for all who get it.
+    pub(crate) fn bare(&self) -> Arc<[u8]> {
+        let Some(Redundancy { red, bare }) = &self.redundancy else { return self.payload.clone() };
+        bare.get_or_init(|| Arc::from(self.payload.get(red.primary.clone()).unwrap_or_default())).clone()
+    }
+
     /// Returns whether it is there for the sake of its size only.
     pub(crate) fn is_padding(&self) -> bool {
         self.payload.is_empty()

@@ -13,8 +13,9 @@ use crate::subscription::Subscription;
 use crate::track::{Policer, Track};
 use crate::transport::{Details, Packet, Transport};
 
-/// What one audio slot takes, with all headers.
+/// What one audio slot takes, with all headers; and if each frame comes twice.
 const AUDIO_SLOT: Bitrate = Bitrate::kbps(50);
+const REDUNDANT_AUDIO_SLOT: Bitrate = Bitrate::kbps(80);
 
 /// How much of the estimate is filled up while there is a step up to be had, in hundredths.
 ///
@@ -173,7 +174,9 @@ impl Participant {
         outbox: &mut Outbox,
     ) {
         let heard = self.audio.iter().filter(|slot| slot.track().is_some()).count();
-        let audio = Bitrate(AUDIO_SLOT.0 * u64::try_from(heard).unwrap_or(u64::MAX));
+        let is_redundant = self.transport.lines().any(|line| line.red.is_some());
+        let slot = if is_redundant { REDUNDANT_AUDIO_SLOT } else { AUDIO_SLOT };
+        let audio = Bitrate(slot.0 * u64::try_from(heard).unwrap_or(u64::MAX));
         let bare: Vec<VideoRequest> = requests.iter().map(|(_, request)| request.clone()).collect();
         let allotted = BitrateBudget::new(self.bandwidth.level(), audio)
             .hopeful(self.bandwidth.is_hopeful(now))

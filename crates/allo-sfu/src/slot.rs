@@ -167,6 +167,7 @@ mod tests {
             height: None,
             level: None,
             is_for_beginners_at: None,
+            redundancy: None,
             payload: Arc::from([1]),
             details: (),
         }

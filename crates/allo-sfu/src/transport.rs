@@ -24,7 +24,7 @@ use crate::credentials::Credentials;
 use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
-use crate::packet::{MediaPacket, vp8_height};
+use crate::packet::{MediaPacket, Redundancy, vp8_height};
 use crate::peer::{Peer, Protocol};
 use crate::repairs::Repairs;
 use crate::sfu::SfuConfig;
@@ -35,7 +35,7 @@ use crate::ssrcs::{Ssrcs, ssrc_of};
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
 
 /// Payload that may be passed on: with all that is added, it still fits the engine's buffer.
-const PAYLOAD_MAX: usize = 1_400;
+pub(crate) const PAYLOAD_MAX: usize = 1_400;
 
 /// Packets kept for retransmission, of each slot: a second at 3 Mbit/s. Beyond, the oldest are forgotten.
 ///
@@ -227,6 +227,8 @@ struct Line {
     rids: Vec<Rid>,
     /// The payload type of the one codec that its kind is sent in, if both ends have it.
     pt: Option<Pt>,
+    /// The payload type of that with redundancy (RFC 2198), if the participant has it at all.
+    red: Option<Pt>,
     /// What a slot is sent under: its own SSRC, and that of its retransmissions.
     ssrcs: Option<(Ssrc, Option<Ssrc>)>,
 }
@@ -379,23 +381,30 @@ impl Transport {
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
     pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
         let Some(ssrc) = self.open(line) else { return };
-        let Some(Line { offered, pt: Some(pt), .. }) = self.lines.get(usize::from(line.0)) else { return };
-        let (kind, pt) = (offered.kind, *pt);
+        let Some(Line { offered, pt: Some(pt), red, .. }) = self.lines.get(usize::from(line.0)) else {
+            return;
+        };
+        let (kind, pt, red) = (offered.kind, *pt, red.filter(|red| offered.red == Some(**red)));
         if packet.payload.len() > PAYLOAD_MAX {
             return;
         }
         // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
         let is_marked = packet.is_last_of_frame || (is_first && kind == TrackKind::Audio);
         self.contain(|rtc| {
+            // The frames in it are named by the publisher: who calls Opus otherwise gets the newest alone.
+            let is_named_alike = packet.redundancy.as_ref().is_some_and(|it| it.red.pt == *pt);
+            let (pt, payload) = match red.filter(|_| is_named_alike) {
+                Some(red) => (red, packet.payload.clone()),
+                None => (pt, packet.bare()),
+            };
             let mut api = rtc.direct_api();
             let Some(stream) = api.stream_tx(&ssrc) else { return Ok(()) };
             let sequence = SeqNo::from(numbers.sequence);
             let details = &packet.details;
-            let mut write =
-                RtpWrite::new(pt, sequence, numbers.time, details.received_at, packet.payload.clone())
-                    .marker(is_marked)
-                    .nackable(true)
-                    .ext_vals(details.extensions.clone());
+            let mut write = RtpWrite::new(pt, sequence, numbers.time, details.received_at, payload)
+                .marker(is_marked)
+                .nackable(true)
+                .ext_vals(details.extensions.clone());
             if let Some(patch) = details.descriptor.zip(numbers.vp8).and_then(|(old, new)| patch(old, new)) {
                 write = write.vp8_patch(patch);
             }
@@ -511,6 +520,7 @@ impl Transport {
         self.contain(|rtc| {
             for line in &mut lines {
                 line.pt = payload_type(rtc, line.mid, line.offered.kind);
+                line.red = line.pt.and_then(|pt| redundant_type(rtc, pt));
                 let mut api = rtc.direct_api();
                 let stream = api.stream_tx_by_mid(line.mid, None);
                 line.ssrcs = stream.map(|stream| (stream.ssrc(), stream.rtx()));
@@ -731,11 +741,16 @@ impl Transport {
             Some(rid) => line.rids.iter().position(|known| *known == rid)?,
             None => 0,
         };
-        let (line, kind, wanted) = (line.offered.line, line.offered.kind, line.pt);
+        let (line, kind, wanted, red) = (line.offered.line, line.offered.kind, line.pt, line.red);
         let layer = LayerId(u8::try_from(layer).ok()?);
-        if wanted != Some(pt) {
-            return None;
-        }
+        let redundancy = match wanted {
+            Some(wanted) if wanted == pt => None,
+            // What is malformed could not be decoded by anybody.
+            Some(wanted) if red == Some(pt) => {
+                Some(Redundancy::of(&packet.payload).filter(|it| it.red.pt == *wanted)?)
+            }
+            _ => return None,
+        };
         self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
         self.media_at = Some(self.clock);
         let is_video = kind == TrackKind::Video;
@@ -761,6 +776,7 @@ impl Transport {
             height: if is_video && begins_keyframe { vp8_height(&packet.payload) } else { None },
             level: sent.audio_level,
             is_for_beginners_at: None,
+            redundancy,
             details: Details { extensions, descriptor, received_at: packet.timestamp },
             payload: packet.payload,
         })
@@ -805,7 +821,7 @@ impl Line {
             Purpose::Track(layers) => layers.iter().map(|layer| Rid::from(layer.as_str())).collect(),
             Purpose::Slot | Purpose::Unused => Vec::new(),
         };
-        Self { offered, mid, rids, pt: None, ssrcs: None }
+        Self { offered, mid, rids, pt: None, red: None, ssrcs: None }
     }
 }
 
@@ -846,7 +862,7 @@ fn nameless_candidates(answer: &str) -> String {
 fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
     RtcConfig::new()
         .clear_codecs()
-        .enable_opus(true, false)
+        .enable_opus(true, true)
         .enable_vp8(true)
         .set_dtls_cert(certificate.0.clone())
         .set_ice_lite(true)
@@ -875,6 +891,11 @@ fn payload_type(rtc: &Rtc, mid: Mid, kind: TrackKind) -> Option<Pt> {
     let agreed = rtc.media(mid)?.remote_pts();
     let mut params = rtc.codec_config().params().iter();
     params.find(|it| it.spec().codec == codec && agreed.contains(&it.pt())).map(PayloadParams::pt)
+}
+
+/// Returns the payload type of a codec with redundancy (RFC 2198), if the participant has it at all.
+fn redundant_type(rtc: &Rtc, pt: Pt) -> Option<Pt> {
+    rtc.codec_config().params().iter().find(|it| it.pt() == pt)?.red()
 }
 
 fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
