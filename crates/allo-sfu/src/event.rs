@@ -119,6 +119,8 @@ pub struct Counters {
     pub overrun: u64,
     /// Packets that were left out for a subscriber who takes less than it is sent.
     pub congested: u64,
+    /// Packets of sound that were lost on the way here, and were in the packet after them.
+    pub repaired: u64,
     /// Packets that were forwarded, each copy counted.
     pub forwarded: u64,
 }

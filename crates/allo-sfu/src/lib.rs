@@ -23,9 +23,13 @@
 //! Several workers can share one address. Which of them a check of connectivity is for stands in the check ([`worker_of`]); of
 //! anything else each worker says whether it is for it ([`Sfu::knows`]).
 //!
-//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; RED, H.264, VP9, AV1 and their layers; the temporal
-//! layers of VP8, which are all forwarded; admission control; spreading one room over several workers. On a network that both
-//! loses packets and shuffles them the engine's estimate stays low: what was given goes on, but no higher layer is begun.
+//! Sound comes and goes with redundancy (RFC 2198) where a participant's end has it. What is lost on the way here is made up for
+//! before it is forwarded, so that each way has a redundancy of its own, and those who have none profit from that of others.
+//!
+//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; H.264, VP9, AV1 and their layers;
+//! the temporal layers of VP8, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
+//! frame; retransmission of sound; spreading one room over several workers. On a network that both loses packets and shuffles them
+//! the engine's estimate stays low: what was given goes on, but no higher layer is begun.
 
 mod addresses;
 mod bandwidth;
@@ -43,6 +47,7 @@ mod packet;
 mod participant;
 mod peer;
 mod red;
+mod repair;
 mod repairs;
 mod room;
 mod sfu;

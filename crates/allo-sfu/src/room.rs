@@ -324,6 +324,13 @@ impl Room {
         }
         let early = track.record(now, &packet);
         let (id, kind) = (TrackId { publisher: own, line: packet.line }, track.kind);
+        let level = packet.level.unwrap_or(LEVEL_ASSUMED);
+        let is_end = kind == TrackKind::Audio || packet.is_last_of_frame;
+        let packets = match kind {
+            TrackKind::Audio => track.repair.handle(packet),
+            TrackKind::Video => [None, Some(packet)],
+        };
+        outbox.counters.repaired += u64::from(packets[0].is_some());
         if !track.is_published {
             track.is_published = true;
             outbox.events.push_back(SfuEvent::TrackPublished(id, kind));
@@ -333,7 +340,7 @@ impl Room {
             }
         }
         if kind == TrackKind::Audio {
-            self.handle_level(now, id, packet.level.unwrap_or(LEVEL_ASSUMED), outbox);
+            self.handle_level(now, id, level, outbox);
             if self.speakers.slot(id).is_none() {
                 return;
             }
@@ -342,11 +349,10 @@ impl Room {
             outbox.counters.overrun += 1;
             return;
         }
-        let is_end = kind == TrackKind::Audio || packet.is_last_of_frame;
         let ripe_at = if is_end { now } else { now + FRAME_WAIT };
         self.ripe_at = Some(self.ripe_at.map_or(ripe_at, |at| at.min(ripe_at)));
-        self.waiting.push((id, packet));
-        self.waiting.extend(early.into_iter().map(|packet| (id, packet)));
+        let packets = packets.into_iter().flatten().chain(early);
+        self.waiting.extend(packets.map(|packet| (id, packet)));
     }
 
     fn handle_level(&mut self, now: Instant, track: TrackId, level: i8, outbox: &mut Outbox) {

@@ -7,6 +7,7 @@ use crate::demand::Demand;
 use crate::ids::{Bitrate, LayerId, TrackKind};
 use crate::keyframes::KeyframeRequests;
 use crate::packet::MediaPacket;
+use crate::repair::Repair;
 
 /// Over how long a layer's bitrate is measured. Longer: keyframes weigh less, changes are seen later.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -29,6 +30,8 @@ pub(crate) struct Track<D> {
     pub(crate) kind: TrackKind,
     pub(crate) keyframes: KeyframeRequests<LayerId>,
     pub(crate) demand: Demand,
+    /// What of its sound came.
+    pub(crate) repair: Repair,
     /// Whether anything has come yet.
     pub(crate) is_published: bool,
     /// Whether nothing of it is forwarded, by the word of the rooms.
@@ -52,6 +55,7 @@ impl<D: Clone> Track<D> {
             kind,
             keyframes: KeyframeRequests::new(),
             demand: Demand::default(),
+            repair: Repair::default(),
             is_published: false,
             is_muted: false,
             layers,

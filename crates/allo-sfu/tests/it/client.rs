@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use allo_sfu::{ParticipantId, Peer};
+use allo_sfu::{ParticipantId, Peer, Red};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::config::DtlsCert;
-use str0m::format::Codec;
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
@@ -41,6 +41,9 @@ pub(crate) struct Received {
     pub(crate) time: u32,
     pub(crate) picture_id: Option<u16>,
     pub(crate) tag: Tag,
+    /// Of sound with redundancy, the frame before it.
+    pub(crate) previous: Option<Tag>,
+    pub(crate) level: Option<i8>,
 }
 
 /// What a client is made with.
@@ -57,13 +60,15 @@ pub(crate) struct Habits {
     pub(crate) keyframe_factor: usize,
     /// How it reaches the worker.
     pub(crate) protocol: Protocol,
+    /// Whether it knows sound with redundancy.
+    pub(crate) has_red: bool,
 }
 
 impl Habits {
     /// A camera of one layer of 1.5 Mbit/s, with keyframes as large as those of real ones.
     pub(crate) const SINGLE: Self = Self { layers: 1, packets: 6, keyframe_factor: 8, ..Self::USUAL };
 
-    const USUAL: Self = Self {
+    pub(crate) const USUAL: Self = Self {
         sends_mic: true,
         sends_cam: true,
         layers: 3,
@@ -72,6 +77,7 @@ impl Habits {
         packets: LAYERS[0].2,
         keyframe_factor: 3,
         protocol: Protocol::Udp,
+        has_red: false,
     };
 }
 
@@ -108,6 +114,8 @@ pub(crate) struct Client {
     frame: u32,
     /// The latest numbers of the three layers of the camera, and of the microphone.
     pub(crate) sequences: [u64; 4],
+    /// The frame of sound that was sent last.
+    previous: Option<(u32, Vec<u8>)>,
     pub(crate) wants_keyframe: [bool; 3],
 }
 
@@ -117,7 +125,7 @@ impl Client {
         let mut rtc = RtcConfig::new()
             .set_crypto_provider(Arc::new(cryptography))
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, habits.has_red)
             .enable_vp8(true)
             .set_dtls_cert(certificate())
             .set_rtp_mode(true)
@@ -147,6 +155,7 @@ impl Client {
             next_sound: now,
             frame: 0,
             sequences: [offset, offset + 7, offset + 77, offset + 777],
+            previous: None,
             wants_keyframe: [true; 3],
         }
     }
@@ -202,6 +211,13 @@ impl Client {
         let rid = (self.habits.layers > 1).then(|| Rid::from(LAYERS[0].0));
         let mid = self.cam.unwrap();
         self.write(now, mid, rid, 0, self.frame * 2_970, payload.to_vec(), ExtensionValues::default());
+        self.flush(now)
+    }
+
+    /// Sends any bytes as a packet of the microphone.
+    pub(crate) fn send_as_sound(&mut self, now: Instant, payload: &[u8]) -> Vec<Transmit> {
+        let time = u32::try_from(self.sequences[3] & 0xffff).unwrap() * 960;
+        self.write(now, self.mic.unwrap(), None, 3, time, payload.to_vec(), ExtensionValues::default());
         self.flush(now)
     }
 
@@ -302,10 +318,25 @@ impl Client {
         };
         let frame = u32::try_from(self.sequences[3] & 0xffff).unwrap();
         let tag = Tag { publisher: self.own, layer: 0, frame, is_keyframe: true, begins: true, ends: false };
-        let payload = [vec![0x78; 60], tag.to_bytes()].concat();
         let time = u32::try_from((self.sequences[3] * 960) & 0xffff_ffff).unwrap();
+        let bare = [vec![0x78; 60], tag.to_bytes()].concat();
+        let payload = if self.habits.has_red { self.with_previous(time, &bare) } else { bare.clone() };
+        self.previous = Some((time, bare));
         self.write(now, mid, None, 3, time, payload, extensions);
         transmits.extend(self.flush(now));
+    }
+
+    fn with_previous(&self, time: u32, bare: &[u8]) -> Vec<u8> {
+        let pt = *self.params(Codec::Opus).pt();
+        let whole = self
+            .previous
+            .as_ref()
+            .and_then(|(before, previous)| Red::compose(pt, bare, previous, time.wrapping_sub(*before)));
+        whole.unwrap_or_else(|| [&[pt], bare].concat())
+    }
+
+    fn params(&self, codec: Codec) -> &PayloadParams {
+        self.rtc.codec_config().find(|it| it.spec().codec == codec).unwrap()
     }
 
     #[allow(clippy::too_many_arguments, reason = "a packet has that many parts")]
@@ -319,8 +350,8 @@ impl Client {
         payload: Vec<u8>,
         extensions: ExtensionValues,
     ) {
-        let codec = if counter == 3 { Codec::Opus } else { Codec::Vp8 };
-        let pt: Pt = self.rtc.codec_config().find(|it| it.spec().codec == codec).unwrap().pt();
+        let params = self.params(if counter == 3 { Codec::Opus } else { Codec::Vp8 });
+        let pt = params.red().unwrap_or(params.pt());
         self.sequences[counter] += 1;
         let sequence = SeqNo::from(self.sequences[counter]);
         let is_last = tag_of(&payload).is_some_and(|tag| tag.ends);
@@ -378,7 +409,10 @@ impl Client {
         self.repairs.extend(stream.as_ref().and_then(|stream| stream.rtx()).map(|ssrc| *ssrc));
         let mid = stream.map(|stream| stream.mid().to_string());
         let (Some(mid), Some(tag)) = (mid, tag_of(&packet.payload)) else { return };
-        let is_video = packet.payload.len() > 100;
+        let is_video = packet.header.payload_type == self.params(Codec::Vp8).pt();
+        let is_redundant = Some(packet.header.payload_type) == self.params(Codec::Opus).red();
+        let red = is_redundant.then(|| Red::parse(&packet.payload).unwrap());
+        let previous = red.and_then(|red| tag_of(&packet.payload[red.previous?.block]));
         let picture_id = is_video.then(|| u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]));
         self.received.push(Received {
             at: now,
@@ -387,6 +421,8 @@ impl Client {
             time: packet.header.timestamp,
             picture_id,
             tag,
+            previous,
+            level: packet.header.ext_vals.audio_level,
         });
     }
 }

@@ -14,5 +14,6 @@ mod forger;
 mod hostile;
 mod insiders;
 mod lab;
+mod sound;
 mod streams;
 mod subscriptions;
