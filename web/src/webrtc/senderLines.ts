@@ -4,6 +4,7 @@
  */
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
+import { preferCodecs } from "./codecs";
 import type { Log } from "./log";
 import { SCREEN_RATES } from "./screenShare";
 
@@ -130,16 +131,4 @@ function adaptScreen(parameters: RTCRtpSendParameters, track: MediaStreamTrack |
   const paces = SCREEN_PACES[content];
   parameters.encodings.forEach((encoding, layer) => (encoding.maxFramerate = paces[layer] ?? SCREEN_RATES[content]));
   return before !== parameters.degradationPreference;
-}
-
-/** The codecs that every session can use. The others would make the offer several times as long. */
-const CODECS = { audio: ["audio/opus"], video: ["video/vp8", "video/rtx"] };
-
-/** Leaves out of a line what is not used in sessions. */
-export function preferCodecs(line: RTCRtpTransceiver): void {
-  const kind = line.receiver.track.kind as "audio" | "video";
-  const known = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
-  const wanted = known.filter(({ mimeType }) => CODECS[kind].includes(mimeType.toLowerCase()));
-  // Without them the server will say what is wrong with the offer.
-  if (wanted.length > 0) line.setCodecPreferences(wanted);
 }

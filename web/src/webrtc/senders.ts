@@ -6,6 +6,7 @@
  * one, is a `replaceTrack` and never a negotiation.
  */
 
+import { preferRedundancy } from "./codecs";
 import type { Log } from "./log";
 
 export type Place = "mic" | "cam";
@@ -52,7 +53,9 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
 
   function make(place: Place): void {
     const init: RTCRtpTransceiverInit = { direction: "sendrecv", streams: [stream] };
-    places[place] = connection.addTransceiver(tracks[place] ?? KINDS[place], init);
+    const made = connection.addTransceiver(tracks[place] ?? KINDS[place], init);
+    preferRedundancy(made);
+    places[place] = made;
   }
 
   function take(place: Place): void {
@@ -63,6 +66,7 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
     if (!free) return mayOffer ? make(place) : log("noPlaceOffered", { place }, "warn");
     places[place] = free;
     free.direction = "sendrecv";
+    preferRedundancy(free);
     free.sender.setStreams(stream);
     replace(free, tracks[place]);
   }

@@ -1,10 +1,11 @@
 /** Level 2: the `RTCPeerConnection` of one session with the server. This end always offers, so offers never cross. */
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
+import { preferCodecs } from "./codecs";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
 import { isSameButForOrigin, withDtx } from "./sdp";
-import { preferCodecs, senderLines, type LocalTracks } from "./senderLines";
+import { senderLines, type LocalTracks } from "./senderLines";
 import type { Report } from "./stats";
 import type { LinkState, LogEntry } from "./types";
 

@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { preferCodecs, preferRedundancy } from "./codecs";
+
+const CHROMIUM = ["audio/opus", "audio/red", "audio/G722", "audio/PCMU", "audio/telephone-event"];
+const FIREFOX = ["audio/opus", "audio/G722", "audio/PCMU"];
+const VIDEO = ["video/VP9", "video/rtx", "video/VP8", "video/AV1"];
+
+let capabilities: Record<string, readonly string[]>;
+
+beforeEach(() => {
+  const getCapabilities = (kind: string) => ({ codecs: (capabilities[kind] ?? []).map((mimeType) => ({ mimeType })) });
+  vi.stubGlobal("RTCRtpReceiver", { getCapabilities });
+});
+afterEach(() => vi.unstubAllGlobals());
+
+/** Returns what is preferred on a line, or nothing if the browser is left its own choice. */
+function preferred(prefer: (line: RTCRtpTransceiver) => void, kind: "audio" | "video"): readonly string[] | undefined {
+  let types: readonly string[] | undefined;
+  const setCodecPreferences = (codecs: readonly RTCRtpCodec[]): void => void (types = codecs.map((it) => it.mimeType));
+  prefer({ receiver: { track: { kind } }, setCodecPreferences } as unknown as RTCRtpTransceiver);
+  return types;
+}
+
+describe("a line of a session", () => {
+  test("has redundant sound first, where the browser has it", () => {
+    capabilities = { audio: CHROMIUM };
+    expect(preferred(preferCodecs, "audio")).toEqual(["audio/red", "audio/opus"]);
+    capabilities = { audio: FIREFOX };
+    expect(preferred(preferCodecs, "audio")).toEqual(["audio/opus"]);
+  });
+
+  test("has VP8 and its retransmissions", () => {
+    capabilities = { video: VIDEO };
+    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8", "video/rtx"]);
+  });
+
+  test("is left as it is where the browser has nothing of use", () => {
+    capabilities = { audio: ["audio/PCMU"] };
+    expect(preferred(preferCodecs, "audio")).toBeUndefined();
+  });
+});
+
+describe("a line of a link", () => {
+  test("has redundant sound before everything else that the browser has", () => {
+    capabilities = { audio: CHROMIUM };
+    const others = CHROMIUM.filter((type) => type !== "audio/red");
+    expect(preferred(preferRedundancy, "audio")).toEqual(["audio/red", ...others]);
+  });
+
+  test("is left as it is where there is no redundancy, and for pictures", () => {
+    capabilities = { audio: FIREFOX, video: VIDEO };
+    expect(preferred(preferRedundancy, "audio")).toBeUndefined();
+    expect(preferred(preferRedundancy, "video")).toBeUndefined();
+  });
+});
