@@ -50,13 +50,16 @@ impl Context<'_> {
             match event {
                 TransportEvent::Connected => self.handle_connected(now),
                 TransportEvent::KeyframeWanted(layer) => self.sending.request_keyframe(now, layer),
-                TransportEvent::Packet(slot, packet) => {
+                TransportEvent::Packet { slot, packet, is_redundant } => {
                     let bytes = packet.payload.len() as u64;
                     self.shared.live.packets.fetch_add(1, Ordering::Relaxed);
                     self.shared.live.bytes.fetch_add(bytes, Ordering::Relaxed);
                     let before = (self.receiving.has_seen, self.receiving.has_heard);
                     let origins = origins(self.shared, self.own);
                     let numbered = (*packet.seq_no, &*packet.payload);
+                    if is_redundant {
+                        self.receiving.make_up(at, slot, numbered, self.record);
+                    }
                     self.receiving.handle(at, slot, numbered, origins, self.record);
                     self.handle_first(now, before);
                 }

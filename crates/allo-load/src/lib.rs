@@ -18,6 +18,7 @@ mod probe;
 mod process;
 mod receiving;
 mod record;
+mod red;
 mod report;
 mod roster;
 mod run;

@@ -104,7 +104,8 @@ impl Participant {
         let seed = shared.seed ^ u64::from(own) << 32;
         let mut random = fastrand::Rng::with_seed(seed);
         let socket = Socket::open(shared.local_ip)?;
-        let transport = Transport::new(now, shared.certificate.clone(), socket.address(), role.lines());
+        let transport =
+            Transport::new(now, shared.certificate.clone(), socket.address(), role.lines(shared.has_red));
         let sending = Sending::new(now, shared.run, own, role, &mut random);
         let signaling = SignalingSocket::open(SignalingOptions {
             url: shared.url.clone(),
@@ -337,7 +338,7 @@ impl Participant {
         self.session_due = None;
         let (certificate, address) = (self.shared.certificate.clone(), self.socket.address());
         self.receiving.finish(&mut self.record);
-        self.transport = Transport::new(now, certificate, address, self.role().lines());
+        self.transport = Transport::new(now, certificate, address, self.role().lines(self.shared.has_red));
         self.receiving.reset(self.transport.slots());
         self.offer().await;
     }

@@ -28,8 +28,10 @@ pub struct Counts {
     pub unannounced: u64,
     /// Packets of pictures that never came, repairs included.
     pub lost_video: u64,
-    /// Packets of sound that never came, repairs included.
+    /// Packets of sound that never came, and were not in the packet after them either.
     pub lost_audio: u64,
+    /// Packets of sound that did not come, and were in the packet after them. One that comes later still counts as a duplicate.
+    pub made_up_audio: u64,
     /// Packets that came after later ones: repaired, or overtaken.
     pub late: u64,
     /// Packets that came twice.
@@ -123,8 +125,14 @@ macro_rules! add {
 }
 
 impl Counts {
+    /// Returns which share of the sound is missing in the end, if there was any.
+    pub(crate) fn lost_audio_percent(&self) -> Option<f64> {
+        let all = self.received_audio + self.made_up_audio + self.lost_audio;
+        (all > 0).then(|| self.lost_audio as f64 * 100.0 / all as f64)
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
-        sum!(self, other, sent received received_bytes received_audio strays misdirected unannounced lost_video lost_audio late
+        sum!(self, other, sent received received_bytes received_audio strays misdirected unannounced lost_video lost_audio made_up_audio late
             duplicates frames keyframes layer_switches pauses freezes_over_200ms freezes_over_400ms keyframe_requests
             turns_heard turns_missed turn_packets_clipped);
     }

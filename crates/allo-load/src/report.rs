@@ -26,6 +26,8 @@ pub struct Report {
     pub scenario: Scenario,
     /// The seed, to play it again.
     pub seed: u64,
+    /// Whether each frame of sound was sent twice.
+    pub has_red: bool,
     /// How long the measurement took, in seconds.
     pub seconds: f64,
     /// Whether the times mean anything.
@@ -129,6 +131,7 @@ impl Report {
         Self {
             scenario: options.scenario.clone(),
             seed: options.seed,
+            has_red: options.has_red,
             seconds: measured.elapsed.as_secs_f64(),
             expected: measured.ready.1,
             ready: measured.ready.0,
@@ -293,6 +296,7 @@ mod tests {
             scenario: Scenario::Audio { rooms: 1, participants: 2 },
             duration: Duration::from_secs(10),
             seed: 1,
+            has_red: true,
             server_pid: Some(1),
             threads: 2,
         }

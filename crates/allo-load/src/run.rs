@@ -48,6 +48,8 @@ pub struct Options {
     pub duration: Duration,
     /// Decides about all that is random.
     pub seed: u64,
+    /// Whether each frame of sound is sent twice, and received so (RFC 2198).
+    pub has_red: bool,
     /// The server's process, on this machine, to be measured.
     pub server_pid: Option<u32>,
     /// How many threads there are for the participants.
@@ -105,6 +107,7 @@ pub(crate) struct Shared {
     pub(crate) certificate: DtlsCert,
     pub(crate) local_ip: IpAddr,
     pub(crate) seed: u64,
+    pub(crate) has_red: bool,
     pub(crate) started_at: Instant,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) live: Live,
@@ -228,6 +231,7 @@ impl Shared {
                 .dtls_provider
                 .generate_certificate()
                 .ok_or(RunError::Random)?,
+            has_red: options.has_red,
             seed: options.seed,
             started_at: Instant::now(),
             phase,

@@ -132,8 +132,10 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    pub(crate) fn lines(&self) -> Lines {
+    /// Returns its lines, with redundancy of sound or without.
+    pub(crate) fn lines(&self, has_red: bool) -> Lines {
         Lines {
+            has_red,
             mic: self.speech != Speech::Nothing,
             cam_layers: match self.picture {
                 Picture::Nothing => 0,

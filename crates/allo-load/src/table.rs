@@ -64,6 +64,7 @@ fn write_group(f: &mut Formatter<'_>, group: &Group) -> fmt::Result {
         ("  duplicates", counts.duplicates),
         ("lost, pictures", counts.lost_video),
         ("lost, sound", counts.lost_audio),
+        ("  made up for", counts.made_up_audio),
         ("frames shown", counts.frames),
         ("layer switches", counts.layer_switches),
         ("pictures paused by the server", counts.pauses),
@@ -73,6 +74,9 @@ fn write_group(f: &mut Formatter<'_>, group: &Group) -> fmt::Result {
     ];
     for (name, count) in rows {
         row(f, name, format_args!("{count}"))?;
+    }
+    if let Some(percent) = counts.lost_audio_percent() {
+        row(f, "lost, sound, %", format_args!("{percent:.2}"))?;
     }
     if counts.turns_heard + counts.turns_missed > 0 {
         row(f, "turns heard", format_args!("{}", counts.turns_heard))?;

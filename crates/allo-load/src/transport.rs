@@ -6,11 +6,13 @@ use std::time::Instant;
 use allo_protocol::{MediaTrack, Source};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::config::DtlsCert;
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig, RtcError};
+
+use crate::red;
 
 /// The names of the simulcast layers, the lowest first.
 const RIDS: [&str; 3] = ["l", "m", "h"];
@@ -23,6 +25,8 @@ pub(crate) struct Lines {
     pub(crate) cam_layers: usize,
     pub(crate) audio_slots: usize,
     pub(crate) video_slots: usize,
+    /// Whether each frame of sound may come and go twice.
+    pub(crate) has_red: bool,
 }
 
 /// What the transport has to say.
@@ -33,7 +37,12 @@ pub(crate) enum TransportEvent {
     /// The server wants a keyframe of this layer.
     KeyframeWanted(usize),
     /// A packet came in this slot.
-    Packet(usize, RtpPacket),
+    Packet {
+        slot: usize,
+        packet: RtpPacket,
+        /// Whether the frame of sound before it is in it.
+        is_redundant: bool,
+    },
     /// The server said goodbye, or the engine had a fault.
     Closed,
 }
@@ -70,6 +79,10 @@ pub(crate) struct Transport {
     pending: Option<SdpPendingOffer>,
     offer: String,
     pts: [Pt; 2],
+    /// Of sound whose frames come twice, if both ends have it.
+    red: Option<Pt>,
+    /// The time and the payload of the frame of sound that was sent last.
+    last_sound: Option<(u32, Vec<u8>)>,
     /// The sequence numbers of the microphone and of each layer.
     sequences: [u64; 4],
     due: Instant,
@@ -81,7 +94,7 @@ impl Transport {
     pub(crate) fn new(now: Instant, certificate: DtlsCert, address: SocketAddr, lines: Lines) -> Self {
         let mut rtc = RtcConfig::new()
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, lines.has_red)
             .enable_vp8(true)
             .set_dtls_cert(certificate)
             .set_rtp_mode(true)
@@ -103,7 +116,7 @@ impl Transport {
         let video: Vec<_> = (0..lines.video_slots).map(|_| slot(true)).collect();
         let slots = [audio, video].concat();
         let (offer, pending) = changes.apply().expect("a participant sends or receives something");
-        let pts = [pt(&rtc, Codec::Opus), pt(&rtc, Codec::Vp8)];
+        let pts = [Codec::Opus, Codec::Vp8].map(|codec| params(&rtc, codec).pt());
         Self {
             rtc,
             address,
@@ -114,6 +127,8 @@ impl Transport {
             pending: Some(pending),
             offer: offer.to_sdp_string(),
             pts,
+            red: None,
+            last_sound: None,
             sequences: [1_000; 4],
             due: now,
             is_closed: false,
@@ -134,6 +149,7 @@ impl Transport {
         let answer = SdpAnswer::from_sdp_string(sdp).ok();
         let accepted = answer.map(|answer| self.rtc.sdp_api().accept_answer(pending, answer));
         self.is_closed |= !matches!(accepted, Some(Ok(())));
+        self.red = params(&self.rtc, Codec::Opus).red();
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
@@ -164,7 +180,10 @@ impl Transport {
         };
         self.sequences[counter] += 1;
         let sequence = SeqNo::from(self.sequences[counter]);
-        let pt = self.pts[usize::from(outgoing.layer.is_some())];
+        let (pt, payload) = match outgoing.layer {
+            Some(_) => (self.pts[1], outgoing.payload),
+            None => self.wrap(outgoing.time, outgoing.payload),
+        };
         let extensions = ExtensionValues {
             audio_level: outgoing.level,
             voice_activity: outgoing.level.map(|level| level > -50),
@@ -172,8 +191,17 @@ impl Transport {
         };
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(mid, rid) else { return };
-        let write = RtpWrite::new(pt, sequence, outgoing.time, now, outgoing.payload).nackable(true);
+        let write = RtpWrite::new(pt, sequence, outgoing.time, now, payload).nackable(true);
         stream.write_rtp(write.marker(outgoing.is_last).ext_vals(extensions));
+    }
+
+    /// Puts the frame before into a payload of sound, if both ends have that.
+    fn wrap(&mut self, time: u32, payload: Vec<u8>) -> (Pt, Vec<u8>) {
+        let Some(red) = self.red else { return (self.pts[0], payload) };
+        let previous = self.last_sound.as_ref().map(|(at, frame)| (time.wrapping_sub(*at), &**frame));
+        let whole = red::wrap(*self.pts[0], &payload, previous);
+        self.last_sound = Some((time, payload));
+        (red, whole)
     }
 
     /// Asks for a keyframe in a slot.
@@ -234,7 +262,8 @@ impl Transport {
             }
             Event::RtpPacket(packet) => {
                 if let Some(slot) = self.slot_of(packet.header.ssrc) {
-                    events.push(TransportEvent::Packet(slot, packet));
+                    let is_redundant = self.red == Some(packet.header.payload_type);
+                    events.push(TransportEvent::Packet { slot, packet, is_redundant });
                 }
             }
             Event::Closed => self.is_closed = true,
@@ -265,7 +294,7 @@ fn simulcast(layers: usize) -> Simulcast {
     simulcast
 }
 
-fn pt(rtc: &Rtc, codec: Codec) -> Pt {
+fn params(rtc: &Rtc, codec: Codec) -> &PayloadParams {
     let params = rtc.codec_config().find(|params| params.spec().codec == codec);
-    params.expect("the codec was enabled").pt()
+    params.expect("the codec was enabled")
 }

@@ -24,6 +24,7 @@ async fn play(scenario: Scenario, seconds: u64) -> Report {
         scenario,
         duration: Duration::from_secs(seconds),
         seed: 1,
+        has_red: true,
         server_pid: Some(std::process::id()),
         threads: 2,
     };
@@ -91,6 +92,7 @@ async fn losses_are_repaired() {
     assert_eq!(report.faults(), 0, "{report}");
     let counts = counts(&report);
     assert!(counts.late > 0, "nothing was repaired: {report}");
+    assert!(counts.made_up_audio > 0, "no sound was made up for: {report}");
     assert!(counts.frames > 3 * 2 * 5 * 15, "{report}");
 }
 

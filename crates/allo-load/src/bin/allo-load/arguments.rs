@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Makes a run repeatable, as far as the network does
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Send each frame of sound once only. Otherwise the frame before is in each packet, too (RED), as Chromium does it
+    #[arg(long)]
+    no_red: bool,
     /// The server's process on this machine: its CPU time and memory are measured
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
@@ -134,6 +137,7 @@ impl Arguments {
             scenario,
             duration: Duration::from_secs(self.duration),
             seed: self.seed,
+            has_red: !self.no_red,
             server_pid: self.server_pid,
             threads: self.threads.into(),
         })
