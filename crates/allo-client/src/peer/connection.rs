@@ -434,7 +434,7 @@ impl PeerConnection {
 /// Prepares the engine of a peer connection.
 pub(crate) fn engine(certificate: DtlsCert) -> RtcConfig {
     let mut config =
-        RtcConfig::new().clear_codecs().enable_opus(true, false).enable_vp8(true).set_dtls_cert(certificate);
+        RtcConfig::new().clear_codecs().enable_opus(true, true).enable_vp8(true).set_dtls_cert(certificate);
     config.set_max_stun_rto(CHECK_INTERVAL_MAX);
     config.set_max_stun_retransmits(UNANSWERED_CHECKS_MAX);
     config

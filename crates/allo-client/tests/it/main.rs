@@ -8,4 +8,5 @@ mod glare;
 mod pair;
 mod robots;
 mod session;
+mod sound;
 mod through_server;
