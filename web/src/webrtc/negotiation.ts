@@ -18,7 +18,7 @@
 import type { IceCandidate, SessionDescription } from "../protocol/messages";
 import { candidateOrder } from "./candidateOrder";
 import type { Log } from "./log";
-import { fragmentIn, hasFragment, isSameButForOrigin, withSettledRole } from "./sdp";
+import { fragmentIn, hasFragment, isSameButForOrigin, withDtxOfSpeech, withSettledRole } from "./sdp";
 import type { Negotiation } from "./types";
 
 /** What one end of a link says to the other. */
@@ -116,7 +116,8 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     const { localDescription } = connection;
     if (localDescription?.type !== "offer" && localDescription?.type !== "answer") return undefined;
     const { type } = localDescription;
-    const sdp = type === "offer" ? withSettledRole(localDescription.sdp, connection) : localDescription.sdp;
+    const settled = type === "offer" ? withSettledRole(localDescription.sdp, connection) : localDescription.sdp;
+    const sdp = withDtxOfSpeech(settled);
     const description = order.describe({ type, sdp }, connection.remoteDescription?.sdp);
     const signal: Signal = { type: "sessionDescription", description };
     said = [];

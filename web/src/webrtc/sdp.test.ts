@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isSameButForOrigin, withDtx, withSettledRole } from "./sdp";
+import { isSameButForOrigin, withDtx, withDtxOfSpeech, withSettledRole } from "./sdp";
 
 const offer = (origin: string, ufrag: string, port = 9): string =>
   `v=0\r\no=- 1 ${origin} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio ${port} UDP/TLS/RTP/SAVPF 111\r\n` +
@@ -42,6 +42,12 @@ describe("an answer that asks for no sound in silence", () => {
   test("asks for it in the line of speech only", () => {
     expect(withDtx(speech + music, "0")).toBe(`${speech}a=fmtp:111 usedtx=1\r\n${music}`);
     expect(withDtx(speech + music, "4")).toBe(speech + music.replace("stereo=1", "stereo=1;usedtx=1"));
+  });
+
+  test("asks for it in the first line of sound on a link", () => {
+    const picture = lines("m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:v", "a=rtpmap:96 VP8/90000");
+    expect(withDtxOfSpeech(picture + speech + music)).toBe(`${picture}${speech}a=fmtp:111 usedtx=1\r\n${music}`);
+    expect(withDtxOfSpeech(picture)).toBe(picture);
   });
 
   test("is left as it is where there is no speech, or where it asks already", () => {

@@ -62,15 +62,21 @@ function settledRole({
 }
 
 /**
- * Returns an answer that asks for discontinuous transmission of speech on the line `mid`: silence is then hardly sent at all.
- * What is asked for here is what this end will send (RFC 7587 §7).
+ * Returns a description that asks for discontinuous transmission of speech on the line `mid`: silence is then hardly sent at all.
+ * Asked for in the peer's description, it is what this end will send; in an own one, what the peer will (RFC 7587 §7).
  */
-export function withDtx(answer: string, mid: string | undefined): string {
-  if (mid === undefined) return answer;
-  return answer
+export function withDtx(sdp: string, mid: string | undefined): string {
+  if (mid === undefined) return sdp;
+  return sdp
     .split(/(?=^m=)/m)
     .map((section) => (section.split(/\r?\n/).includes(`a=mid:${mid}`) ? askForDtx(section) : section))
     .join("");
+}
+
+/** Does the same with the first line of sound, which on a link is that of the microphone. */
+export function withDtxOfSpeech(sdp: string): string {
+  const mid = /^m=audio [^]*?^a=mid:(\S+)/m.exec(sdp)?.[1];
+  return withDtx(sdp, mid);
 }
 
 function askForDtx(section: string): string {
