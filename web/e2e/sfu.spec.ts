@@ -70,6 +70,31 @@ test("chromium and firefox meet in a room that goes through the server by choice
   for (const page of [ada, grace]) await expectInCall(page, 1);
 });
 
+test("sound is sent twice by those who can, and heard by those who cannot", async ({ open, room }) => {
+  test.setTimeout(120_000);
+  const ada = await open(`/${room}?topology=sfu`, { before: tapSound });
+  const grace = await open(`/${room}`, { before: tapSound });
+  const alan = await open(`/${room}`, { kind: "firefox" });
+  await joinUnseen(ada, "Ada");
+  await joinUnseen(grace, "Grace");
+  await joinUnseen(alan, "Alan");
+  for (const page of [ada, grace, alan]) await expectPath(page, "Through the server");
+  for (const page of [ada, grace, alan]) await expectHearing(page, 2);
+  // From Chromium comes what it sends, and from Firefox Opus alone.
+  const carried = ["received audio/opus", "received audio/red", "sent audio/red"];
+  for (const page of [ada, grace]) await expect.poll(() => soundCarried(page), { timeout: 20_000 }).toEqual(carried);
+});
+
+test("sound is sent twice over a direct link, too", async ({ open, room }) => {
+  const ada = await open(`/${room}?topology=mesh`, { before: tapSound });
+  const grace = await open(`/${room}`, { before: tapSound });
+  await joinUnseen(ada, "Ada");
+  await joinUnseen(grace, "Grace");
+  for (const page of [ada, grace]) await expectHearing(page, 1);
+  const carried = ["received audio/red", "sent audio/red"];
+  for (const page of [ada, grace]) await expect.poll(() => soundCarried(page), { timeout: 20_000 }).toEqual(carried);
+});
+
 test("a room whose choice is direct never goes through the server", async ({ open, room }) => {
   const ada = await open(`/${room}?topology=mesh`);
   await join(ada, "Ada");
@@ -289,4 +314,74 @@ test("a call through the server goes on while the signaling is away", async ({ o
 
 function expectPath(page: Page, path: string): Promise<void> {
   return expect(page.locator("main > header").getByText(path, { exact: true })).toBeVisible({ timeout: 20_000 });
+}
+
+/** Joins with the microphone alone. */
+async function joinUnseen(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: "Turn on camera and microphone" }).click();
+  await page.getByRole("button", { name: "Turn camera off" }).click();
+  await enter(page, name);
+}
+
+/** Waits until sound that can be heard has come from so many others. */
+async function expectHearing(page: Page, others: number): Promise<void> {
+  const heard = (): Promise<number> =>
+    page.evaluate(async () => {
+      const { connections = [] } = window as Window & { connections?: RTCPeerConnection[] };
+      const reports = await Promise.all(connections.map((connection) => connection.getStats()));
+      const all: { readonly totalAudioEnergy?: number }[] = reports.flatMap((report) => [
+        ...[...report.values()].filter(({ type, kind }) => type === "inbound-rtp" && kind === "audio"),
+      ]);
+      return all.filter(({ totalAudioEnergy = 0 }) => totalAudioEnergy > 1e-6).length;
+    });
+  await expect.poll(heard, { timeout: 25_000 }).toBeGreaterThanOrEqual(others);
+}
+
+type Frame = { readonly getMetadata: () => { readonly mimeType?: string } };
+type Tapped = { readonly createEncodedStreams: () => ReadableWritablePair<Frame, Frame> };
+
+/**
+ * Notes in what form the sound of a page's connections goes and comes. What Chromium (156, November 2026) counts in `getStats`
+ * names the codec inside of the redundancy.
+ */
+function tapSound(page: Page): Promise<unknown> {
+  return page.addInitScript(() => {
+    const carried = new Set<string>();
+    const tapped = new WeakSet<object>();
+    const tap = (end: object, way: string): void => {
+      if (tapped.has(end)) return;
+      tapped.add(end);
+      const { readable, writable } = (end as Tapped).createEncodedStreams();
+      const note = new TransformStream<Frame, Frame>({
+        transform(frame, controller) {
+          carried.add(`${way} ${frame.getMetadata().mimeType}`);
+          controller.enqueue(frame);
+        },
+      });
+      void readable.pipeThrough(note).pipeTo(writable);
+    };
+    const tapLine = ({ sender, receiver }: RTCRtpTransceiver): void => {
+      if (receiver.track.kind !== "audio") return;
+      tap(sender, "sent");
+      tap(receiver, "received");
+    };
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(configuration?: RTCConfiguration) {
+        super({ ...configuration, encodedInsertableStreams: true } as RTCConfiguration);
+        this.addEventListener("track", ({ transceiver }) => tapLine(transceiver));
+      }
+
+      override addTransceiver(...of: Parameters<RTCPeerConnection["addTransceiver"]>): RTCRtpTransceiver {
+        const made = super.addTransceiver(...of);
+        tapLine(made);
+        return made;
+      }
+    };
+    Object.assign(window, { carried });
+  });
+}
+
+/** In what forms sound has gone and come, on pages whose sound is tapped. */
+function soundCarried(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() => [...((window as Window & { carried?: Set<string> }).carried ?? [])].sort());
 }
