@@ -48,7 +48,7 @@ mod participant;
 mod peer;
 mod red;
 mod repair;
-mod repairs;
+mod retransmissions;
 mod room;
 mod sfu;
 mod slot;

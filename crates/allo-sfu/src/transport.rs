@@ -26,7 +26,7 @@ use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine, Purpose};
 use crate::packet::{MediaPacket, Redundancy, vp8_height};
 use crate::peer::{Peer, Protocol};
-use crate::repairs::Repairs;
+use crate::retransmissions::Retransmissions;
 use crate::sfu::SfuConfig;
 use crate::slot::Slot;
 use crate::ssrcs::{Ssrcs, ssrc_of};
@@ -181,7 +181,7 @@ pub(crate) struct Transport {
     /// What was said in the handshake, until it is over.
     handshake: Option<Handshake>,
     ssrcs: Ssrcs,
-    repairs: Repairs,
+    retransmissions: Retransmissions,
     /// The SSRC of the packet that the engine looks at.
     incoming: Option<u32>,
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
@@ -259,7 +259,7 @@ impl Transport {
             lines: Vec::new(),
             handshake: Some(Handshake::default()),
             ssrcs: Ssrcs::new(now),
-            repairs: Repairs::new(now),
+            retransmissions: Retransmissions::new(now),
             incoming: None,
             clock: now,
             due: None,
@@ -307,7 +307,7 @@ impl Transport {
             self.lines = offer.lines.into_iter().map(Line::new).collect();
         }
         self.park();
-        self.repairs.set_ssrcs(self.repair_ssrcs());
+        self.retransmissions.set_ssrcs(self.rtx_ssrcs());
         let answer = answer.ok_or(OfferError::Refused)?;
         self.turn(now);
         Ok(nameless_candidates(&answer))
@@ -641,10 +641,10 @@ impl Transport {
         let Some(ssrc) = ssrc_of(datagram) else { return true };
         // While less gets through than is wanted, the engine pads.
         let wanted = if self.estimate < self.desired { self.desired } else { Bitrate::default() };
-        self.repairs.admit(now, ssrc, datagram.len(), wanted)
+        self.retransmissions.admit(now, ssrc, datagram.len(), wanted)
     }
 
-    fn repair_ssrcs(&self) -> BTreeSet<u32> {
+    fn rtx_ssrcs(&self) -> BTreeSet<u32> {
         self.lines.iter().filter_map(|line| line.ssrcs?.1).map(|ssrc| *ssrc).collect()
     }
 

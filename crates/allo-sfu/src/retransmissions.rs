@@ -20,14 +20,14 @@ const PADDING: Bitrate = Bitrate::kbps(60);
 ///
 /// Beyond it packets are not sent. To the participant they are lost, and its estimate falls.
 #[derive(Debug)]
-pub(crate) struct Repairs {
+pub(crate) struct Retransmissions {
     ssrcs: BTreeSet<u32>,
     /// In thousandths of a byte.
     free: u64,
     filled_at: Instant,
 }
 
-impl Repairs {
+impl Retransmissions {
     pub(crate) fn new(now: Instant) -> Self {
         Self { ssrcs: BTreeSet::new(), free: BURST * 1_000, filled_at: now }
     }
@@ -68,13 +68,13 @@ mod tests {
     /// Sends a packet of media and asks for five again, each ten milliseconds for a minute. Returns how many are sent again.
     fn again(wanted: Bitrate) -> u64 {
         let mut now = Instant::now();
-        let mut repairs = Repairs::new(now);
-        repairs.set_ssrcs(BTreeSet::from([2]));
+        let mut retransmissions = Retransmissions::new(now);
+        retransmissions.set_ssrcs(BTreeSet::from([2]));
         let mut count = 0;
         for _ in 0..6_000 {
             now += Duration::from_millis(10);
-            assert!(repairs.admit(now, 1, 1_000, wanted));
-            count += (0..5).filter(|_| repairs.admit(now, 2, 1_000, wanted)).count() as u64;
+            assert!(retransmissions.admit(now, 1, 1_000, wanted));
+            count += (0..5).filter(|_| retransmissions.admit(now, 2, 1_000, wanted)).count() as u64;
         }
         count
     }
