@@ -327,7 +327,7 @@ impl Room {
         let level = packet.level.unwrap_or(LEVEL_ASSUMED);
         let is_end = kind == TrackKind::Audio || packet.is_last_of_frame;
         let packets = match kind {
-            TrackKind::Audio => track.repair.handle(packet),
+            TrackKind::Audio => track.gaps.fill(packet),
             TrackKind::Video => [None, Some(packet)],
         };
         outbox.counters.repaired += u64::from(packets[0].is_some());

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::demand::Demand;
+use crate::gaps::Gaps;
 use crate::ids::{Bitrate, LayerId, TrackKind};
 use crate::keyframes::KeyframeRequests;
 use crate::packet::MediaPacket;
-use crate::repair::Repair;
 
 /// Over how long a layer's bitrate is measured. Longer: keyframes weigh less, changes are seen later.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -30,8 +30,8 @@ pub(crate) struct Track<D> {
     pub(crate) kind: TrackKind,
     pub(crate) keyframes: KeyframeRequests<LayerId>,
     pub(crate) demand: Demand,
-    /// What of its sound came.
-    pub(crate) repair: Repair,
+    /// What of its sound did not come.
+    pub(crate) gaps: Gaps,
     /// Whether anything has come yet.
     pub(crate) is_published: bool,
     /// Whether nothing of it is forwarded, by the word of the rooms.
@@ -55,7 +55,7 @@ impl<D: Clone> Track<D> {
             kind,
             keyframes: KeyframeRequests::new(),
             demand: Demand::default(),
-            repair: Repair::default(),
+            gaps: Gaps::default(),
             is_published: false,
             is_muted: false,
             layers,

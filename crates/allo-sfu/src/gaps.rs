@@ -13,7 +13,7 @@ use crate::transport::PAYLOAD_MAX;
 /// What is lost on the way here is in the packet after it, if that is redundant. Made up for here, it goes out as a packet of its own:
 /// so those who get it can lose it once more and still have it, and those who know no redundancy have it at all.
 #[derive(Debug, Default)]
-pub(crate) struct Repair {
+pub(crate) struct Gaps {
     source: Option<Source>,
 }
 
@@ -34,12 +34,12 @@ struct Frame {
     block: Range<usize>,
 }
 
-impl Repair {
+impl Gaps {
     /// Takes a packet, and returns what to forward in its place, in this order: what was missing before it, and itself.
     ///
     /// What was made up for is not forwarded when it comes after all, nor what is older than all that is known: two packets under
     /// one number would be encrypted with the same key stream.
-    pub(crate) fn handle<D: Clone>(&mut self, packet: MediaPacket<D>) -> [Option<MediaPacket<D>>; 2] {
+    pub(crate) fn fill<D: Clone>(&mut self, packet: MediaPacket<D>) -> [Option<MediaPacket<D>>; 2] {
         let Some(source) = self.source.as_mut().filter(|source| source.ssrc == packet.ssrc) else {
             self.source = Some(Source { ssrc: packet.ssrc, latest: Frame::of(&packet), seen: 1 });
             return [None, Some(packet)];
@@ -156,8 +156,8 @@ mod tests {
     }
 
     /// Returns the numbers of what is forwarded, and whether each has the frame before it in it.
-    fn forward(repair: &mut Repair, packet: MediaPacket<()>) -> Vec<(u64, bool)> {
-        let forwarded = repair.handle(packet).into_iter().flatten();
+    fn forward(gaps: &mut Gaps, packet: MediaPacket<()>) -> Vec<(u64, bool)> {
+        let forwarded = gaps.fill(packet).into_iter().flatten();
         forwarded
             .map(|it| {
                 assert_eq!(u64::from(it.numbers.time), it.numbers.sequence * 960);
@@ -177,45 +177,45 @@ mod tests {
 
     #[test]
     fn what_is_missing_comes_before_what_it_is_in() {
-        let mut repair = Repair::default();
-        assert_eq!(forward(&mut repair, packet(10, Some(1))), [(10, true)], "nothing came before it");
-        assert_eq!(forward(&mut repair, packet(11, Some(1))), [(11, true)]);
-        assert_eq!(forward(&mut repair, packet(13, Some(1))), [(12, true), (13, true)]);
-        assert_eq!(forward(&mut repair, packet(16, Some(1))), [(15, false), (16, true)], "14 is not there");
-        assert_eq!(forward(&mut repair, packet(17, Some(1))), [(17, true)]);
+        let mut gaps = Gaps::default();
+        assert_eq!(forward(&mut gaps, packet(10, Some(1))), [(10, true)], "nothing came before it");
+        assert_eq!(forward(&mut gaps, packet(11, Some(1))), [(11, true)]);
+        assert_eq!(forward(&mut gaps, packet(13, Some(1))), [(12, true), (13, true)]);
+        assert_eq!(forward(&mut gaps, packet(16, Some(1))), [(15, false), (16, true)], "14 is not there");
+        assert_eq!(forward(&mut gaps, packet(17, Some(1))), [(17, true)]);
     }
 
     #[test]
     fn a_number_is_never_given_twice() {
-        let mut repair = Repair::default();
-        forward(&mut repair, packet(10, Some(1)));
-        assert_eq!(forward(&mut repair, packet(12, Some(1))), [(11, true), (12, true)]);
-        assert_eq!(forward(&mut repair, packet(11, Some(1))), [], "it was only late");
-        forward(&mut repair, packet(200, Some(1)));
-        assert_eq!(forward(&mut repair, packet(100, Some(1))), [], "nobody knows any more");
+        let mut gaps = Gaps::default();
+        forward(&mut gaps, packet(10, Some(1)));
+        assert_eq!(forward(&mut gaps, packet(12, Some(1))), [(11, true), (12, true)]);
+        assert_eq!(forward(&mut gaps, packet(11, Some(1))), [], "it was only late");
+        forward(&mut gaps, packet(200, Some(1)));
+        assert_eq!(forward(&mut gaps, packet(100, Some(1))), [], "nobody knows any more");
     }
 
     #[test]
     fn what_is_only_late_is_forwarded_with_what_it_brings() {
-        let mut repair = Repair::default();
-        forward(&mut repair, packet(10, Some(1)));
-        forward(&mut repair, packet(13, None));
-        assert_eq!(forward(&mut repair, packet(12, Some(1))), [(11, false), (12, true)]);
+        let mut gaps = Gaps::default();
+        forward(&mut gaps, packet(10, Some(1)));
+        forward(&mut gaps, packet(13, None));
+        assert_eq!(forward(&mut gaps, packet(12, Some(1))), [(11, false), (12, true)]);
     }
 
     #[test]
     fn an_older_frame_is_not_taken_for_the_one_before() {
-        let mut repair = Repair::default();
-        forward(&mut repair, packet(10, Some(1)));
-        assert_eq!(numbers(&repair.handle(packet(12, Some(2)))), [12]);
+        let mut gaps = Gaps::default();
+        forward(&mut gaps, packet(10, Some(1)));
+        assert_eq!(numbers(&gaps.fill(packet(12, Some(2)))), [12]);
     }
 
     #[test]
     fn sound_without_redundancy_passes_and_another_source_begins_anew() {
-        let mut repair = Repair::default();
+        let mut gaps = Gaps::default();
         for sequence in [10, 12, 11, 14] {
-            assert_eq!(forward(&mut repair, packet(sequence, None)).len(), 1);
+            assert_eq!(forward(&mut gaps, packet(sequence, None)).len(), 1);
         }
-        assert_eq!(forward(&mut repair, MediaPacket { ssrc: 8, ..packet(3, Some(1)) }), [(3, true)]);
+        assert_eq!(forward(&mut gaps, MediaPacket { ssrc: 8, ..packet(3, Some(1)) }), [(3, true)]);
     }
 }
