@@ -71,7 +71,7 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
     const line = connection.addTransceiver(track ?? KINDS[source], {
       direction: "sendonly",
       streams: [stream],
-      sendEncodings: ENCODINGS[source].map((it) => ({ ...it })),
+      sendEncodings: encodingsOf(source),
     });
     preferCodecs(line);
     lines.set(source, line);
@@ -123,12 +123,26 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
   };
 }
 
+function encodingsOf(source: Source): RTCRtpEncodingParameters[] {
+  const all = ENCODINGS[source].map((it) => ({ ...it }));
+  if (source !== "screen" || encodesScreensInLayers()) return all;
+  return all.slice(-1).map(({ rid: _, ...whole }) => whole);
+}
+
+/**
+ * Firefox encodes a screen in the first of several layers only, which would be the smaller one (its VideoStreamFactory; read,
+ * not tried: November 2026). It is known by what else it lacks.
+ */
+const encodesScreensInLayers = (): boolean =>
+  typeof MediaStreamTrack === "undefined" || "contentHint" in MediaStreamTrack.prototype;
+
 /** Lets a screen be encoded as its track says that it is. Returns whether that changes anything. */
 function adaptScreen(parameters: RTCRtpSendParameters, track: MediaStreamTrack | null): boolean {
   const content = track?.contentHint === "motion" ? "motion" : "detail";
   const before = parameters.degradationPreference;
   parameters.degradationPreference = SCREEN_DEGRADES[content];
-  const paces = SCREEN_PACES[content];
-  parameters.encodings.forEach((encoding, layer) => (encoding.maxFramerate = paces[layer] ?? SCREEN_RATES[content]));
+  const [slow, fast] = SCREEN_PACES[content];
+  const last = parameters.encodings.length - 1;
+  parameters.encodings.forEach((encoding, layer) => (encoding.maxFramerate = layer < last ? slow : fast));
   return before !== parameters.degradationPreference;
 }

@@ -4,7 +4,10 @@ import { sessionConnection } from "./sessionConnection";
 import { fakeBrowser, FakePeerConnection, FakeTrack, realBrowser } from "./testing";
 
 beforeEach(fakeBrowser);
-afterEach(realBrowser);
+afterEach(() => {
+  vi.unstubAllGlobals();
+  realBrowser();
+});
 
 const settled = () => vi.advanceTimersByTimeAsync(0);
 const track = (kind: "audio" | "video") => new FakeTrack(kind, "own") as unknown as MediaStreamTrack;
@@ -108,6 +111,19 @@ test("a film gets more pictures a second than text, as soon as it is said to be 
     [15, 30],
     [5, 15],
   ]);
+});
+
+test("a browser that encodes screens in one layer sends the large one", async () => {
+  vi.stubGlobal("MediaStreamTrack", class {});
+  const { put, line, answer, demand } = await offered();
+  answer("first");
+  await settled();
+  put("screen", track("video"));
+  await settled();
+  demand([{ mid: "11", layers: 1 }]);
+  await settled();
+  const { encodings } = line("11").sender;
+  expect(encodings).toEqual([{ scaleResolutionDownBy: 1, maxBitrate: 2_500_000, maxFramerate: 15, active: true }]);
 });
 
 test("an offer that was not answered is said again; one that was is not", async () => {
