@@ -28,8 +28,8 @@
 //!
 //! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; H.264, VP9, AV1 and their layers;
 //! the temporal layers of VP8, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
-//! frame; retransmission of sound; spreading one room over several workers. On a network that both loses packets and shuffles them
-//! the engine's estimate stays low: what was given goes on, but no higher layer is begun.
+//! frame; retransmission of sound; spreading one room over several workers. Where more than 12 % is lost all the time, that looks
+//! like congestion, and the engine's estimate decides alone.
 
 mod addresses;
 mod bandwidth;

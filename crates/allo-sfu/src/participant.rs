@@ -265,6 +265,7 @@ impl Participant {
         let spent = spent.fold(audio, Bitrate::plus);
         let filled = self.bandwidth.level().percent(FILL_PERCENT);
         let next = step.map_or(Bitrate::default(), |step| spent.plus(step).min(filled));
+        self.bandwidth.set_load(spent, desired);
         let is_held_back = self.bandwidth.is_held_back(now, spent.percent(HEADROOM_PERCENT));
         self.transport.set_paced(!is_held_back, &self.video);
         let is_near = |a: Bitrate, b: Bitrate| a.percent(90) <= b && b <= a.percent(110);
