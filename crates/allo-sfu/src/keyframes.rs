@@ -11,10 +11,11 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How soon after the last request another one can follow, once a keyframe came.
 ///
-/// Lower: of many who join at once each waits less. Higher: these first pictures are smaller, because more of them share the bitrate.
-const REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(200);
+/// Lower: browsers take no notice of what is asked for within 300 ms, and it would have to be asked for again. Higher: of many who
+/// join at once each waits longer.
+const REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(320);
 
-/// How far requests may run ahead of what is allowed in the long run: six in the first second.
+/// How far requests may run ahead of what is allowed in the long run: twelve follow each other closely.
 ///
 /// Lower: who joins last of many waits longer. Higher: who asks without need gets more keyframes made at a time.
 const BURST: Duration = Duration::from_secs(2);
@@ -143,8 +144,9 @@ mod tests {
                 requests.handle_keyframe("high");
             }
         }
-        assert_eq!(asked_at[..8], [0, 200, 400, 600, 800, 1_000, 1_200, 1_500]);
-        assert_eq!(asked_at.len(), 7 + 17);
+        assert_eq!(asked_at[..3], [0, 320, 640]);
+        assert_eq!(asked_at[10..14], [3_200, 3_520, 4_000, 4_500]);
+        assert_eq!(asked_at.len(), 12 + 12);
         // After a rest a few can follow each other again.
         let later = start + Duration::from_secs(20);
         requests.request("high");

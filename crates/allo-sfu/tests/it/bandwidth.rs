@@ -124,7 +124,7 @@ fn who_joins_right_after_another_waits_for_a_picture_no_longer_than_keyframes_ar
         let is_seen = |lab: &Lab| !shown(&lab.clients[&own], sender).is_empty();
         assert!(n > 2 || is_seen(&lab), "nobody was before it");
         // How far requests are apart, at first and in the long run; and a round trip and a frame until the keyframe is there.
-        let max_ms = if n < 8 { 350 } else { 650 };
+        let max_ms = if n < 8 { 430 } else { 650 };
         let max = Duration::from_millis(max_ms);
         assert!(lab.run_until(joined_at + max, is_seen), "the picture of {n} is late");
     }
