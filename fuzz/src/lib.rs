@@ -8,6 +8,8 @@
     reason = "a target panics when something does not hold: that is how it tells"
 )]
 
+mod turn;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ use allo_room::{
 };
 use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, Red, RoomId, Sfu, SfuConfig};
 
+pub use turn::turn;
+
 /// A target: a name, which is also its folder in `corpus/`, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -29,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("offer", offer),
     ("datagrams", datagrams),
     ("redundancy", redundancy),
+    ("turn", turn),
 ];
 
 /// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::run::{command, output, root, say};
 
 /// A crate and what it never depends on, tests aside.
-const WALLS: [(&str, &[&str]); 6] = [
+const WALLS: [(&str, &[&str]); 7] = [
     ("allo-protocol", &["allo-", "tokio", "rand", "tracing"]),
     (
         "allo-room",
@@ -24,13 +24,14 @@ const WALLS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("allo-sfu", &["tokio", "axum", "rustls", "socket", "rand", "allo-server", "allo-client", "allo-room"]),
+    ("allo-turn", &["tokio", "str0m", "axum", "rustls", "socket", "rand", "allo-"]),
     ("allo-client", &["allo-room", "allo-server", "allo-sfu", "allo-turn"]),
     ("allo-load", &["allo-room", "allo-server", "allo-sfu", "allo-turn"]),
     ("allo-server", &["allo-client", "allo-load"]),
 ];
 
 /// Crates without sockets, threads, clocks or files. Each has a `clippy.toml` that says so.
-const SANS_IO: [&str; 2] = ["allo-room", "allo-sfu"];
+const SANS_IO: [&str; 3] = ["allo-room", "allo-sfu", "allo-turn"];
 
 /// A text that must not stand in files whose path ends like this, and why.
 struct Ban {

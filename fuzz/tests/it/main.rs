@@ -78,3 +78,8 @@ fn no_datagram_panics() {
 fn no_redundancy_panics() {
     replay(TARGETS[4]);
 }
+
+#[test]
+fn nothing_that_is_said_to_the_turn_server_panics() {
+    replay(TARGETS[5]);
+}
