@@ -303,7 +303,7 @@ fn reports_that_make_no_sense_are_dropped() {
 }
 
 #[test]
-fn who_asks_for_everything_again_gets_less_again_than_the_media() {
+fn who_asks_for_everything_again_gets_half_as_much_again_and_no_more() {
     let mut lab = Lab::new(77);
     lab.join(1);
     let habits = Habits { sends_mic: false, sends_cam: false, ..Habits::default() };
@@ -333,6 +333,9 @@ fn who_asks_for_everything_again_gets_less_again_than_the_media() {
         }
     };
     let before = bytes(&lab);
+    lab.run_for(20 * SECOND);
+    let quiet = bytes(&lab).0 - before.0;
+    let before = bytes(&lab);
     for _ in 0..2_000 {
         flood(&mut lab);
         lab.run_for(Duration::from_millis(10));
@@ -341,8 +344,8 @@ fn who_asks_for_everything_again_gets_less_again_than_the_media() {
     let (media, again) = (after.0 - before.0, after.1 - before.1);
     println!("{media} bytes of media in twenty seconds, and {again} again");
     assert!(again * 100 >= media * 15, "{again}: or this proves nothing");
-    // Two fifths on request, and padding: so many retransmissions let less through, and that is then looked for.
-    assert!(again * 100 <= media * 80, "{again} bytes again for {media}");
+    // Two fifths on request, what may come at once, and padding: where so much is sent again, less of the media gets through.
+    assert!((media + again) * 100 <= quiet * 150, "{media} and {again} again, where it was {quiet}");
 }
 
 #[test]
