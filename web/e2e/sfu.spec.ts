@@ -4,6 +4,7 @@ import type { Page } from "@playwright/test";
 import { enter, expectInCall, expectPeople, join, received, tile } from "./support/call";
 import { watchFrames } from "./support/frames";
 import { layNarrowWay } from "./support/narrow";
+import { withoutPath } from "./support/pathless";
 import { sendRobots } from "./support/robots";
 import { expect, test } from "./support/test";
 import { layWire } from "./support/wire";
@@ -106,6 +107,15 @@ test("a room whose choice is direct never goes through the server", async ({ ope
   await expectPath(ada, "Direct");
 });
 
+test("two between whom there is no path see and hear each other through the server", async ({ open, room }) => {
+  const ada = await open(`/${room}`, { before: withoutPath });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { before: withoutPath });
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectPath(page, "Through the server");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+});
+
 test("a larger tile gets a larger picture, and a small one a small one", async ({ open, room }) => {
   test.setTimeout(90_000);
   const ada = await open(`/${room}?topology=sfu`, { viewport: { width: 320, height: 300 } });
@@ -119,9 +129,23 @@ test("a larger tile gets a larger picture, and a small one a small one", async (
   const small = await height();
   await ada.setViewportSize({ width: 1400, height: 1000 });
   await expect.poll(height, { timeout: 30_000 }).toBeGreaterThan(2 * small);
+  await expect.poll(() => layersSent(grace), { timeout: 20_000 }).toEqual([true, true, true]);
   await ada.setViewportSize({ width: 320, height: 300 });
   await expect.poll(height, { timeout: 20_000 }).toBe(small);
+  // What nobody receives is not encoded.
+  await expect.poll(() => layersSent(grace), { timeout: 20_000 }).toEqual([true, false, false]);
 });
+
+/** Which layers of the camera go to the server, the lowest first. */
+function layersSent(page: Page): Promise<readonly boolean[] | undefined> {
+  return page.evaluate(() => {
+    const { connections = [] } = window as Window & { connections?: RTCPeerConnection[] };
+    const encodings = connections.flatMap((connection) =>
+      connection.getSenders().map((it) => it.getParameters().encodings),
+    );
+    return encodings.find(({ length }) => length === 3)?.map(({ active = true }) => active);
+  });
+}
 
 test("a narrow way brings a smaller picture with its sound, a wide one the large picture again", async ({
   open,
@@ -142,7 +166,12 @@ test("a narrow way brings a smaller picture with its sound, a wide one the large
   way.setRate(350_000);
   await expect.poll(height, { timeout: 30_000 }).toBe(180);
   await expectInCall(ada, 1);
+  // Too little for any picture: the page says why there is none, and the sound goes on.
+  way.setRate(110_000);
+  await expect(ada.getByText("Your connection is slow: 1 video paused")).toBeVisible({ timeout: 30_000 });
+  await expect.poll(async () => (await received(ada, 1500))[0]?.energy).toBeGreaterThan(1e-6);
   way.setRate(null);
+  await expect(ada.getByText("Your connection is slow")).toHaveCount(0, { timeout: 60_000 });
   await expect.poll(height, { timeout: 60_000 }).toBe(720);
   await way.close();
 });
@@ -166,9 +195,49 @@ test("a screen is shown large beside the camera, and both move", async ({ open, 
   const [large, face] = [(await screen.boundingBox())!, (await ada.getByRole("listitem").last().boundingBox())!];
   expect(large.width).toBeGreaterThan(3 * face.width);
 
+  const smooth = grace.getByRole("button", { name: "Smooth, for films" });
+  await smooth.press("Enter");
+  await expect(smooth).toHaveAttribute("aria-pressed", "true");
+  await expect.poll(() => screenHints(grace)).toEqual(["motion"]);
+  const before = await frames();
+  await expect.poll(frames, { timeout: 30_000 }).toBeGreaterThan(before + 3);
+
   await grace.getByRole("button", { name: "Stop sharing" }).click();
   await expect(screen).toHaveCount(0);
   await expectInCall(ada, 1);
+});
+
+/** What the encoders of shared screens are told of them. */
+function screenHints(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() => {
+    const { connections = [] } = window as Window & { connections?: RTCPeerConnection[] };
+    const sent = connections.flatMap((connection) => connection.getSenders().map(({ track }) => track));
+    return sent.flatMap((track) => (track?.kind === "video" && track.contentHint !== "" ? [track.contentHint] : []));
+  });
+}
+
+test("a shared screen comes over a narrow way too, and in full size when it is wide", async ({
+  open,
+  room,
+  server,
+}) => {
+  test.setTimeout(120_000);
+  const way = await layNarrowWay(server.port);
+  const ada = await open(`/${room}?topology=sfu`, { viewport: { width: 1400, height: 1000 }, before: way.lead });
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+  way.setRate(500_000);
+  await grace.getByRole("button", { name: "Share screen" }).click();
+  const video = tile(ada, "Grace's screen").locator("video");
+  await expect(video).toBeVisible({ timeout: 25_000 });
+  // How much it is reduced depends on how much of it moves.
+  const height = (): Promise<number> => video.evaluate((it: HTMLVideoElement) => it.videoHeight);
+  expect(await height()).toBeGreaterThanOrEqual(360);
+  way.setRate(null);
+  await expect.poll(height, { timeout: 60_000 }).toBe(720);
+  await way.close();
 });
 
 test("a screen goes over the link in a room that is direct by choice", async ({ open, room }) => {
@@ -226,6 +295,10 @@ test("the connection to somebody is told in words and numbers", async ({ open, r
   await expect(dialog.getByText("Through the server")).toBeVisible();
   await expect(dialog.getByText("VP8")).toBeVisible();
   await expect(dialog.getByText(/lines$/)).toBeVisible();
+  for (const name of ["Path", "Candidates", "Codec", "Layer", "Receiving", "Loss", "Round trip"]) {
+    const row = dialog.locator("dl > div").filter({ has: ada.getByText(name, { exact: true }) });
+    await expect(row.locator("dd")).toHaveText(/^[^–]+$/);
+  }
 });
 
 test("two browsers and two robots see each other through the server, and hear the loudest", async ({
