@@ -33,8 +33,11 @@ const BEST_FOR: Duration = Duration::from_secs(10);
 /// Lower: on links that only lose, pictures become larger later. Higher: a link that becomes full shows it by more at once.
 const GROWTH_PERCENT: u64 = 102;
 
-/// How long signs of congestion count. They are looked for four times a second.
-const SIGNS_FOR: Duration = Duration::from_millis(300);
+/// How long after a sign of congestion the engine's falls count, to a half each: two reports. The first fall is rarely far enough, and
+/// when it has followed there may be no sign any more.
+///
+/// Lower: on a link that became narrow more sound is lost. Higher: pictures step down further than they have to.
+const SIGNS_FOR: Duration = Duration::from_millis(600);
 
 /// How long after signs of congestion nothing is sent on mere hope. It doubles each time hope was wrong.
 ///
@@ -118,11 +121,9 @@ impl Bandwidth {
         self.queued = if is_queued { self.queued.saturating_add(1) } else { 0 };
         if self.queued.saturating_mul(2).saturating_add(self.lossy) >= POINTS_MIN {
             self.beware(now);
-            if self.engine[0] < self.level {
-                self.level = self.engine[0];
-                // What was lost before the fall says nothing of what comes after it.
-                self.lossy = 0;
-            }
+            self.fall(self.engine[0]);
+        } else if self.is_congested(now) {
+            self.fall(self.engine[0].max(self.level.percent(50)));
         }
         self.rise();
         // More is sent than the engine believes in, and nothing shows that it is too much: so there may be room for more yet.
@@ -166,6 +167,14 @@ impl Bandwidth {
             _ => CAUTION,
         };
         self.signs_at = Some(now);
+    }
+
+    fn fall(&mut self, level: Bitrate) {
+        if level < self.level {
+            self.level = level;
+            // What was lost before the fall says nothing of what comes after it.
+            self.lossy = 0;
+        }
     }
 
     /// The average is too low for a while after a rise, and too high after a fall.
@@ -264,8 +273,22 @@ mod tests {
         link.report(6, 900, 0.3, 40);
         link.check(900, false);
         // What was lost before is still in the next reports.
-        link.report(4, 300, 0.3, 40);
+        link.report(4, 900, 0.3, 40);
+        link.report(2, 300, 0.0, 40);
         link.check(900, false);
+    }
+
+    #[test]
+    fn a_fall_that_was_not_far_enough_is_followed_by_halves_for_a_moment() {
+        let mut link = Link::new();
+        link.report(2, 1_200, 0.5, 240);
+        link.check(1_200, false);
+        link.report(1, 300, 0.0, 40);
+        link.check(600, false);
+        link.report(1, 300, 0.0, 40);
+        link.check(300, false);
+        link.report(8, 100, 0.0, 40);
+        link.check(300, true);
     }
 
     #[test]
