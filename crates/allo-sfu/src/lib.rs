@@ -28,8 +28,9 @@
 //!
 //! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; H.264, VP9, AV1 and their layers;
 //! the temporal layers of VP8, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
-//! frame; retransmission of sound; spreading one room over several workers. Where more than 12 % is lost all the time, that looks
-//! like congestion, and the engine's estimate decides alone.
+//! frame; retransmission of sound; spreading one room over several workers; an encryption of its own for what is sent: each copy goes
+//! through the engine's queue and pacer by itself. Where more than 12 % is lost all the time, that looks like congestion, and the
+//! engine's estimate decides alone.
 
 mod addresses;
 mod bandwidth;
