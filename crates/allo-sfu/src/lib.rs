@@ -17,7 +17,7 @@
 //! ([`BitrateBudget`]), when a publisher is asked for a keyframe ([`KeyframeRequests`]), and whose sound is forwarded and who speaks
 //! ([`Speakers`]).
 //!
-//! Only `transport.rs` knows the engine (str0m), which draws its own SSRCs and DTLS keys from the system's randomness; all else
+//! Only `transport/` knows the engine (str0m), which draws its own SSRCs and DTLS keys from the system's randomness; all else
 //! here is repeatable.
 //!
 //! Several workers can share one address. Which of them a check of connectivity is for stands in the check ([`worker_of`]); of

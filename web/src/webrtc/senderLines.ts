@@ -130,8 +130,8 @@ function encodingsOf(source: Source): RTCRtpEncodingParameters[] {
 }
 
 /**
- * Firefox encodes a screen in the first of several layers only, which would be the smaller one (its VideoStreamFactory; read,
- * not tried: November 2026). It is known by what else it lacks.
+ * Firefox is taken to encode a screen in the first of several layers only, which would be the smaller one; that could not be tried,
+ * for a headless Firefox shares no screen. It is known by what else it lacks.
  */
 const encodesScreensInLayers = (): boolean =>
   typeof MediaStreamTrack === "undefined" || "contentHint" in MediaStreamTrack.prototype;

@@ -1,0 +1,124 @@
+//! How the engine is made, and what it calls things.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use str0m::bwe::Bitrate as EngineBitrate;
+use str0m::config::DtlsCert;
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{Mid, Pt};
+use str0m::net::{Protocol as EngineProtocol, TcpType};
+use str0m::rtp::{Vp8Descriptor, Vp8Patch};
+use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
+use thiserror::Error;
+
+use crate::continuity::Vp8Numbers;
+use crate::credentials::Credentials;
+use crate::ids::{Bitrate, TrackKind};
+use crate::peer::Protocol;
+use crate::sfu::SfuConfig;
+
+/// The certificate of the server's end of every transport. Making one costs more than all the rest of a transport.
+#[derive(Debug, Clone)]
+pub struct Certificate(DtlsCert);
+
+/// The engine's cryptography cannot make certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no certificate could be made for DTLS")]
+pub struct NoCertificate;
+
+impl Certificate {
+    /// Makes a self-signed certificate, with the system's randomness. Its key is never written anywhere.
+    pub fn generate() -> Result<Self, NoCertificate> {
+        let provider = str0m::crypto::from_feature_flags().dtls_provider;
+        provider.generate_certificate().map(Self).ok_or(NoCertificate)
+    }
+}
+
+/// How often the engine says what it has measured.
+///
+/// Lower: pictures give way to sound sooner when a link becomes narrow. Higher: less is spent on each transport.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+
+impl From<Protocol> for EngineProtocol {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Udp => Self::Udp,
+            Protocol::Tcp => Self::Tcp,
+        }
+    }
+}
+
+impl From<EngineProtocol> for Protocol {
+    fn from(protocol: EngineProtocol) -> Self {
+        match protocol {
+            EngineProtocol::Udp => Self::Udp,
+            // The others are TCP with something around it, and no candidate here is one.
+            EngineProtocol::Tcp | EngineProtocol::SslTcp | EngineProtocol::Tls => Self::Tcp,
+        }
+    }
+}
+
+impl From<Credentials> for IceCreds {
+    fn from(credentials: Credentials) -> Self {
+        Self { ufrag: credentials.ufrag, pass: credentials.password }
+    }
+}
+
+/// Takes the user names off the candidates: the engine does not rename them with the transport, and a browser drops those of others.
+pub(super) fn nameless_candidates(answer: &str) -> String {
+    let nameless = |line: &str| match line.split_once(" ufrag ") {
+        Some((candidate, _)) if line.starts_with("a=candidate:") => format!("{candidate}\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    answer.lines().map(nameless).collect()
+}
+
+pub(super) fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
+    RtcConfig::new()
+        .clear_codecs()
+        .enable_opus(true, true)
+        .enable_vp8(true)
+        .set_dtls_cert(certificate.0.clone())
+        .set_ice_lite(true)
+        .set_rtp_mode(true)
+        .enable_bwe(Some(EngineBitrate::bps(initial.0)))
+        .set_stats_interval(Some(REPORT_INTERVAL))
+        .build(now)
+}
+
+/// Over TCP it is the client that connects (RFC 6544 §4.1).
+pub(super) fn add_candidates(rtc: &mut Rtc, config: &SfuConfig) {
+    let udp = config.addresses.iter().map(|address| Candidate::builder().udp().host(*address).build());
+    let passive =
+        |address: &SocketAddr| Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
+    for candidate in udp.chain(config.tcp_addresses.iter().map(passive)).flatten() {
+        rtc.add_local_candidate(candidate);
+    }
+}
+
+/// Returns the payload type of the one codec that a kind is sent in.
+pub(super) fn payload_type(rtc: &Rtc, mid: Mid, kind: TrackKind) -> Option<Pt> {
+    let codec = match kind {
+        TrackKind::Audio => Codec::Opus,
+        TrackKind::Video => Codec::Vp8,
+    };
+    let agreed = rtc.media(mid)?.remote_pts();
+    let mut params = rtc.codec_config().params().iter();
+    params.find(|it| it.spec().codec == codec && agreed.contains(&it.pt())).map(PayloadParams::pt)
+}
+
+/// Returns the payload type of a codec with redundancy (RFC 2198), if the participant has it at all.
+pub(super) fn redundant_type(rtc: &Rtc, pt: Pt) -> Option<Pt> {
+    rtc.codec_config().params().iter().find(|it| it.pt() == pt)?.red()
+}
+
+pub(super) fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
+    let build = |picture_id: u16| {
+        let patch = descriptor.patch().picture_id(picture_id);
+        let has_index = descriptor.tl0_pic_idx().is_some();
+        if has_index { patch.tl0_pic_idx(numbers.tl0_pic_idx) } else { patch }.build()
+    };
+    // Some senders spend only 7 bits on the picture id.
+    build(numbers.picture_id).or_else(|_| build(numbers.picture_id & 0x7f)).ok()
+}

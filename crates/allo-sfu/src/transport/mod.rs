@@ -1,0 +1,493 @@
+//! One participant's transport: ICE, DTLS and SRTP. The only module that knows the engine.
+
+mod engine;
+mod reading;
+mod streams;
+mod turns;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use str0m::bwe::Bitrate as EngineBitrate;
+use str0m::change::SdpOffer;
+use str0m::media::KeyframeRequestKind;
+use str0m::net::Receive;
+use str0m::rtp::{ExtensionValues, RtpWrite, SeqNo, Ssrc, Vp8Descriptor};
+use str0m::{Input, Rtc, RtcError};
+use tracing::{debug, warn};
+
+pub use self::engine::{Certificate, NoCertificate};
+use self::engine::{add_candidates, engine, nameless_candidates, patch};
+use self::streams::Line;
+use crate::bandwidth::Report;
+use crate::continuity::Numbers;
+use crate::credentials::Credentials;
+use crate::handshake::{Handshake, Verdict};
+use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
+use crate::offer::{Offer, OfferError, OfferedLine};
+use crate::packet::MediaPacket;
+use crate::peer::{Peer, Protocol};
+use crate::retransmissions::Retransmissions;
+use crate::sfu::SfuConfig;
+use crate::slot::Slot;
+use crate::ssrcs::{Ssrcs, ssrc_of};
+
+/// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
+pub(crate) const DATAGRAM_MAX: usize = 1_500;
+
+/// Payload that may be passed on: with all that is added, it still fits the engine's buffer.
+pub(crate) const PAYLOAD_MAX: usize = 1_400;
+
+/// Failures in a row after which a transport is given up. Single ones come from the network.
+const FAILURES_MAX: u32 = 16;
+
+/// A packet that waits longer than this for the pacer shows that the subscriber takes less than it is sent.
+const QUEUE_TIME_MAX: Duration = Duration::from_millis(400);
+
+/// The same while a keyframe is under way: it is as large as many other frames, and to interrupt it makes another one necessary.
+const QUEUE_TIME_MAX_KEYFRAME: Duration = Duration::from_millis(1_200);
+
+/// A datagram to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// How it travels.
+    pub protocol: Protocol,
+    /// The own address to send from.
+    pub source: SocketAddr,
+    /// The address to send to.
+    pub destination: SocketAddr,
+    /// The bytes.
+    pub contents: Vec<u8>,
+}
+
+impl Transmit {
+    /// Returns whether it is for this peer.
+    pub fn is_to(&self, peer: Peer) -> bool {
+        (self.protocol, self.destination) == (peer.protocol, peer.address)
+    }
+}
+
+/// Why a transport is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The participant's end said so, or failed to prove who it is.
+    Remote,
+    /// Two ends spoke in its handshake, and one of them was forged.
+    Contested,
+    /// The engine had a fault. Nobody else is concerned.
+    Fault,
+}
+
+/// What a transport has to say.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a packet is copied in less time than it would be allocated")]
+pub(crate) enum TransportEvent {
+    Connected,
+    /// No check of connectivity came for a while. One can still come.
+    Silent,
+    Closed(CloseReason),
+    Packet(Packet),
+    /// The participant cannot decode what it gets on this line.
+    KeyframeWanted(LineId),
+    /// What gets through to the participant, on the average.
+    Estimate(Bitrate),
+    /// What was measured on the way to the participant.
+    Report(Report),
+}
+
+/// A packet with what the engine needs to send it on.
+pub(crate) type Packet = MediaPacket<Details>;
+
+/// See [`Packet`].
+#[derive(Debug, Clone)]
+pub(crate) struct Details {
+    extensions: ExtensionValues,
+    descriptor: Option<Vp8Descriptor>,
+    received_at: Instant,
+}
+
+/// A transport. It is made by an offer, and answers.
+///
+/// ```text
+///   open: the engine runs ── the other end closed, or the engine has a fault ──► closed
+/// ```
+#[derive(Debug)]
+pub(crate) struct Transport {
+    state: State,
+    lines: Vec<Line>,
+    /// What was said in the handshake, until it is over.
+    handshake: Option<Handshake>,
+    ssrcs: Ssrcs,
+    retransmissions: Retransmissions,
+    /// The SSRC of the packet that the engine looks at.
+    incoming: Option<u32>,
+    /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
+    clock: Instant,
+    due: Option<Instant>,
+    /// When the engine last had nothing more to say.
+    drained_at: Instant,
+    /// Packets that were written and have not come out of the engine yet.
+    written: usize,
+    /// What gets through, and what all that is wanted takes.
+    estimate: Bitrate,
+    desired: Bitrate,
+    /// When media was last written or came.
+    media_at: Option<Instant>,
+    /// Whether pictures wait for the engine's pacer, if that was decided.
+    is_paced: Option<bool>,
+    failures: u32,
+    /// The slots whose streams the engine has. Whatever it does, it looks at all that it has, so it has those that are used.
+    ///
+    /// ```text
+    ///   parked ── the first packet for the slot ──► open, for as long as the transport
+    /// ```
+    ///
+    /// What was open is never parked: it would number its retransmissions anew, and encrypt two under the same number.
+    open: Vec<Ssrc>,
+    /// Emptied after each call, so bounded by what one call makes.
+    transmits: VecDeque<Transmit>,
+    /// As above.
+    events: VecDeque<TransportEvent>,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Box<Rtc>),
+    Closed,
+}
+
+impl Transport {
+    /// Makes a transport from the first offer of a participant, and returns the answer.
+    pub(crate) fn accept(
+        now: Instant,
+        config: &SfuConfig,
+        credentials: &Credentials,
+        offer: Offer,
+    ) -> Result<(Self, String), OfferError> {
+        let rtc = catch_unwind(AssertUnwindSafe(|| {
+            let mut rtc = engine(now, &config.certificate, config.initial_bitrate);
+            rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
+            add_candidates(&mut rtc, config);
+            rtc
+        }));
+        let Ok(rtc) = rtc else { return Err(OfferError::Refused) };
+        let mut transport = Self::with_engine(now, rtc);
+        let answer = transport.negotiate(now, offer, credentials)?;
+        Ok((transport, answer))
+    }
+
+    fn with_engine(now: Instant, rtc: Rtc) -> Self {
+        Self {
+            state: State::Open(Box::new(rtc)),
+            lines: Vec::new(),
+            handshake: Some(Handshake::default()),
+            ssrcs: Ssrcs::new(now),
+            retransmissions: Retransmissions::new(now),
+            incoming: None,
+            clock: now,
+            due: None,
+            drained_at: now,
+            written: 0,
+            estimate: Bitrate::default(),
+            desired: Bitrate::default(),
+            media_at: None,
+            is_paced: None,
+            failures: 0,
+            open: Vec::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes a further offer, with new lines or an ICE restart, and returns the answer. A restart takes up the new credentials.
+    pub(crate) fn negotiate(
+        &mut self,
+        now: Instant,
+        offer: Offer,
+        credentials: &Credentials,
+    ) -> Result<String, OfferError> {
+        let before: Vec<_> = self.lines.iter().map(|line| line.offered.clone()).collect();
+        offer.check_follows(&before)?;
+        let sdp = offer.sdp;
+        self.unpark();
+        let answer = self.contain(|rtc| {
+            let Ok(offer) = SdpOffer::from_sdp_string(&sdp) else { return Ok(None) };
+            let before = rtc.direct_api().local_ice_credentials();
+            let Ok(answer) = rtc.sdp_api().accept_offer(offer) else { return Ok(None) };
+            let drawn = rtc.direct_api().local_ice_credentials();
+            let answer = answer.to_sdp_string();
+            if drawn == before {
+                return Ok(Some(answer));
+            }
+            // What the engine draws at a restart can be guessed, and does not say which worker it is.
+            rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
+            Ok(Some(
+                answer.replace(&drawn.ufrag, &credentials.ufrag).replace(&drawn.pass, &credentials.password),
+            ))
+        });
+        let answer = answer.flatten();
+        if answer.is_some() {
+            self.lines = offer.lines.into_iter().map(Line::new).collect();
+        }
+        self.park();
+        self.retransmissions.set_ssrcs(self.rtx_ssrcs());
+        let answer = answer.ok_or(OfferError::Refused)?;
+        self.turn(now);
+        Ok(nameless_candidates(&answer))
+    }
+
+    /// Returns the lines in their order.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &OfferedLine> {
+        self.lines.iter().map(|line| &line.offered)
+    }
+
+    /// Returns the own part of the user name in the checks to this transport.
+    pub(crate) fn ufrag(&mut self) -> Option<String> {
+        self.contain(|rtc| Ok(rtc.direct_api().local_ice_credentials().ufrag))
+    }
+
+    /// Takes a datagram. What the engine cannot make sense of has no effect. Returns whether the engine saw it: media under too
+    /// many SSRCs does not get so far.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: Peer,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) -> bool {
+        if !self.is_fit_for_handshake(bytes) {
+            return true;
+        }
+        let ssrc = ssrc_of(bytes);
+        if ssrc.is_some_and(|ssrc| !self.ssrcs.admit(now, ssrc)) {
+            return false;
+        }
+        let is_new = ssrc.is_some_and(|ssrc| !self.ssrcs.is_proven(ssrc));
+        self.incoming = ssrc;
+        let at = self.tell(now);
+        self.contain(|rtc| {
+            let Peer { protocol, address } = source;
+            let Ok(received) = Receive::new(protocol.into(), address, destination, bytes) else {
+                return Ok(());
+            };
+            let input = Input::Receive(at, received);
+            // The engine would take anything: whether it is for this transport is asked here.
+            if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
+        });
+        self.drain(now);
+        if let Some(ssrc) = self.incoming.take().filter(|_| is_new) {
+            self.restore_owners(now, ssrc);
+        }
+        true
+    }
+
+    /// Lets time pass.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.turn(now);
+    }
+
+    /// Returns whether a slot's queue is so long that more would only make it longer.
+    pub(crate) fn is_congested(&mut self, line: LineId, is_keyframe_under_way: bool) -> bool {
+        let Some(ssrc) = self.open(line) else { return true };
+        let max = if is_keyframe_under_way { QUEUE_TIME_MAX_KEYFRAME } else { QUEUE_TIME_MAX };
+        let is_long = self.contain(|rtc| {
+            let mut api = rtc.direct_api();
+            let info = api.stream_tx(&ssrc).and_then(|stream| {
+                let info = stream.queue_info()?;
+                Some(info.created_at().saturating_duration_since(info.first_unsent()?) > max)
+            });
+            Ok(info.unwrap_or(false))
+        });
+        is_long.unwrap_or(true)
+    }
+
+    /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
+    pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
+        let Some(ssrc) = self.open(line) else { return };
+        let Some(Line { offered, pt: Some(pt), red, .. }) = self.lines.get(usize::from(line.0)) else {
+            return;
+        };
+        let (kind, pt, red) = (offered.kind, *pt, red.filter(|red| offered.red == Some(**red)));
+        if packet.payload.len() > PAYLOAD_MAX {
+            return;
+        }
+        // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
+        let is_marked = packet.is_last_of_frame || (is_first && kind == TrackKind::Audio);
+        self.contain(|rtc| {
+            // The frames in it are named by the publisher: who calls Opus otherwise gets the newest alone.
+            let is_named_alike = packet.redundancy.as_ref().is_some_and(|it| it.red.pt == *pt);
+            let (pt, payload) = match red.filter(|_| is_named_alike) {
+                Some(red) => (red, packet.payload.clone()),
+                None => (pt, packet.bare()),
+            };
+            let mut api = rtc.direct_api();
+            let Some(stream) = api.stream_tx(&ssrc) else { return Ok(()) };
+            let sequence = SeqNo::from(numbers.sequence);
+            let details = &packet.details;
+            let mut write = RtpWrite::new(pt, sequence, numbers.time, details.received_at, payload)
+                .marker(is_marked)
+                .nackable(true)
+                .ext_vals(details.extensions.clone());
+            if let Some(patch) = details.descriptor.zip(numbers.vp8).and_then(|(old, new)| patch(old, new)) {
+                write = write.vp8_patch(patch);
+            }
+            stream.write_rtp(write);
+            Ok(())
+        });
+        self.written += 1;
+        self.media_at = Some(self.clock);
+    }
+
+    /// Sends what was written.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        self.turn(now);
+    }
+
+    /// Asks the participant for a keyframe (PLI).
+    pub(crate) fn request_keyframe(&mut self, now: Instant, line: LineId, layer: LayerId) {
+        let Some(own) = self.lines.get(usize::from(line.0)) else { return };
+        let (mid, rid) = (own.mid, own.rids.get(usize::from(layer.0)).copied());
+        self.contain(|rtc| {
+            if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, rid) {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+            Ok(())
+        });
+        self.turn(now);
+    }
+
+    /// Says what the next step up takes and what all would take, so that the engine finds out whether it would get through: it
+    /// fills up to the next step with retransmissions, as far as there is room, and probes beyond it.
+    pub(crate) fn set_bitrates(&mut self, now: Instant, next: Bitrate, desired: Bitrate) {
+        self.desired = desired;
+        self.contain(|rtc| {
+            rtc.bwe().set_bitrate(EngineBitrate::bps(next.0), EngineBitrate::bps(desired.0));
+            Ok(())
+        });
+        self.turn(now);
+    }
+
+    /// Lets the pictures in these slots wait for the engine's pacer, or not.
+    pub(crate) fn set_paced(&mut self, is_paced: bool, slots: &[Slot]) {
+        if self.is_paced.replace(is_paced) == Some(is_paced) {
+            return;
+        }
+        let ssrc = |slot: &Slot| Some(self.lines.get(usize::from(slot.line.0))?.ssrcs?.0);
+        for ssrc in slots.iter().filter_map(ssrc).collect::<Vec<_>>() {
+            self.contain(|rtc| {
+                // A slot without a stream learns it when it gets one.
+                if let Some(stream) = rtc.direct_api().stream_tx(&ssrc) {
+                    stream.set_unpaced(!is_paced);
+                }
+                Ok(())
+            });
+        }
+    }
+
+    /// Says good-bye to the other end.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.contain(Rtc::close);
+        self.turn(now);
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Returns whether a datagram may be shown to the engine as far as the handshake is concerned, which it may put an end to.
+    fn is_fit_for_handshake(&mut self, datagram: &[u8]) -> bool {
+        let is_dtls = datagram.first().is_some_and(|first| (20..64).contains(first));
+        let Some(handshake) = self.handshake.as_mut().filter(|_| is_dtls) else { return true };
+        let verdict = handshake.handle(datagram);
+        if verdict == Verdict::Contradiction {
+            self.shut(CloseReason::Contested);
+        }
+        verdict == Verdict::Fine
+    }
+
+    /// Calls the engine. A fault of it ends this transport, and nothing else.
+    fn contain<T>(&mut self, call: impl FnOnce(&mut Rtc) -> Result<T, RtcError>) -> Option<T> {
+        let State::Open(rtc) = &mut self.state else { return None };
+        match catch_unwind(AssertUnwindSafe(|| call(rtc))) {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                // What the engine says may quote what came from the network.
+                debug!(%error, "the engine failed");
+                self.failures += 1;
+                if self.failures > FAILURES_MAX {
+                    self.shut(CloseReason::Remote);
+                }
+                None
+            }
+            Err(_panic) => {
+                warn!("the engine had a fault, and a transport was closed");
+                self.shut(CloseReason::Fault);
+                None
+            }
+        }
+    }
+
+    fn shut(&mut self, reason: CloseReason) {
+        if let State::Open(rtc) = std::mem::replace(&mut self.state, State::Closed) {
+            // What is left after a fault may be unsound enough to fail once more.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(rtc)));
+            self.due = None;
+            self.events.push_back(TransportEvent::Closed(reason));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use super::*;
+
+    fn transport() -> Transport {
+        let now = Instant::now();
+        let certificate = Certificate::generate().unwrap();
+        let rtc = engine(now, &certificate, Bitrate::kbps(1_000));
+        Transport::with_engine(now, rtc)
+    }
+
+    #[test]
+    fn a_fault_of_the_engine_ends_only_the_transport() {
+        let mut transport = transport();
+        let nothing: Option<()> = transport.contain(|_| panic!("this is what the test is about"));
+        assert_eq!(nothing, None);
+        let event = transport.poll_event();
+        assert!(matches!(event, Some(TransportEvent::Closed(CloseReason::Fault))), "{event:?}");
+        let later = transport.clock + Duration::from_secs(1);
+        transport.handle_timeout(later);
+        let peer = Peer::udp(([192, 0, 2, 1], 1).into());
+        transport.handle_datagram(later, peer, ([192, 0, 2, 2], 2).into(), &[0x80; 40]);
+        assert_eq!(transport.poll_timeout(), None);
+        assert!(transport.poll_event().is_none(), "it is said once");
+    }
+
+    #[test]
+    fn failures_in_a_row_end_the_transport_and_single_ones_do_not() {
+        let mut transport = transport();
+        let fail = |transport: &mut Transport| {
+            let _: Option<()> = transport.contain(|_| Err(RtcError::RemoteSdp("no".to_owned())));
+        };
+        let mut now = transport.clock;
+        for _ in 0..100 {
+            fail(&mut transport);
+            now += Duration::from_secs(1);
+            transport.handle_timeout(now);
+        }
+        assert!(transport.poll_event().is_none());
+        (0..=FAILURES_MAX).for_each(|_| fail(&mut transport));
+        assert!(matches!(transport.poll_event(), Some(TransportEvent::Closed(CloseReason::Remote))));
+    }
+}

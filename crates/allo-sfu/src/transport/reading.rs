@@ -1,0 +1,69 @@
+//! What a packet from the network is to the forwarding unit.
+
+use str0m::rtp::{ExtensionValues, RtpPacket, Vp8Descriptor};
+
+use super::{Details, Packet, Transport};
+use crate::continuity::{Numbers, Vp8Numbers};
+use crate::ids::{LayerId, TrackKind};
+use crate::offer::Purpose;
+use crate::packet::{MediaPacket, Redundancy, vp8_height};
+
+impl Transport {
+    /// Makes sense of a packet, or of none that belongs to no line that sends.
+    pub(super) fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
+        let pt = packet.header.payload_type;
+        let ssrc = *packet.header.ssrc;
+        let (mid, rid, repair) = self
+            .contain(|rtc| {
+                let mut api = rtc.direct_api();
+                let stream = api.stream_rx(&packet.header.ssrc);
+                Ok(stream.map(|stream| (stream.mid(), stream.rid(), stream.rtx())))
+            })
+            .flatten()?;
+        let line = self.lines.iter().find(|line| line.mid == mid)?;
+        let Purpose::Track(_) = &line.offered.purpose else { return None };
+        let layer = match rid {
+            Some(rid) => line.rids.iter().position(|known| *known == rid)?,
+            None => 0,
+        };
+        let (line, kind, wanted, red) = (line.offered.line, line.offered.kind, line.pt, line.red);
+        let layer = LayerId(u8::try_from(layer).ok()?);
+        let redundancy = match wanted {
+            Some(wanted) if wanted == pt => None,
+            // What is malformed could not be decoded by anybody.
+            Some(wanted) if red == Some(pt) => {
+                Some(Redundancy::of(&packet.payload).filter(|it| it.red.pt == *wanted)?)
+            }
+            _ => return None,
+        };
+        self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
+        self.media_at = Some(self.clock);
+        let is_video = kind == TrackKind::Video;
+        let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
+        let begins_keyframe = descriptor.map_or(!is_video, |it| it.starts_keyframe(&packet.payload));
+        let vp8 = descriptor.and_then(|it| {
+            Some(Vp8Numbers { picture_id: it.picture_id()?, tl0_pic_idx: it.tl0_pic_idx().unwrap_or(0) })
+        });
+        let sent = &packet.header.ext_vals;
+        let extensions = ExtensionValues {
+            audio_level: sent.audio_level,
+            voice_activity: sent.voice_activity,
+            video_orientation: sent.video_orientation,
+            ..ExtensionValues::default()
+        };
+        Some(MediaPacket {
+            line,
+            layer,
+            ssrc,
+            numbers: Numbers { sequence: *packet.seq_no, time: packet.header.timestamp, vp8 },
+            is_last_of_frame: packet.header.marker,
+            begins_keyframe,
+            height: if is_video && begins_keyframe { vp8_height(&packet.payload) } else { None },
+            level: sent.audio_level,
+            is_for_beginners_at: None,
+            redundancy,
+            details: Details { extensions, descriptor, received_at: packet.timestamp },
+            payload: packet.payload,
+        })
+    }
+}
