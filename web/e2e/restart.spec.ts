@@ -15,9 +15,9 @@ test("a call of two goes on after the server was killed", async ({ open, room, s
   for (const page of pages) await expectInCall(page, 1);
   const sights = [await follow(ada, "Grace"), await follow(grace, "Ada")];
 
-  const back = pages.map(rejoined);
+  const returns = await Promise.all(pages.map(lookOut));
   await crash();
-  await Promise.all(back);
+  await Promise.all(returns.map((rejoined) => rejoined()));
   await expectBack(pages, 1);
   await expectPeople(ada, ["Grace"]);
   await expectPeople(grace, ["Ada"]);
@@ -37,20 +37,28 @@ test("a call through the server goes on after it was killed", async ({ open, roo
   for (const page of pages) await expectInCall(page, 2);
   const sights = await Promise.all(pages.map((page, index) => follow(page, names[(index + 1) % names.length]!)));
 
-  const back = pages.map(rejoined);
+  const returns = await Promise.all(pages.map(lookOut));
   await crash();
-  await Promise.all(back);
+  await Promise.all(returns.map((rejoined) => rejoined()));
   await expectBack(pages, 2);
   for (const seen of sights) await expectNeverGone(seen);
 });
 
-/** Resolves when the server has let a page in once more. */
-function rejoined(page: Page): Promise<void> {
-  return new Promise((resolve) => {
-    page.on("websocket", (socket) => {
-      socket.on("framereceived", ({ payload }) => String(payload).includes('"type":"snapshot"') && resolve());
+/** Begins to look out for the next time that the server lets a page in. Returns how to wait for it. */
+async function lookOut(page: Page): Promise<() => Promise<unknown>> {
+  // Playwright tells of the WebSockets of Chromium alone.
+  const rejoined = await page.evaluateHandle(() => {
+    const promise = new Promise<void>((resolve) => {
+      window.WebSocket = class extends WebSocket {
+        constructor(url: string | URL) {
+          super(url);
+          this.addEventListener("message", ({ data }) => String(data).includes('"type":"snapshot"') && resolve());
+        }
+      };
     });
+    return { promise };
   });
+  return () => rejoined.evaluate(({ promise }) => promise);
 }
 
 /** Media flow again, and nobody has had to join anew. */
