@@ -105,6 +105,16 @@ impl Transport {
             Ok(())
         });
         (self.lines, self.open) = (lines, open);
+        self.open_for_padding();
+    }
+
+    /// Opens the first slot that has retransmissions: the engine pads under their SSRC to find out what gets through. With nothing to
+    /// pad under it would invent a stream.
+    fn open_for_padding(&mut self) {
+        let has_rtx = |line: &&Line| line.ssrcs.is_some_and(|(_, rtx)| rtx.is_some());
+        if let Some(line) = self.lines.iter().find(has_rtx).map(|line| line.offered.line) {
+            self.open(line);
+        }
     }
 
     /// Gives each layer back to the SSRC that proved itself, if a packet under another led the engine astray.

@@ -10,6 +10,9 @@ use crate::bandwidth::Report;
 use crate::ids::Bitrate;
 use crate::ssrcs::ssrc_of;
 
+/// What the engine sends probes under that belong to no stream.
+const PROBE_SSRC: u32 = 0;
+
 /// Timeouts so near are served at once: the pacer asks for the next packet a microsecond later.
 const LOOK_AHEAD: Duration = Duration::from_micros(200);
 
@@ -98,9 +101,15 @@ impl Transport {
         self.due = is_open.then(|| now + Duration::from_millis(100));
     }
 
-    /// Returns whether a datagram may be sent: of media only so much may be sent again.
+    /// Returns whether a datagram may be sent: of media only so much may be sent again, and nothing under an SSRC that no answer named.
+    ///
+    /// Where nothing can be padded under, the engine probes under [`PROBE_SSRC`] in the first slot. A browser would take that for the
+    /// beginning of the slot's stream, and play nothing of the true one.
     pub(super) fn is_affordable(&mut self, now: Instant, datagram: &[u8]) -> bool {
         let Some(ssrc) = ssrc_of(datagram) else { return true };
+        if ssrc == PROBE_SSRC {
+            return false;
+        }
         // While less gets through than is wanted, the engine pads.
         let wanted = if self.estimate < self.desired { self.desired } else { Bitrate::default() };
         self.retransmissions.admit(now, ssrc, datagram.len(), wanted)

@@ -113,3 +113,15 @@ fn malformed_redundancy_reaches_nobody_and_harms_nobody() {
         assert!(heard > 900, "{heard} of a thousand good packets of the same participant");
     }
 }
+
+/// Chromium takes a packet under an SSRC that it does not know for the beginning of the slot's stream, and plays nothing of the true one.
+#[test]
+fn nothing_comes_under_another_name_than_that_of_the_slot() {
+    let without_pictures = Habits { sends_cam: false, video_slots: 0, ..Habits::USUAL };
+    let unseen = Habits { sends_cam: false, ..Habits::USUAL };
+    let lab =
+        talk(85, &[(unseen, Network::GOOD), (unseen, Network::GOOD), (without_pictures, Network::GOOD)]);
+    for own in lab.clients.keys() {
+        assert!(!lab.ssrcs_to(*own).contains(&0), "{:?}", lab.ssrcs_to(*own));
+    }
+}
