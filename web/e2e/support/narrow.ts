@@ -19,17 +19,22 @@ const QUEUE_MS_MAX = 200;
 export async function layNarrowWay(serverPort: number): Promise<NarrowWay> {
   let rate: number | null = null;
   let freeAt = 0;
+  let isOpen = true;
   const near = await bound();
   /** What leads from here to the server, for each address of the page. */
   const far = new Map<string, Promise<Socket>>();
 
+  /** What is still under way when the way is closed is lost. */
+  const send = (datagram: Buffer, port: number, address: string, socket = near): void => {
+    if (isOpen) socket.send(datagram, port, address);
+  };
   const toPage = (datagram: Buffer, port: number, address: string): void => {
-    if (rate === null) return near.send(datagram, port, address);
+    if (rate === null) return send(datagram, port, address);
     const now = performance.now();
     const start = Math.max(now, freeAt);
     if (start - now > QUEUE_MS_MAX) return;
     freeAt = start + (datagram.length * 8_000) / rate;
-    setTimeout(() => near.send(datagram, port, address), freeAt - now);
+    setTimeout(() => send(datagram, port, address), freeAt - now);
   };
   const leadOn = async (port: number, address: string): Promise<Socket> => {
     const socket = await bound();
@@ -40,7 +45,7 @@ export async function layNarrowWay(serverPort: number): Promise<NarrowWay> {
     const key = `${address}:${port}`;
     const socket = far.get(key) ?? leadOn(port, address);
     far.set(key, socket);
-    void socket.then((it) => it.send(datagram, serverPort, address));
+    void socket.then((it) => send(datagram, serverPort, address, it));
   });
 
   return {
@@ -51,6 +56,7 @@ export async function layNarrowWay(serverPort: number): Promise<NarrowWay> {
       rate = bitsPerSecond;
     },
     close: async () => {
+      isOpen = false;
       near.close();
       for (const socket of far.values()) (await socket).close();
     },
