@@ -17,7 +17,7 @@ class FakeConnection extends EventTarget {
   async setLocalDescription(): Promise<void> {
     const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
     this.count += 1;
-    this.localDescription = { type, sdp: `o=- 1 ${this.count}\n${type}` };
+    this.localDescription = { type, sdp: `o=- 1 ${this.count}\n${type}\na=ice-ufrag:own` };
     this.signalingState = type === "offer" ? "have-local-offer" : "stable";
   }
 
@@ -35,10 +35,6 @@ class FakeConnection extends EventTarget {
   restarts = 0;
   restartIce(): void {
     this.restarts += 1;
-  }
-
-  async createOffer(): Promise<RTCSessionDescriptionInit> {
-    return { type: "offer", sdp: "a=ice-ufrag:another" };
   }
 
   need(): void {
@@ -115,6 +111,15 @@ test("an offer heard twice gets the very same answer twice, with its candidates"
   await hear(description("offer", "theirs"));
   expect(types(sent)).toEqual(["answer", "candidate", "answer", "candidate"]);
   expect(sent[2]).toBe(sent[0]);
+});
+
+test("an offer that was made after a lost answer is said again after it", async () => {
+  const { sent, hear, need } = end(true);
+  await hear(description("offer", "theirs"));
+  await need();
+  await hear(description("offer", "theirs"));
+  expect(types(sent)).toEqual(["answer", "offer", "answer", "offer"]);
+  expect(sent.slice(2)).toEqual(sent.slice(0, 2));
 });
 
 test("an answer heard twice does not answer the next offer", async () => {
@@ -199,6 +204,19 @@ test("the polite end asks the impolite end to restart ICE, which does so once fo
   await impolite.hear(description("answer", "a=ice-ufrag:theirs"), ...polite.sent, ...polite.sent);
   expect(impolite.connection.restarts).toBe(1);
   expect(types(impolite.sent)).toEqual(["offer"]);
+});
+
+test("the polite end asks for a restart without a word to its browser, whose own offer may wait", async () => {
+  const { sent, hear, need, negotiator, connection } = end(true);
+  await hear(description("offer", "a=ice-ufrag:theirs"));
+  await need();
+  const own = connection.localDescription;
+  negotiator.restartIce();
+  await negotiator.settled();
+  const [, offer, request] = sent;
+  expect(types(sent)).toEqual(["answer", "offer", "offer"]);
+  expect(request).not.toEqual(offer);
+  expect(connection.localDescription).toBe(own);
 });
 
 test("a flood is cut off", async () => {

@@ -18,7 +18,14 @@
 import type { IceCandidate, SessionDescription } from "../protocol/messages";
 import { candidateOrder } from "./candidateOrder";
 import type { Log } from "./log";
-import { fragmentIn, hasFragment, isSameButForOrigin, withDtxOfSpeech, withSettledRole } from "./sdp";
+import {
+  fragmentIn,
+  hasFragment,
+  isSameButForOrigin,
+  withDtxOfSpeech,
+  withOtherCredentials,
+  withSettledRole,
+} from "./sdp";
 import type { Negotiation } from "./types";
 
 /** What one end of a link says to the other. */
@@ -130,7 +137,9 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     if (description.sdp === answered?.offer) {
       // The answer may have been lost. The very same one, so that the other end can tell if it was not.
       log("answerRepeated", {}, "debug");
-      return (said[0] === answered.answer ? said : [answered.answer]).forEach(options.send);
+      if (said[0] !== answered.answer) options.send(answered.answer);
+      // If it was lost, an offer that was made since looked as if it crossed the one that is heard again, and was ignored.
+      return said[0] === answered.answer || isOfferWaiting() ? said.forEach(options.send) : undefined;
     }
     if (!polite && isRestart(connection, description)) return takeRequest(description);
     if (connection.signalingState !== "stable" && !polite) return log("crossingOfferIgnored", {}, "debug");
@@ -153,15 +162,15 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
   }
 
   /** Not said again if it is lost: whoever misses the restart asks for another (see linkHealth.ts). */
-  async function requestRestart(generation: string | undefined): Promise<void> {
+  function requestRestart(generation: string | undefined): void {
     // Meanwhile the other end restarted ICE by itself.
     if (peerGeneration() !== generation) return;
-    const { sdp = "" } = await connection.createOffer({ iceRestart: true });
+    const sdp = withOtherCredentials(connection.localDescription?.sdp ?? "");
     options.send({ type: "sessionDescription", description: { type: "offer", sdp } });
   }
 
   async function takeAnswer({ type, sdp }: SessionDescription): Promise<void> {
-    if (connection.signalingState !== "have-local-offer") return log("unexpectedAnswerIgnored", {}, "debug");
+    if (!isOfferWaiting()) return log("unexpectedAnswerIgnored", {}, "debug");
     const ours = connection.localDescription?.sdp ?? "";
     // An answer heard before belongs to an offer made before, unless this offer says just the same.
     if (sdp === applied?.answer && !isSameButForOrigin(ours, applied.offer)) {
@@ -199,9 +208,13 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     }
   }
 
+  function isOfferWaiting(): boolean {
+    return connection.signalingState === "have-local-offer";
+  }
+
   /** The offer, if it still waits for an answer; the candidates in any case, since hearing them twice does no harm. */
   function repeatWhatWasSaid(): void {
-    const isWaiting = connection.signalingState === "have-local-offer";
+    const isWaiting = isOfferWaiting();
     said.filter((it) => isWaiting || it.type === "iceCandidate").forEach(options.send);
     if (isWaiting) log("offerRepeated", {}, "debug");
   }

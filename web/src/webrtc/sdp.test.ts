@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { isSameButForOrigin, withDtx, withDtxOfSpeech, withSettledRole } from "./sdp";
+import { fragmentIn, isSameButForOrigin, withDtx, withDtxOfSpeech, withOtherCredentials, withSettledRole } from "./sdp";
 
 const offer = (origin: string, ufrag: string, port = 9): string =>
   `v=0\r\no=- 1 ${origin} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio ${port} UDP/TLS/RTP/SAVPF 111\r\n` +
   `c=IN IP4 0.0.0.0\r\na=ice-ufrag:${ufrag}\r\na=setup:actpass\r\n`;
+
+const FIRST = offer("1", "abcd");
 
 test("two offers of the same are the same, whatever their number and candidates", () => {
   const gathered = `${offer("3", "abcd", 50_000)}a=candidate:1 1 udp 1 192.0.2.1 50000 typ host\r\na=end-of-candidates\r\n`;
@@ -15,12 +17,18 @@ test("an offer that restarts ICE, or rejects something, is another", () => {
   expect(isSameButForOrigin(offer("2", "abcd"), offer("3", "abcd", 0))).toBe(false);
 });
 
+test("other credentials are as long as ICE wants them, and others each time", () => {
+  const own = `${FIRST}a=ice-pwd:own\r\n`;
+  const other = withOtherCredentials(own);
+  expect(other).toMatch(/^a=ice-ufrag:(\w{22,256})\r\n[^]*^a=ice-pwd:\1\r\n/m);
+  expect(fragmentIn(withOtherCredentials(own))).not.toBe(fragmentIn(other));
+});
+
 const described = (local?: RTCSessionDescriptionInit, remote?: RTCSessionDescriptionInit) =>
   ({ currentLocalDescription: local ?? null, currentRemoteDescription: remote ?? null }) as Parameters<
     typeof withSettledRole
   >[1];
 
-const FIRST = offer("1", "abcd");
 const answer = (role: string): RTCSessionDescriptionInit => ({ type: "answer", sdp: `v=0\r\na=setup:${role}\r\n` });
 
 test("the first offer leaves the DTLS role open", () => {

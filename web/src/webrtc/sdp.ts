@@ -30,6 +30,16 @@ export function fragmentIn(sdp: string): string | undefined {
   return /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1];
 }
 
+/**
+ * Returns a description of another ICE generation, which nobody listens to: it asks the other end for a restart. `createOffer`
+ * would do, but Firefox (153, November 2026) stays with the credentials that it made if an own offer waits meanwhile, and
+ * answers the next offer with them.
+ */
+export function withOtherCredentials(sdp: string): string {
+  const credentials = crypto.randomUUID().replaceAll("-", "");
+  return sdp.replace(/^(a=ice-(?:ufrag|pwd):)\S+/gm, `$1${credentials}`);
+}
+
 /** Returns the candidates that a description has, and an empty one if it says that there are no more (RFC 8840 §8.2). */
 export function candidatesIn(sdp: string): string[] {
   return [...sdp.matchAll(/^a=(?:(candidate:.*)|end-of-candidates)/gm)].map(([, candidate = ""]) => candidate.trim());
