@@ -58,6 +58,8 @@ pub(crate) struct Negotiator {
     answered: Option<(String, SessionDescription)>,
     /// The last answer that came into force.
     applied: Option<String>,
+    /// The last offer that was taken as a request to restart ICE.
+    requested: Option<String>,
 }
 
 /// What became of an offer of the other end.
@@ -65,6 +67,8 @@ pub(crate) struct Negotiator {
 pub(crate) enum OfferOutcome {
     /// It crossed one of this end that has precedence.
     Ignored,
+    /// The polite end asks for a restart of ICE, which is this end's to offer.
+    RestartRequested,
     /// It has been accepted before: it was sent again because its answer seemed lost.
     Repeated(SessionDescription),
     /// It came into force.
@@ -99,6 +103,7 @@ impl Negotiator {
             was_described: false,
             answered: None,
             applied: None,
+            requested: None,
         }
     }
 
@@ -157,6 +162,9 @@ impl Negotiator {
         if let Some((_, answer)) = self.answered.as_ref().filter(|(offer, _)| offer == sdp) {
             return Ok(OfferOutcome::Repeated(answer.clone()));
         }
+        if !self.is_polite && self.was_described && ice_ufrag(sdp) != ufrag_before {
+            return Ok(self.handle_restart_request(sdp));
+        }
         if self.pending.is_some() && !self.is_polite {
             debug!("ignored an offer that crossed our own");
             return Ok(OfferOutcome::Ignored);
@@ -182,6 +190,17 @@ impl Negotiator {
         let answer = SessionDescription { sdp_type: SdpType::Answer, sdp: answer.to_sdp_string() };
         self.answered = Some((sdp.to_owned(), answer.clone()));
         Ok(OfferOutcome::Accepted(answer))
+    }
+
+    /// The impolite end alone restarts ICE: if both did, browsers would not agree on who controls it.
+    fn handle_restart_request(&mut self, sdp: &str) -> OfferOutcome {
+        let is_restarting = self.pending.as_ref().is_some_and(|pending| pending.restart.is_some());
+        if is_restarting || self.requested.as_deref() == Some(sdp) {
+            return OfferOutcome::Ignored;
+        }
+        self.requested = Some(sdp.to_owned());
+        self.restart_ice(Restart::SameAddresses);
+        OfferOutcome::RestartRequested
     }
 
     /// Takes an answer. Returns whether it came into force: one to an offer that is over does not.

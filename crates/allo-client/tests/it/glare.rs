@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use allo_client::peer::{LinkState, Negotiation, PeerConnection};
+use allo_protocol::{SdpType, SessionDescription};
 
 use crate::pair::{Network, Pair};
 
@@ -101,6 +102,37 @@ fn an_answer_that_was_lost_is_given_again_when_greeted_again() {
 }
 
 /// An offer that was sent again must not make the other end take back an offer that it made in between.
+/// A browser that is polite asks with its last description under other credentials, to which it does not listen.
+#[test]
+fn a_request_to_restart_ice_is_answered_with_a_restart_even_if_heard_twice() {
+    let mut pair = Pair::new(1, Network::GOOD, PERFECT);
+    assert_settles(&mut pair, Duration::from_secs(2), "at first");
+    let offers = |pair: &Pair| pair.ends[1].said.clone();
+    let before = offers(&pair);
+    let polite = pair.ends[0].said.last().expect("it has answered");
+    let request = SessionDescription { sdp_type: SdpType::Offer, sdp: with_other_credentials(&polite.sdp) };
+    for _ in 0..2 {
+        pair.act(1, |end, now| end.handle_description(now, &request).expect("a good description"));
+        assert_settles(&mut pair, Duration::from_secs(4), "after the request");
+    }
+    let after = offers(&pair);
+    let [restart] = &after[before.len()..] else { panic!("said besides one offer: {after:?}") };
+    assert_eq!(restart.sdp_type, SdpType::Offer);
+    assert_ne!(credentials(&restart.sdp), credentials(&before[0].sdp), "ICE was not restarted");
+    assert!(pair.ends.iter().all(|end| end.renewals == 0));
+}
+
+fn credentials(sdp: &str) -> Vec<&str> {
+    sdp.lines().filter(|line| line.starts_with("a=ice-ufrag:") || line.starts_with("a=ice-pwd:")).collect()
+}
+
+fn with_other_credentials(sdp: &str) -> String {
+    credentials(sdp).into_iter().fold(sdp.to_owned(), |sdp, line| {
+        let (name, _) = line.split_once(':').expect("an attribute with a value");
+        sdp.replace(line, &format!("{name}:nobodylistenstothesecredentials"))
+    })
+}
+
 #[test]
 fn an_offer_that_was_sent_again_does_not_undo_a_later_one() {
     for seed in 0..20 {

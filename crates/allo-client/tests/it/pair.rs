@@ -35,6 +35,8 @@ pub(crate) struct End {
     pub(crate) connection: PeerConnection,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) renewals: u32,
+    /// The offers and answers that this end has sent.
+    pub(crate) said: Vec<SessionDescription>,
     /// Messages on their way to this end, in order.
     signals: VecDeque<(Instant, Signal)>,
 }
@@ -76,7 +78,7 @@ impl Pair {
                     certificate: certificate(),
                 },
             );
-            End { connection, addresses, renewals: 0, signals: VecDeque::new() }
+            End { connection, addresses, renewals: 0, said: Vec::new(), signals: VecDeque::new() }
         };
         Self {
             now,
@@ -209,7 +211,10 @@ impl Pair {
         }
         while let Some(event) = self.ends[n].connection.poll_event() {
             let signal = match event {
-                PeerEvent::Description(description) => Signal::Description(description),
+                PeerEvent::Description(description) => {
+                    self.ends[n].said.push(description.clone());
+                    Signal::Description(description)
+                }
                 PeerEvent::Candidate(candidate) => Signal::Candidate(candidate),
                 PeerEvent::RenewalNeeded => {
                     self.ends[n].renewals += 1;
