@@ -136,6 +136,42 @@ test("a larger tile gets a larger picture, and a small one a small one", async (
   await expect.poll(() => layersSent(grace), { timeout: 20_000 }).toEqual([true, false, false]);
 });
 
+// A Firefox without its plugin, as here, has no H.264.
+test("who sends H.264 in layers is seen by those who can decode it", async ({ open, room }) => {
+  const ada = await open(`/${room}?topology=sfu`, { before: sendNoVp8 });
+  const grace = await open(`/${room}`);
+  await join(ada, "Ada");
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+  await expect.poll(() => picturesSent(ada), { timeout: 20_000 }).toEqual(["video/H264"]);
+  await expect.poll(() => picturesSent(grace), { timeout: 20_000 }).toEqual(["video/VP8"]);
+});
+
+/** Takes VP8 away from what a page has to send. */
+function sendNoVp8(page: Page): Promise<unknown> {
+  return page.addInitScript(() => {
+    const { setCodecPreferences } = RTCRtpTransceiver.prototype;
+    RTCRtpTransceiver.prototype.setCodecPreferences = function (codecs) {
+      const isLeft = ({ mimeType }: RTCRtpCodec): boolean => this.direction === "recvonly" || mimeType !== "video/VP8";
+      setCodecPreferences.call(this, codecs.filter(isLeft));
+    };
+  });
+}
+
+/** In which codecs pictures go out. */
+async function picturesSent(page: Page): Promise<readonly string[]> {
+  return page.evaluate(async () => {
+    const { connections = [] } = window as Window & { connections?: RTCPeerConnection[] };
+    const types = new Set<string>();
+    for (const connection of connections) {
+      const entries = [...(await connection.getStats()).values()] as Record<string, unknown>[];
+      const sent = entries.filter((it) => it.type === "outbound-rtp" && it.kind === "video" && it.codecId);
+      sent.forEach(({ codecId }) => types.add(String(entries.find(({ id }) => id === codecId)?.mimeType)));
+    }
+    return [...types];
+  });
+}
+
 /** Which layers of the camera go to the server, the lowest first. */
 function layersSent(page: Page): Promise<readonly boolean[] | undefined> {
   return page.evaluate(() => {

@@ -130,6 +130,7 @@ impl Frame {
 mod tests {
     use super::*;
     use crate::ids::{LayerId, LineId};
+    use crate::packet::Codec;
 
     /// A frame of one byte, with the one before it `age` frames ago, if any.
     fn packet(sequence: u64, age: Option<u8>) -> MediaPacket<()> {
@@ -144,6 +145,7 @@ mod tests {
             layer: LayerId(0),
             ssrc: 7,
             numbers: Numbers { sequence, time: u32::try_from(sequence).unwrap() * 960, vp8: None },
+            codec: Codec::Opus,
             is_last_of_frame: true,
             begins_keyframe: true,
             height: None,

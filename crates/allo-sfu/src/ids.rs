@@ -30,7 +30,7 @@ pub struct LayerId(pub u8);
 pub enum TrackKind {
     /// Sound, in Opus.
     Audio,
-    /// Pictures, in VP8.
+    /// Pictures, in VP8 or H.264.
     Video,
 }
 

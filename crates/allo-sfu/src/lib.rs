@@ -1,7 +1,7 @@
 //! The media plane of Allo, without sockets, threads, clocks or files.
 //!
 //! [`Sfu`] is one media worker: a selective forwarding unit. A participant connects to a room of it by an SDP offer, in which its
-//! sendonly lines are the tracks it sends (Opus, and VP8 in up to three simulcast layers) and its recvonly lines are the slots it
+//! sendonly lines are the tracks it sends (Opus, and VP8 or H.264 in up to three layers) and its recvonly lines are the slots it
 //! receives in. The worker decides which track each slot carries, and says so in an [`SfuEvent`]; a slot changes its track without
 //! any renegotiation. There is one path through it:
 //!
@@ -26,7 +26,7 @@
 //! Sound comes and goes with redundancy (RFC 2198) where a participant's end has it. What is lost on the way here is made up for
 //! before it is forwarded, so that each way has a redundancy of its own, and those who have none profit from that of others.
 //!
-//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; H.264, VP9, AV1 and their layers;
+//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; VP9, AV1 and their layers;
 //! the temporal layers of VP8, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
 //! frame; retransmission of sound; spreading one room over several workers; an encryption of its own for what is sent: each copy goes
 //! through the engine's queue and pacer by itself. Where more than 12 % is lost all the time, that looks like congestion, and the

@@ -49,7 +49,7 @@ pub enum OfferError {
     #[error("a payload type is not valid")]
     PayloadType,
     /// The codec that everybody shares is missing.
-    #[error("audio needs opus, and video needs VP8")]
+    #[error("audio needs opus, and video needs VP8, or H.264 where it is sent only")]
     Codec,
     /// There are too many simulcast layers, or their names are not valid.
     #[error("a video line has at most {LAYERS_MAX} layers, whose names have 1 to 8 letters and digits")]
@@ -294,7 +294,10 @@ fn check_formats(section: &[&str], kind: TrackKind) -> Result<(), OfferError> {
         }
         has_codec |= match kind {
             TrackKind::Audio => name.eq_ignore_ascii_case("opus") && clock == "48000",
-            TrackKind::Video => name.eq_ignore_ascii_case("vp8") && clock == "90000",
+            TrackKind::Video => {
+                let is_codec = |codec: &str| name.eq_ignore_ascii_case(codec) && clock == "90000";
+                is_codec("vp8") || (section.contains(&"a=sendonly") && is_codec("h264"))
+            }
         };
     }
     if has_codec { Ok(()) } else { Err(OfferError::Codec) }
@@ -412,6 +415,15 @@ mod tests {
         assert_eq!(red(&in_one_line), [None, None, Some(63), None]);
         let of_others = browser_offer().replace("63 111/111", "63 111/13");
         assert_eq!(red(&of_others), [None; 4]);
+    }
+
+    #[test]
+    fn pictures_may_be_sent_in_h264_alone_but_who_receives_takes_vp8() {
+        let parse = |sdp: String| Offer::parse(&sdp).map(|offer| offer.lines.len());
+        let sent_in_h264 = browser_offer().replacen("VP8/90000", "H264/90000", 1);
+        assert_eq!(parse(sent_in_h264.clone()), Ok(4));
+        let received_in_h264 = sent_in_h264.replace("VP8/90000", "H264/90000");
+        assert_eq!(parse(received_in_h264), Err(OfferError::Codec));
     }
 
     #[test]

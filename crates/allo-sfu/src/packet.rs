@@ -7,6 +7,14 @@ use crate::continuity::Numbers;
 use crate::ids::{LayerId, LineId};
 use crate::red::Red;
 
+/// How a payload is to be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Opus,
+    Vp8,
+    H264,
+}
+
 /// A packet that a participant sent, decrypted and parsed once for all who get it.
 #[derive(Debug, Clone)]
 pub(crate) struct MediaPacket<D> {
@@ -15,6 +23,7 @@ pub(crate) struct MediaPacket<D> {
     /// The SSRC: another one means that the source began anew.
     pub(crate) ssrc: u32,
     pub(crate) numbers: Numbers,
+    pub(crate) codec: Codec,
     pub(crate) is_last_of_frame: bool,
     /// Whether a decoder can begin here. Sound can begin anywhere.
     pub(crate) begins_keyframe: bool,

@@ -155,6 +155,7 @@ mod tests {
 
     use super::*;
     use crate::ids::ParticipantId;
+    use crate::packet::Codec;
 
     fn packet(layer: u8, ssrc: u32, sequence: u64, begins_keyframe: bool) -> MediaPacket<()> {
         MediaPacket {
@@ -162,6 +163,7 @@ mod tests {
             layer: LayerId(layer),
             ssrc,
             numbers: Numbers { sequence, time: 0, vp8: None },
+            codec: Codec::Vp8,
             is_last_of_frame: true,
             begins_keyframe,
             height: None,

@@ -3,12 +3,17 @@ import { preferCodecs, preferRedundancy } from "./codecs";
 
 const CHROMIUM = ["audio/opus", "audio/red", "audio/G722", "audio/PCMU", "audio/telephone-event"];
 const FIREFOX = ["audio/opus", "audio/G722", "audio/PCMU"];
-const VIDEO = ["video/VP9", "video/rtx", "video/VP8", "video/AV1"];
+const BASELINE = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+const VIDEO = ["video/VP9", "video/rtx", `video/H264 ${BASELINE}`, "video/VP8", "video/AV1"];
 
 let capabilities: Record<string, readonly string[]>;
 
 beforeEach(() => {
-  const getCapabilities = (kind: string) => ({ codecs: (capabilities[kind] ?? []).map((mimeType) => ({ mimeType })) });
+  const getCapabilities = (kind: string) => ({ codecs: (capabilities[kind] ?? []).map(codec) });
+  const codec = (name: string) => {
+    const [mimeType, sdpFmtpLine] = name.split(" ");
+    return { mimeType, sdpFmtpLine };
+  };
   vi.stubGlobal("RTCRtpReceiver", { getCapabilities });
 });
 afterEach(() => vi.unstubAllGlobals());
@@ -29,9 +34,15 @@ describe("a line of a session", () => {
     expect(preferred(preferCodecs, "audio")).toEqual(["audio/opus"]);
   });
 
-  test("has VP8 and its retransmissions", () => {
+  test("has VP8, H.264 and their retransmissions", () => {
     capabilities = { video: VIDEO };
-    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8", "video/rtx"]);
+    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8", "video/H264", "video/rtx"]);
+  });
+
+  test("has the one kind of H.264 that everybody has", () => {
+    const others = [BASELINE.replace("mode=1", "mode=0"), BASELINE.replace("42e01f", "640c1f")];
+    capabilities = { video: ["video/VP8", ...others.map((parameters) => `video/H264 ${parameters}`), "video/H264"] };
+    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8"]);
   });
 
   test("is left as it is where the browser has nothing of use", () => {

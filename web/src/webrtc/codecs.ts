@@ -8,12 +8,15 @@ type Kind = "audio" | "video";
  */
 const CODECS: Readonly<Record<Kind, readonly string[]>> = {
   audio: ["audio/red", "audio/opus"],
-  video: ["video/vp8", "video/rtx"],
+  video: ["video/vp8", "video/h264", "video/rtx"],
 };
+
+/** Of the many kinds of H.264, the one that all browsers have (RFC 7742 §6.2), in packets of any size (RFC 6184 §6.3). */
+const H264 = [/(^|;)packetization-mode=1(;|$)/, /(^|;)profile-level-id=42e0/i];
 
 /** Leaves out of a line what is not used in sessions. */
 export function preferCodecs(line: RTCRtpTransceiver): void {
-  const wanted = CODECS[kindOf(line)].flatMap((type) => known(line).filter((it) => isOfType(it, type)));
+  const wanted = CODECS[kindOf(line)].flatMap((type) => known(line).filter((it) => isOfType(it, type) && isUsual(it)));
   // Without them the server will say what is wrong with the offer.
   if (wanted.length > 0) line.setCodecPreferences(wanted);
 }
@@ -29,4 +32,6 @@ export function preferRedundancy(line: RTCRtpTransceiver): void {
 
 const kindOf = (line: RTCRtpTransceiver): Kind => line.receiver.track.kind as Kind;
 const isOfType = ({ mimeType }: RTCRtpCodec, type: string): boolean => mimeType.toLowerCase() === type;
+const isUsual = (codec: RTCRtpCodec): boolean =>
+  !isOfType(codec, "video/h264") || H264.every((part) => part.test(codec.sdpFmtpLine ?? ""));
 const known = (line: RTCRtpTransceiver): RTCRtpCodec[] => RTCRtpReceiver.getCapabilities(kindOf(line))?.codecs ?? [];

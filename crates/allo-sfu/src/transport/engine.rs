@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use str0m::bwe::Bitrate as EngineBitrate;
 use str0m::config::DtlsCert;
-use str0m::format::{Codec, PayloadParams};
+use str0m::format::{Codec as EngineCodec, PayloadParams};
 use str0m::media::{Mid, Pt};
 use str0m::net::{Protocol as EngineProtocol, TcpType};
 use str0m::rtp::{Vp8Descriptor, Vp8Patch};
@@ -14,7 +14,8 @@ use thiserror::Error;
 
 use crate::continuity::Vp8Numbers;
 use crate::credentials::Credentials;
-use crate::ids::{Bitrate, TrackKind};
+use crate::ids::Bitrate;
+use crate::packet::Codec;
 use crate::peer::Protocol;
 use crate::sfu::SfuConfig;
 
@@ -39,6 +40,21 @@ impl Certificate {
 ///
 /// Lower: pictures give way to sound sooner when a link becomes narrow. Higher: less is spent on each transport.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The one kind of H.264 that there is: the constrained baseline up to level 3.1, whose pictures may take several packets. All browsers
+/// have it (RFC 7742 §6.2). A participant has payload types of its own, which are used for it instead of these.
+const H264_PROFILE: u32 = 0x42_e0_1f;
+const H264_TYPES: (u8, u8) = (102, 103);
+
+impl From<Codec> for EngineCodec {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Opus => Self::Opus,
+            Codec::Vp8 => Self::Vp8,
+            Codec::H264 => Self::H264,
+        }
+    }
+}
 
 impl From<Protocol> for EngineProtocol {
     fn from(protocol: Protocol) -> Self {
@@ -75,10 +91,10 @@ pub(super) fn nameless_candidates(answer: &str) -> String {
 }
 
 pub(super) fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
-    RtcConfig::new()
-        .clear_codecs()
-        .enable_opus(true, true)
-        .enable_vp8(true)
+    let mut config = RtcConfig::new().clear_codecs().enable_opus(true, true).enable_vp8(true);
+    let (media, rtx) = H264_TYPES;
+    config.codec_config().add_h264(media.into(), Some(rtx.into()), true, H264_PROFILE);
+    config
         .set_dtls_cert(certificate.0.clone())
         .set_ice_lite(true)
         .set_rtp_mode(true)
@@ -97,12 +113,9 @@ pub(super) fn add_candidates(rtc: &mut Rtc, config: &SfuConfig) {
     }
 }
 
-/// Returns the payload type of the one codec that a kind is sent in.
-pub(super) fn payload_type(rtc: &Rtc, mid: Mid, kind: TrackKind) -> Option<Pt> {
-    let codec = match kind {
-        TrackKind::Audio => Codec::Opus,
-        TrackKind::Video => Codec::Vp8,
-    };
+/// Returns the payload type of a codec on a line, if both ends have it there.
+pub(super) fn payload_type(rtc: &Rtc, mid: Mid, codec: Codec) -> Option<Pt> {
+    let codec = EngineCodec::from(codec);
     let agreed = rtc.media(mid)?.remote_pts();
     let mut params = rtc.codec_config().params().iter();
     params.find(|it| it.spec().codec == codec && agreed.contains(&it.pt())).map(PayloadParams::pt)

@@ -306,10 +306,10 @@ impl Transport {
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
     pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
         let Some(ssrc) = self.open(line) else { return };
-        let Some(Line { offered, pt: Some(pt), red, .. }) = self.lines.get(usize::from(line.0)) else {
-            return;
-        };
-        let (kind, pt, red) = (offered.kind, *pt, red.filter(|red| offered.red == Some(**red)));
+        let Some(own) = self.lines.get(usize::from(line.0)) else { return };
+        // What this participant cannot decode is not sent.
+        let Some(pt) = own.pt_of(packet.codec) else { return };
+        let (kind, red) = (own.offered.kind, own.red.filter(|red| own.offered.red == Some(**red)));
         if packet.payload.len() > PAYLOAD_MAX {
             return;
         }

@@ -1,12 +1,16 @@
 //! What a packet from the network is to the forwarding unit.
 
+use str0m::format::detect_h264_nalu;
 use str0m::rtp::{ExtensionValues, RtpPacket, Vp8Descriptor};
 
 use super::{Details, Packet, Transport};
 use crate::continuity::{Numbers, Vp8Numbers};
-use crate::ids::{LayerId, TrackKind};
+use crate::ids::LayerId;
 use crate::offer::Purpose;
-use crate::packet::{MediaPacket, Redundancy, vp8_height};
+use crate::packet::{Codec, MediaPacket, Redundancy, vp8_height};
+
+/// A sequence parameter set (ITU-T H.264 §7.4.1): no decoder can begin without one, and senders put one before each keyframe.
+const H264_PARAMETERS: u8 = 7;
 
 impl Transport {
     /// Makes sense of a packet, or of none that belongs to no line that sends.
@@ -26,21 +30,23 @@ impl Transport {
             Some(rid) => line.rids.iter().position(|known| *known == rid)?,
             None => 0,
         };
-        let (line, kind, wanted, red) = (line.offered.line, line.offered.kind, line.pt, line.red);
         let layer = LayerId(u8::try_from(layer).ok()?);
-        let redundancy = match wanted {
-            Some(wanted) if wanted == pt => None,
-            // What is malformed could not be decoded by anybody.
-            Some(wanted) if red == Some(pt) => {
-                Some(Redundancy::of(&packet.payload).filter(|it| it.red.pt == *wanted)?)
-            }
-            _ => return None,
+        let codec = line.codec_of(pt)?;
+        // What is malformed could not be decoded by anybody.
+        let is_well = |it: &Redundancy| line.pt.is_some_and(|of| it.red.pt == *of);
+        let redundancy = match line.red {
+            Some(red) if red == pt => Some(Redundancy::of(&packet.payload).filter(is_well)?),
+            _ => None,
         };
+        let line = line.offered.line;
         self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
         self.media_at = Some(self.clock);
-        let is_video = kind == TrackKind::Video;
-        let descriptor = is_video.then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
-        let begins_keyframe = descriptor.map_or(!is_video, |it| it.starts_keyframe(&packet.payload));
+        let descriptor = (codec == Codec::Vp8).then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
+        let begins_keyframe = match codec {
+            Codec::Opus => true,
+            Codec::Vp8 => descriptor.is_some_and(|it| it.starts_keyframe(&packet.payload)),
+            Codec::H264 => detect_h264_nalu(&packet.payload, H264_PARAMETERS),
+        };
         let vp8 = descriptor.and_then(|it| {
             Some(Vp8Numbers { picture_id: it.picture_id()?, tl0_pic_idx: it.tl0_pic_idx().unwrap_or(0) })
         });
@@ -56,9 +62,10 @@ impl Transport {
             layer,
             ssrc,
             numbers: Numbers { sequence: *packet.seq_no, time: packet.header.timestamp, vp8 },
+            codec,
             is_last_of_frame: packet.header.marker,
             begins_keyframe,
-            height: if is_video && begins_keyframe { vp8_height(&packet.payload) } else { None },
+            height: descriptor.filter(|_| begins_keyframe).and_then(|_| vp8_height(&packet.payload)),
             level: sent.audio_level,
             is_for_beginners_at: None,
             redundancy,

@@ -10,6 +10,7 @@ use super::Transport;
 use super::engine::{payload_type, redundant_type};
 use crate::ids::{LineId, TrackKind};
 use crate::offer::{OfferedLine, Purpose};
+use crate::packet::Codec;
 
 /// Packets kept for retransmission, of each slot: a second at 3 Mbit/s. Beyond, the oldest are forgotten.
 ///
@@ -33,8 +34,10 @@ pub(super) struct Line {
     pub(super) offered: OfferedLine,
     pub(super) mid: Mid,
     pub(super) rids: Vec<Rid>,
-    /// The payload type of the one codec that its kind is sent in, if both ends have it.
+    /// The payload type of Opus or VP8, if both ends have it.
     pub(super) pt: Option<Pt>,
+    /// The payload type of H.264, if the participant has it at all.
+    pub(super) h264: Option<Pt>,
     /// The payload type of that with redundancy (RFC 2198), if the participant has it at all.
     pub(super) red: Option<Pt>,
     /// What a slot is sent under: its own SSRC, and that of its retransmissions.
@@ -48,7 +51,28 @@ impl Line {
             Purpose::Track(layers) => layers.iter().map(|layer| Rid::from(layer.as_str())).collect(),
             Purpose::Slot | Purpose::Unused => Vec::new(),
         };
-        Self { offered, mid, rids, pt: None, red: None, ssrcs: None }
+        Self { offered, mid, rids, pt: None, h264: None, red: None, ssrcs: None }
+    }
+
+    /// The codec that its kind comes in unless it is said otherwise.
+    fn usual_codec(&self) -> Codec {
+        match self.offered.kind {
+            TrackKind::Audio => Codec::Opus,
+            TrackKind::Video => Codec::Vp8,
+        }
+    }
+
+    /// Returns the codec with this payload type; for redundancy, of which frames it is made up.
+    pub(super) fn codec_of(&self, pt: Pt) -> Option<Codec> {
+        if self.h264 == Some(pt) {
+            return Some(Codec::H264);
+        }
+        (self.pt == Some(pt) || self.red == Some(pt)).then(|| self.usual_codec())
+    }
+
+    /// Returns the payload type of a codec.
+    pub(super) fn pt_of(&self, codec: Codec) -> Option<Pt> {
+        if codec == Codec::H264 { self.h264 } else { self.pt }
     }
 }
 
@@ -93,7 +117,8 @@ impl Transport {
         let (mut lines, open) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.open));
         self.contain(|rtc| {
             for line in &mut lines {
-                line.pt = payload_type(rtc, line.mid, line.offered.kind);
+                line.pt = payload_type(rtc, line.mid, line.usual_codec());
+                line.h264 = payload_type(rtc, line.mid, Codec::H264);
                 line.red = line.pt.and_then(|pt| redundant_type(rtc, pt));
                 let mut api = rtc.direct_api();
                 let stream = api.stream_tx_by_mid(line.mid, None);

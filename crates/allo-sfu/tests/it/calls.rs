@@ -48,6 +48,32 @@ fn a_late_joiner_sees_a_picture_at_once() {
 }
 
 #[test]
+fn pictures_in_h264_come_to_those_who_know_it_and_cost_the_others_nothing() {
+    let mut lab = Lab::new(21);
+    let knows = Habits { has_h264: true, ..Habits::default() };
+    let [one, two, other] = [(1, knows), (2, knows), (3, Habits::default())]
+        .map(|(n, habits)| lab.join_with(n, ROOM, habits, Network::GOOD));
+    lab.run_until_connected();
+    let since = lab.now;
+    lab.run_for(3 * SECOND);
+    let seen = |lab: &Lab, own| publishers(lab.clients[&own].seen(since));
+    assert_eq!(seen(&lab, one), BTreeSet::from([two, other]));
+    assert_eq!(seen(&lab, two), BTreeSet::from([one, other]));
+    assert_eq!(seen(&lab, other), BTreeSet::new());
+    assert_eq!(publishers(lab.clients[&other].heard(since)), BTreeSet::from([one, two]));
+    // From layer to layer it goes at keyframes.
+    for height in [180, 720, 360] {
+        lab.wish(one, &[(cam(two), height)]);
+        lab.run_for(3 * SECOND);
+    }
+    let layers: BTreeSet<_> = lab.clients[&one].seen(since).iter().map(|it| it.tag.layer).collect();
+    assert_eq!(layers, BTreeSet::from([0, 1, 2]));
+    for own in [one, two, other] {
+        check_streams(&lab.clients[&own]);
+    }
+}
+
+#[test]
 fn two_rooms_do_not_mix() {
     let mut lab = Lab::new(3);
     let rooms = [RoomId(1), RoomId(2)];

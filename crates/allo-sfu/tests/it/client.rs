@@ -39,6 +39,8 @@ pub(crate) struct Received {
     pub(crate) mid: String,
     pub(crate) sequence: u64,
     pub(crate) time: u32,
+    pub(crate) is_picture: bool,
+    /// Of VP8.
     pub(crate) picture_id: Option<u16>,
     pub(crate) tag: Tag,
     /// Of sound with redundancy, the frame before it.
@@ -62,6 +64,8 @@ pub(crate) struct Habits {
     pub(crate) protocol: Protocol,
     /// Whether it knows sound with redundancy.
     pub(crate) has_red: bool,
+    /// Whether it knows H.264, which it sends then.
+    pub(crate) has_h264: bool,
 }
 
 impl Habits {
@@ -78,6 +82,7 @@ impl Habits {
         keyframe_factor: 3,
         protocol: Protocol::Udp,
         has_red: false,
+        has_h264: false,
     };
 }
 
@@ -122,14 +127,17 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(now: Instant, own: ParticipantId, address: SocketAddr, habits: Habits) -> Self {
         let (forger, cryptography) = Forger::new();
-        let mut rtc = RtcConfig::new()
+        let mut config = RtcConfig::new()
             .set_crypto_provider(Arc::new(cryptography))
             .clear_codecs()
             .enable_opus(true, habits.has_red)
             .enable_vp8(true)
             .set_dtls_cert(certificate())
-            .set_rtp_mode(true)
-            .build(now);
+            .set_rtp_mode(true);
+        if habits.has_h264 {
+            config.codec_config().add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
+        }
+        let mut rtc = config.build(now);
         rtc.add_local_candidate(Candidate::host(address, habits.protocol).unwrap());
         // Numbers begin anywhere.
         let offset = own.0 * 1_000 % 50_000;
@@ -191,8 +199,7 @@ impl Client {
 
     /// Asks for a keyframe on every video slot.
     pub(crate) fn request_keyframes(&mut self, now: Instant) -> Vec<Transmit> {
-        let mids: BTreeSet<_> =
-            self.received.iter().filter(|it| it.picture_id.is_some()).map(|it| &it.mid).collect();
+        let mids: BTreeSet<_> = self.received.iter().filter(|it| it.is_picture).map(|it| &it.mid).collect();
         for mid in mids {
             if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(Mid::from(mid.as_str()), None) {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
@@ -270,11 +277,11 @@ impl Client {
 
     /// Returns the tags of what came on video slots since then.
     pub(crate) fn seen(&self, since: Instant) -> Vec<&Received> {
-        self.received.iter().filter(|it| it.at >= since && it.picture_id.is_some()).collect()
+        self.received.iter().filter(|it| it.at >= since && it.is_picture).collect()
     }
 
     pub(crate) fn heard(&self, since: Instant) -> Vec<&Received> {
-        self.received.iter().filter(|it| it.at >= since && it.picture_id.is_none()).collect()
+        self.received.iter().filter(|it| it.at >= since && !it.is_picture).collect()
     }
 
     fn send_frame(&mut self, now: Instant, transmits: &mut Vec<Transmit>) {
@@ -301,7 +308,7 @@ impl Client {
                     rid,
                     layer,
                     time,
-                    video_payload(tag, height),
+                    if self.habits.has_h264 { h264_payload(tag) } else { vp8_payload(tag, height) },
                     ExtensionValues::default(),
                 );
             }
@@ -350,7 +357,8 @@ impl Client {
         payload: Vec<u8>,
         extensions: ExtensionValues,
     ) {
-        let params = self.params(if counter == 3 { Codec::Opus } else { Codec::Vp8 });
+        let camera = if self.habits.has_h264 { Codec::H264 } else { Codec::Vp8 };
+        let params = self.params(if counter == 3 { Codec::Opus } else { camera });
         let pt = params.red().unwrap_or(params.pt());
         self.sequences[counter] += 1;
         let sequence = SeqNo::from(self.sequences[counter]);
@@ -409,16 +417,22 @@ impl Client {
         self.repairs.extend(stream.as_ref().and_then(|stream| stream.rtx()).map(|ssrc| *ssrc));
         let mid = stream.map(|stream| stream.mid().to_string());
         let (Some(mid), Some(tag)) = (mid, tag_of(&packet.payload)) else { return };
-        let is_video = packet.header.payload_type == self.params(Codec::Vp8).pt();
+        let is_of = |codec| {
+            let params = self.rtc.codec_config().find(|it| it.spec().codec == codec);
+            params.is_some_and(|it| it.pt() == packet.header.payload_type)
+        };
+        let is_vp8 = is_of(Codec::Vp8);
+        let is_picture = is_vp8 || is_of(Codec::H264);
         let is_redundant = Some(packet.header.payload_type) == self.params(Codec::Opus).red();
         let red = is_redundant.then(|| Red::parse(&packet.payload).unwrap());
         let previous = red.and_then(|red| tag_of(&packet.payload[red.previous?.block]));
-        let picture_id = is_video.then(|| u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]));
+        let picture_id = is_vp8.then(|| u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]));
         self.received.push(Received {
             at: now,
             mid,
             sequence: *packet.seq_no,
             time: packet.header.timestamp,
+            is_picture,
             picture_id,
             tag,
             previous,
@@ -447,8 +461,22 @@ fn tag_of(payload: &[u8]) -> Option<Tag> {
     })
 }
 
+/// Makes a payload of H.264: part of a picture, or what is needed to decode all that follow and the beginning of a keyframe.
+fn h264_payload(tag: Tag) -> Vec<u8> {
+    const AGGREGATE: u8 = 24;
+    const FRAGMENT: u8 = 28;
+    let (picture, start) = (if tag.is_keyframe { 5 } else { 1 }, if tag.begins { 0x80 } else { 0 });
+    let mut payload = match (tag.is_keyframe, tag.begins) {
+        (true, true) => vec![AGGREGATE, 0, 4, 7, 0x42, 0xe0, 0x1f, 0, 2, 8, 0xce],
+        _ => vec![FRAGMENT, start | picture],
+    };
+    payload.resize(PACKET - 9, 0);
+    payload.extend(tag.to_bytes());
+    payload
+}
+
 /// Makes a payload with a VP8 descriptor that has all numbers, and in a keyframe the header that says the height.
-fn video_payload(tag: Tag, height: u16) -> Vec<u8> {
+fn vp8_payload(tag: Tag, height: u16) -> Vec<u8> {
     let [high, low] = u16::try_from(tag.frame & 0x7fff).unwrap().to_be_bytes();
     let start = if tag.begins { 0x90 } else { 0x80 };
     let tl0_pic_idx = u8::try_from(tag.frame & 0xff).unwrap();

@@ -28,13 +28,13 @@ pub(crate) fn check_streams(client: &Client) {
             let context = || format!("{:?}, slot {mid}: {a:?} then {b:?}", client.own);
             assert_eq!(b.sequence, a.sequence + 1, "{}", context());
             assert!(b.time.wrapping_sub(a.time) < 1 << 31, "{}", context());
+            let is_switch = (a.tag.publisher, a.tag.layer) != (b.tag.publisher, b.tag.layer);
+            assert!(!a.is_picture || !is_switch || (b.tag.is_keyframe && b.tag.begins), "{}", context());
             let (Some(before), Some(after)) = (a.picture_id, b.picture_id) else { continue };
             let is_same_frame = !b.tag.begins
                 && (a.tag.publisher, a.tag.layer, a.tag.frame) == (b.tag.publisher, b.tag.layer, b.tag.frame);
             let expected = if is_same_frame { before } else { (before + 1) & 0x7fff };
             assert_eq!(after, expected, "{}", context());
-            let is_switch = (a.tag.publisher, a.tag.layer) != (b.tag.publisher, b.tag.layer);
-            assert!(!is_switch || (b.tag.is_keyframe && b.tag.begins), "{}", context());
         }
     }
 }
@@ -42,7 +42,7 @@ pub(crate) fn check_streams(client: &Client) {
 /// Returns how many packets of video are missing of how many.
 pub(crate) fn missing(client: &Client) -> (usize, usize) {
     let slots = by_slot(client);
-    let of_video = slots.values().filter(|slot| slot[0].picture_id.is_some());
+    let of_video = slots.values().filter(|slot| slot[0].is_picture);
     of_video.fold((0, 0), |(missing, all), slot| {
         let numbers: BTreeSet<u64> = slot.iter().map(|it| it.sequence).collect();
         let range = usize::try_from(slot[slot.len() - 1].sequence - slot[0].sequence + 1).unwrap();
@@ -55,7 +55,7 @@ fn layers(lab: &Lab, n: u64, of: u64) -> BTreeSet<u8> {
     let (own, of) = (ParticipantId(n), ParticipantId(of));
     let is_late = |it: &&&Received| lab.now.duration_since(it.at) <= Duration::from_millis(500);
     let received = &lab.clients[&own].received;
-    let of_video = received.iter().rev().filter(|it| it.picture_id.is_some());
+    let of_video = received.iter().rev().filter(|it| it.is_picture);
     of_video.filter(|it| is_late(&it)).filter(|it| it.tag.publisher == of).map(|it| it.tag.layer).collect()
 }
 
