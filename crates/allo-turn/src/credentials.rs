@@ -60,9 +60,7 @@ impl TurnSecret {
 
     /// Reads a user name that these credentials may have. Whether they have, a proof must say.
     pub(crate) fn read(&self, now: Instant, username: &str, realm: &str) -> Option<Claim> {
-        let (until, subject) = username.split_once('.')?;
-        let number = |text: &str| u64::from_str_radix(text, 16).ok().filter(|n| format!("{n:x}") == text);
-        let (until, subject) = (number(until)?, Subject(number(subject)?));
+        let (until, subject) = parts(username)?;
         let password = self.password(username);
         let key = Md5::digest(format!("{username}:{realm}:{password}")).into();
         Some(Claim { subject, is_current: self.seconds(now) < until, key })
@@ -117,6 +115,18 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(..)")
     }
+}
+
+/// Returns whose a user name is.
+pub(crate) fn subject(username: &str) -> Option<Subject> {
+    parts(username).map(|(_, subject)| subject)
+}
+
+/// Reads until when and whose a user name is.
+fn parts(username: &str) -> Option<(u64, Subject)> {
+    let (until, subject) = username.split_once('.')?;
+    let number = |text: &str| u64::from_str_radix(text, 16).ok().filter(|n| format!("{n:x}") == text);
+    Some((number(until)?, Subject(number(subject)?)))
 }
 
 /// What a user name claims.

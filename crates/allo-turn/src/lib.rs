@@ -22,8 +22,10 @@ mod channel;
 mod credentials;
 mod limit;
 mod message;
+mod route;
 mod server;
 
 pub use channel::{BadStream, Splitter};
 pub use credentials::{Credentials, Subject, TurnSecret};
+pub use route::{is_turn, subject_of};
 pub use server::{Client, Relayed, TurnConfig, TurnCounters, TurnProtocol, TurnServer, TurnTransmit};

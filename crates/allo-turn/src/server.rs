@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -14,8 +15,9 @@ use crate::{
     message::{Class, Message, Method, Writer, kind},
 };
 
-/// The first port of relayed addresses, which are only names: those that systems give to programs that ask for none.
-const PORT_MIN: u16 = 49_152;
+/// The ports of relayed addresses, which are only names. Systems give none of them to programs that ask for no port, so a client on
+/// this machine hardly ever has an address that is such a name, too.
+const PORTS: RangeInclusive<u16> = 1_024..=17_407;
 
 /// The number of UDP, as what is to be relayed by (RFC 8656 §18.8).
 const UDP: u8 = 17;
@@ -160,7 +162,7 @@ impl TurnServer {
             answers: Answers::new(now),
             upwards: Bucket::new(now, config.bitrate_max),
             downwards: Bucket::new(now, config.bitrate_max),
-            next_port: PORT_MIN,
+            next_port: *PORTS.start(),
             transmits: VecDeque::new(),
             datagrams: VecDeque::new(),
             counters: TurnCounters::default(),
@@ -410,7 +412,8 @@ impl TurnServer {
         if self.allocations.len() >= self.config.allocations_max {
             return Err(508);
         }
-        let relayed = free_name(&mut self.next_port, media, &self.relayed).ok_or(508_u16)?;
+        let relayed =
+            free_name(&mut self.next_port, &self.config.media, media, &self.relayed).ok_or(508_u16)?;
         participant.allocations += 1;
         let who = (claim.subject, username);
         let rate = self.config.bitrate_per_allocation;
@@ -562,12 +565,17 @@ fn data_indication(source: SocketAddr, data: &[u8]) -> Vec<u8> {
     writer.push_address(kind::XOR_PEER_ADDRESS, source).push(kind::DATA, data).finish()
 }
 
-/// Returns a relayed address that nobody has: the next port, or one of those behind it.
-fn free_name(next: &mut u16, media: IpAddr, taken: &BTreeMap<SocketAddr, Client>) -> Option<SocketAddr> {
-    for _ in PORT_MIN..=u16::MAX {
-        let name = SocketAddr::new(media, *next);
-        *next = next.checked_add(1).unwrap_or(PORT_MIN);
-        if !taken.contains_key(&name) {
+/// Returns a relayed address that nobody has, the media plane included: the next port, or one of those behind it.
+fn free_name(
+    next: &mut u16,
+    media: &[SocketAddr],
+    own: IpAddr,
+    taken: &BTreeMap<SocketAddr, Client>,
+) -> Option<SocketAddr> {
+    for _ in PORTS {
+        let name = SocketAddr::new(own, *next);
+        *next = if PORTS.contains(&(*next + 1)) { *next + 1 } else { *PORTS.start() };
+        if !media.contains(&name) && !taken.contains_key(&name) {
             return Some(name);
         }
     }
