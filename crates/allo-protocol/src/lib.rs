@@ -17,7 +17,7 @@ pub use client::{ClientMessage, MediaTrack, Tile};
 pub use code::{CloseCode, ErrorCode};
 pub use description::{IceCandidate, IceServer, SdpType, SessionDescription};
 pub use id::{BadId, InstanceId, LinkId, MediaSession, ParticipantId, ParticipantKey};
-pub use media::{Source, Topology, TopologyChoice};
+pub use media::{Relay, Source, Topology, TopologyChoice};
 pub use server::{Connection, Demand, Features, LeaveReason, Limits, Participant, ServerMessage, Slot};
 
 /// The version of the protocol that these types describe.

@@ -1,5 +1,7 @@
 //! Which way media take, and where they come from.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Which way media take in a room now.
@@ -40,4 +42,24 @@ pub enum Source {
     Screen,
     /// The sound of what is shared.
     ScreenAudio,
+}
+
+/// The way to the server's media through its TURN server (RFC 8656), at the host that the page came from.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Relay {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub credential: String,
+    /// The port for UDP.
+    pub udp_port: u16,
+}
+
+// A password may not reach a log through `Debug`.
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Relay(..)")
+    }
 }

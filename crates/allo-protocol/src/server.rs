@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ErrorCode, IceCandidate, IceServer, LinkId, MediaSession, ParticipantId, SessionDescription, Source,
-    Topology, TopologyChoice,
+    ErrorCode, IceCandidate, IceServer, LinkId, MediaSession, ParticipantId, Relay, SessionDescription,
+    Source, Topology, TopologyChoice,
 };
 
 /// A message from the server to a client.
@@ -110,6 +110,12 @@ pub enum ServerMessage {
         peer: ParticipantId,
         /// The link. An older number than the current one is ignored.
         link: LinkId,
+    },
+    /// Tells how sessions may go through the server's TURN server: after each snapshot, and again before it is out of date.
+    Relay {
+        /// The way; absent when none can be given now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relay: Option<Relay>,
     },
     /// Answers `mediaOffer`.
     MediaAnswer {
@@ -276,4 +282,6 @@ pub struct Features {
     pub mesh: bool,
     /// Media can go through the server: `mediaOffer` is understood.
     pub sfu: bool,
+    /// The server is a TURN server for its own media: `relay` follows each snapshot.
+    pub relay: bool,
 }

@@ -31,6 +31,10 @@ pub struct RoomsConfig {
     pub topology: TopologyChoice,
     /// Whether there is a media plane. Without it every room is a mesh.
     pub has_media: bool,
+    /// How often the credentials for the TURN server are renewed; `None` without one. It needs a media plane.
+    ///
+    /// Lower than their life, so that there are always good ones. Higher: less is said.
+    pub relay_renewal: Option<Duration>,
     /// How long two have to be alone before they are connected directly again.
     ///
     /// Lower: the server is relieved sooner. Higher: who comes and goes changes the way of media less often.
@@ -73,6 +77,7 @@ impl Default for RoomsConfig {
             participants_per_mesh: 8,
             topology: TopologyChoice::Auto,
             has_media: false,
+            relay_renewal: None,
             mesh_again: Duration::from_secs(10),
             rooms: 10_000,
             rooms_per_address: 64,
@@ -122,7 +127,7 @@ impl RoomsConfig {
 
     /// Returns what this server can do.
     pub(crate) fn features(&self) -> Features {
-        Features { mesh: true, sfu: self.has_media }
+        Features { mesh: true, sfu: self.has_media, relay: self.relay_renewal.is_some() }
     }
 }
 

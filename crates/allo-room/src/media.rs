@@ -1,6 +1,6 @@
 //! What the rooms and the media plane say to each other.
 
-use allo_protocol::ErrorCode;
+use allo_protocol::{ErrorCode, Relay};
 
 /// Names a room for the media plane. A number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,18 @@ pub enum MediaCommand {
         /// Whether nothing of it is to be forwarded, or counted as speech.
         is_muted: bool,
     },
+    /// Let somebody in through the TURN server, or renew that. Answered with `Relayed`.
+    Relay {
+        /// The room that their session is or will be in.
+        room: MediaRoom,
+        /// Who. It is no session, but numbered among them.
+        key: MediaKey,
+    },
+    /// Let them in no more, and end what they have. They are not mentioned again.
+    Unrelay {
+        /// Who.
+        key: MediaKey,
+    },
     /// End a session. It is not mentioned again.
     Disconnect {
         /// The session.
@@ -81,6 +93,13 @@ pub enum MediaEvent {
         code: ErrorCode,
         /// Why, for people.
         text: String,
+    },
+    /// Somebody may come through the TURN server.
+    Relayed {
+        /// Who.
+        key: MediaKey,
+        /// How; `None` when they may not, for want of room.
+        relay: Option<Relay>,
     },
     /// Media can flow on a session, for the first time or again.
     Connected(MediaKey),
@@ -146,11 +165,12 @@ pub enum MediaEvent {
 }
 
 impl MediaEvent {
-    /// Returns the session that it is about.
+    /// Returns the session that it is about, or who it is about.
     pub fn key(&self) -> MediaKey {
         match self {
             Self::Answered { key, .. }
             | Self::Refused { key, .. }
+            | Self::Relayed { key, .. }
             | Self::Connected(key)
             | Self::Silent(key)
             | Self::Closed { key, .. }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use allo_protocol::{CloseCode, ErrorCode, ServerMessage};
 
 use crate::connection::{ConnectionId, Seat};
-use crate::media::{MediaCommand, MediaKey};
+use crate::media::{MediaCommand, MediaKey, MediaRoom};
 
 /// What the shell is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) struct Outputs {
     queue: VecDeque<Output>,
     /// Whose each media session is, from the command that begins it to the one that ends it. At most one for each participant.
     seats: BTreeMap<MediaKey, Seat>,
+    /// Who may come through the TURN server. At most as many.
+    relayed: BTreeMap<MediaKey, Seat>,
 }
 
 impl Outputs {
@@ -54,6 +56,18 @@ impl Outputs {
         self.queue.extend(commands.into_iter().map(Output::Media));
     }
 
+    /// Lets somebody in through the TURN server.
+    pub(crate) fn relay(&mut self, room: MediaRoom, key: MediaKey, seat: Seat) {
+        self.relayed.insert(key, seat);
+        self.media(MediaCommand::Relay { room, key });
+    }
+
+    /// Lets somebody in through it no more.
+    pub(crate) fn unrelay(&mut self, key: MediaKey) {
+        self.relayed.remove(&key);
+        self.media(MediaCommand::Unrelay { key });
+    }
+
     /// Ends a media session.
     pub(crate) fn disconnect(&mut self, key: MediaKey) {
         self.seats.remove(&key);
@@ -68,9 +82,9 @@ impl Outputs {
         self.message(to, ServerMessage::Error { code, text: text.into(), fatal });
     }
 
-    /// Returns whose a media session is.
+    /// Returns whose a media session is, or who may come through the TURN server.
     pub(crate) fn seat(&self, key: MediaKey) -> Option<Seat> {
-        self.seats.get(&key).cloned()
+        self.seats.get(&key).or_else(|| self.relayed.get(&key)).cloned()
     }
 
     /// Returns how many media sessions there are.

@@ -1,7 +1,8 @@
 //! One room: who is in it, in which version, and which link joins which two.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allo_protocol::{
     InstanceId, LeaveReason, LinkId, ParticipantId, ParticipantKey, ServerMessage, Tile, Topology,
@@ -42,11 +43,25 @@ pub(crate) struct Room {
     links: Links,
     way: Way,
     media: Sessions,
+    /// Who may come through the TURN server: all members, where sessions can be.
+    relayed: BTreeMap<ParticipantId, MediaKey>,
+    /// When their credentials are renewed, all at once.
+    relays_at: Option<Instant>,
 }
 
 impl Room {
     pub(crate) fn new(name: RoomName, opened_from: IpAddr, way: Way, links: Links, media: Sessions) -> Self {
-        Self { name, opened_from, version: 0, members: Vec::new(), links, way, media }
+        Self {
+            name,
+            opened_from,
+            version: 0,
+            members: Vec::new(),
+            links,
+            way,
+            media,
+            relayed: BTreeMap::new(),
+            relays_at: None,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -119,8 +134,40 @@ impl Room {
             self.media.remove(id).into_iter().for_each(|key| out.disconnect(key));
             self.renew_links(id, out);
         }
+        self.relay_for(id, out);
         self.settle_mic(id, out);
         self.greet_all(id, out);
+    }
+
+    /// Lets a newcomer in through the TURN server, too, unless there are no sessions here.
+    pub(crate) fn open_relay(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        key: MediaKey,
+        renewal: Duration,
+        out: &mut Outputs,
+    ) {
+        if self.way.choice() != TopologyChoice::Mesh {
+            self.relayed.insert(id.clone(), key);
+            self.relays_at.get_or_insert(now + renewal);
+            self.relay_for(id, out);
+        }
+    }
+
+    /// Renews the credentials of all, if it is time.
+    pub(crate) fn renew_relays(&mut self, now: Instant, config: &RoomsConfig, out: &mut Outputs) {
+        if self.relays_at.is_some_and(|at| at <= now) {
+            self.relays_at = config.relay_renewal.map(|renewal| now + renewal);
+            self.members.iter().for_each(|member| self.relay_for(&member.id, out));
+        }
+    }
+
+    fn relay_for(&self, id: &ParticipantId, out: &mut Outputs) {
+        if let Some(key) = self.relayed.get(id) {
+            let seat = Seat { room: self.name.clone(), participant: id.clone() };
+            out.relay(self.media.room(), *key, seat);
+        }
     }
 
     /// Records that a member's connection is gone, and for how long they are kept.
@@ -169,6 +216,7 @@ impl Room {
         self.members.remove(index);
         self.links.remove(id);
         self.media.remove(id).into_iter().for_each(|key| out.disconnect(key));
+        self.relayed.remove(id).into_iter().for_each(|key| out.unrelay(key));
         self.version += 1;
         let version = self.version;
         self.broadcast(None, out, || ServerMessage::ParticipantLeft {
@@ -275,7 +323,7 @@ impl Room {
 
     /// Returns when something is due in this room.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        [self.way.wake_at(), self.media.speakers_due()].into_iter().flatten().min()
+        [self.way.wake_at(), self.media.speakers_due(), self.relays_at].into_iter().flatten().min()
     }
 
     /// Takes an offer to the media plane. `fresh` becomes the key of the session, if it is a new one.
@@ -316,6 +364,12 @@ impl Room {
 
     /// Takes what happened to a member's media session.
     pub(crate) fn handle_media(&mut self, id: &ParticipantId, event: MediaEvent, out: &mut Outputs) {
+        if let MediaEvent::Relayed { relay, .. } = event {
+            if let Some(connection) = self.find(id).and_then(Member::connection) {
+                out.message(connection, ServerMessage::Relay { relay });
+            }
+            return;
+        }
         let is_over = matches!(event, MediaEvent::Refused { .. } | MediaEvent::Closed { .. });
         let news = self.media.handle(id, event);
         if is_over {

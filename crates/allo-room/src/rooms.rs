@@ -297,6 +297,10 @@ impl Rooms {
         let id = ids.find(|id| !room.contains(id)).expect("a room is smaller than the choice of identifiers");
         drop(ids);
         room.enter(now, &id, arrival, &self.config, &mut self.out);
+        if let Some(renewal) = self.config.relay_renewal {
+            self.last_media_key += 1;
+            room.open_relay(now, &id, MediaKey(self.last_media_key), renewal, &mut self.out);
+        }
         self.set_room_timer(&name);
         self.participants += 1;
         debug!(participant = %id, "participant joined");
@@ -467,6 +471,7 @@ impl Rooms {
     fn room_due(&mut self, now: Instant, name: &RoomName) {
         if let Some(room) = self.directory.get_mut(name) {
             room.settle_way(now, None, &self.config, &mut self.out);
+            room.renew_relays(now, &self.config, &mut self.out);
             room.tell_media(now, &mut self.out);
             self.set_room_timer(name);
         }

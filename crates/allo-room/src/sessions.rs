@@ -112,6 +112,11 @@ impl Sessions {
         }
     }
 
+    /// Returns what the media plane calls the room.
+    pub(crate) fn room(&self) -> MediaRoom {
+        self.room
+    }
+
     /// Takes an offer. `fresh` is the key of the session if it is a new one. `None`: it is out of date.
     pub(crate) fn offer(
         &mut self,
@@ -234,7 +239,7 @@ impl Sessions {
                 session.demand.insert(track.mid, layers);
                 session.is_demand_changed = true;
             }
-            MediaEvent::Speaking { .. } | MediaEvent::ActiveSpeaker(_) => {}
+            MediaEvent::Relayed { .. } | MediaEvent::Speaking { .. } | MediaEvent::ActiveSpeaker(_) => {}
         }
         None
     }

@@ -20,7 +20,7 @@ use crate::{
     admission::{Admission, AdmissionBounds},
     config::Config,
     identity, listener,
-    media::{self, Door, MediaError, MediaPlane},
+    media::{self, Door, MediaError, MediaPlane, RELAY_RENEWAL},
     rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
 };
@@ -117,6 +117,7 @@ impl Server {
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
         let secret = identity::secret(config.data_folder().as_deref()).map_err(|_| StartError::Random)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        config.rooms.relay_renewal = config.rooms.has_media.then_some(RELAY_RENEWAL);
         let has_media = config.rooms.has_media;
         let media = has_media.then(|| MediaPlane::start(&config.media, sockets, &addresses, &tasks, &stop));
         let media = media.transpose()?;

@@ -196,6 +196,8 @@ export type ErrorCode =
 export type Features = {
   /** Participants connect to each other directly. */
   readonly mesh?: boolean;
+  /** The server is a TURN server for its own media: `relay` follows each snapshot. */
+  readonly relay?: boolean;
   /** Media can go through the server: `mediaOffer` is understood. */
   readonly sfu?: boolean;
 };
@@ -310,6 +312,16 @@ export type ParticipantId = string;
  * Made by the client at its first join, kept by it, shown to nobody. `Debug` hides it.
  */
 export type ParticipantKey = string;
+
+/** The way to the server's media through its TURN server (RFC 8656), at the host that the page came from. */
+export type Relay = {
+  /** The password. */
+  readonly credential: string;
+  /** The port for UDP. */
+  readonly udpPort: number;
+  /** The user name. */
+  readonly username: string;
+};
 
 /** An `RTCSdpType`, as far as one is sent. */
 export type SdpType =
@@ -432,6 +444,12 @@ export type ServerMessage =
     readonly link: LinkId;
     /** The other end. */
     readonly peer: ParticipantId;
+  }
+  /** Tells how sessions may go through the server's TURN server: after each snapshot, and again before it is out of date. */
+  | {
+    readonly type: "relay";
+    /** The way; absent when none can be given now. */
+    readonly relay?: Relay;
   }
   /** Answers `mediaOffer`. */
   | {

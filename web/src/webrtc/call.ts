@@ -200,6 +200,9 @@ export function call(options: CallOptions): Call {
       }
       case "linkClosed":
         return peers.closed(message.peer, message.link);
+      case "relay":
+        // Sessions go without it, for now.
+        return;
       case "mediaAnswer":
         return server.answer(message.session, message.sdp);
       case "mediaClosed":

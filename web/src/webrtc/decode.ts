@@ -5,6 +5,7 @@ import type {
   IceCandidate,
   IceServer,
   Participant,
+  Relay,
   ServerMessage,
   SessionDescription,
   Slot,
@@ -96,6 +97,8 @@ const iceServer = object<IceServer>(
   { username: text(1024), credential: text(1024) },
 );
 
+const relay = object<Relay>({ username: text(1024), credential: text(1024), udpPort: unsigned(16) }, {});
+
 const mid = matching(/^[A-Za-z0-9]{1,16}$/);
 
 const slot = object<Slot>(
@@ -157,7 +160,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
         {},
       ),
       iceServers: list(ICE_SERVERS_MAX, iceServer),
-      features: object<Fields<"welcome">["features"]>({}, { mesh: boolean, sfu: boolean }),
+      features: object<Fields<"welcome">["features"]>({}, { mesh: boolean, sfu: boolean, relay: boolean }),
     },
     {},
   ),
@@ -184,6 +187,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
   sessionDescription: object<Fields<"sessionDescription">>({ from: participantId, link: u32, description }, {}),
   iceCandidate: object<Fields<"iceCandidate">>({ from: participantId, link: u32, candidate }, {}),
   linkClosed: object<Fields<"linkClosed">>({ peer: participantId, link: u32 }, {}),
+  relay: object<Fields<"relay">>({}, { relay }),
   mediaAnswer: object<Fields<"mediaAnswer">>({ session: u32, sdp: text(SDP_LENGTH_MAX) }, {}),
   mediaClosed: object<Fields<"mediaClosed">>(
     { session: u32, code: oneOf(ERROR_CODES, "badServerMessage"), text: text(1024) },

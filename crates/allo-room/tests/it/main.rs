@@ -5,5 +5,6 @@
 mod conversation;
 mod media;
 mod media_simulation;
+mod relay;
 mod simulation;
 mod world;

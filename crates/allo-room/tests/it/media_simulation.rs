@@ -218,6 +218,9 @@ impl Simulation {
                 MediaCommand::Mute { track, .. } => {
                     assert!(self.live.contains(&track.publisher), "{track:?} is not there");
                 }
+                MediaCommand::Relay { .. } | MediaCommand::Unrelay { .. } => {
+                    panic!("there is no TURN server here")
+                }
                 MediaCommand::Disconnect { key } => {
                     assert!(self.live.remove(&key), "{key:?} is ended once");
                     self.over.insert(key);

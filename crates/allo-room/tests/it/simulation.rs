@@ -542,6 +542,7 @@ impl Client {
             | ServerMessage::Slots { .. }
             | ServerMessage::Demand { .. }
             | ServerMessage::Speakers { .. }
+            | ServerMessage::Relay { .. }
             | ServerMessage::Pong {} => {}
         }
         None

@@ -21,6 +21,7 @@ pub(super) struct Backlog {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject<'a> {
     Connection(MediaKey),
+    Relay(MediaKey),
     Slot(MediaKey, &'a str),
     Layer(MediaKey, &'a MediaTrackId),
     Paused(MediaKey, &'a MediaTrackId),
@@ -69,6 +70,7 @@ impl Backlog {
 fn subject(event: &MediaEvent) -> Option<Subject<'_>> {
     Some(match event {
         MediaEvent::Answered { .. } | MediaEvent::Refused { .. } | MediaEvent::Closed { .. } => return None,
+        MediaEvent::Relayed { key, .. } => Subject::Relay(*key),
         MediaEvent::Connected(key) | MediaEvent::Silent(key) => Subject::Connection(*key),
         MediaEvent::SlotAssigned { key, mid, .. } | MediaEvent::SlotEmptied { key, mid } => {
             Subject::Slot(*key, mid)

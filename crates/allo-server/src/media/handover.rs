@@ -9,7 +9,7 @@ use std::{
 use allo_sfu::worker_of;
 use tokio::sync::mpsc;
 
-use super::socket::Datagram;
+use super::{relay::relay_worker_of, socket::Datagram};
 
 /// Parcels that wait for a worker. Beyond, they are dropped and counted, like anything that an overloaded network drops.
 pub(super) const POST_MAX: usize = 64;
@@ -126,7 +126,9 @@ impl Handover {
             return false;
         }
         let worker = if is_stun(datagram.bytes) {
-            worker_of(datagram.bytes)
+            // What names no worker may still be of somebody who named one before: a TURN client that sends data, or asks how it is seen.
+            let named = worker_of(datagram.bytes).or_else(|| relay_worker_of(datagram.bytes));
+            named.or_else(|| self.ways.find(now, datagram.source))
         } else {
             self.ways.find(now, datagram.source)
         };

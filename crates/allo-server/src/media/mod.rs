@@ -17,6 +17,7 @@ mod connections;
 mod framing;
 mod handover;
 mod placement;
+mod relay;
 mod socket;
 mod train;
 mod translate;
@@ -33,10 +34,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Instant,
 };
 
 use allo_room::{MediaCommand, MediaEvent};
 use allo_sfu::{Bitrate, Certificate, CredentialSeed, NoCertificate, SfuConfig};
+use allo_turn::TurnSecret;
 use thiserror::Error;
 use tokio::{
     runtime,
@@ -55,6 +58,7 @@ use crate::config::MediaConfig;
 
 pub(crate) use connections::{Door, Newcomer};
 pub(crate) use framing::{FRAME_MAX, begins_frame};
+pub(crate) use relay::RENEWAL as RELAY_RENEWAL;
 pub(crate) use socket::bind;
 
 /// Orders that wait for a worker. Beyond, the rooms wait, too: a worker takes orders before anything else.
@@ -84,7 +88,7 @@ pub(crate) struct MediaPlane {
     door: Door,
     placement: Placement,
     events: mpsc::Receiver<Vec<MediaEvent>>,
-    /// Offers that were refused on the spot. At most one for each command since [`Self::events`] was asked.
+    /// Offers, and asking for the TURN server, that were refused on the spot. At most one for each command since [`Self::events`] was asked.
     refused: VecDeque<MediaEvent>,
 }
 
@@ -112,9 +116,14 @@ impl MediaPlane {
         let (to_rooms, events) = mpsc::channel(EVENTS_MAX);
         let (others, posts): (Vec<_>, Vec<_>) = sockets.iter().map(|_| mpsc::channel(POST_MAX)).unzip();
         let (door, newcomers) = Door::new(sockets.len());
+        let secret = TurnSecret::new(random()?, Instant::now());
         let mut workers = Vec::new();
         for (((number, sockets), post), newcomers) in (0..=u8::MAX).zip(sockets).zip(posts).zip(newcomers) {
-            let mut sfu = SfuConfig::new(certificate.clone(), watch.known().candidates(), seed()?);
+            let mut sfu = SfuConfig::new(
+                certificate.clone(),
+                watch.known().candidates(),
+                CredentialSeed::new(random()?),
+            );
             sfu.worker = number;
             sfu.tcp_addresses = watch.known().tcp_candidates();
             sfu.ingress_max = Bitrate::kbps(config.bitrate_per_publisher.into());
@@ -122,8 +131,19 @@ impl MediaPlane {
             let is_overloaded = Arc::<AtomicBool>::default();
             workers.push(Handle { orders: to_worker, is_overloaded: is_overloaded.clone() });
             let (addresses, events, others) = (watch.known().clone(), to_rooms.clone(), others.clone());
-            let parts =
-                Parts { sfu, addresses, sockets, orders, events, newcomers, post, others, is_overloaded };
+            let turn = secret.clone();
+            let parts = Parts {
+                sfu,
+                turn,
+                addresses,
+                sockets,
+                orders,
+                events,
+                newcomers,
+                post,
+                others,
+                is_overloaded,
+            };
             spawn(parts, tasks, stop.clone()).map_err(MediaError::Worker)?;
         }
         let addresses = watch.known().candidates().len();
@@ -150,6 +170,15 @@ impl MediaPlane {
                     Err(refusal) => return self.refused.push_back(refusal.event(*key)),
                 }
             }
+            MediaCommand::Relay { room, key } => {
+                let is_overloaded =
+                    |worker: usize| self.workers[worker].is_overloaded.load(Ordering::Relaxed);
+                match self.placement.relay(*room, *key, is_overloaded) {
+                    Some(worker) => Some(worker),
+                    None => return self.refused.push_back(MediaEvent::Relayed { key: *key, relay: None }),
+                }
+            }
+            MediaCommand::Unrelay { key } => self.placement.unrelay(*key),
             MediaCommand::Subscribe { key, .. } => self.placement.worker(*key),
             MediaCommand::Mute { track, .. } => self.placement.worker(track.publisher),
             MediaCommand::Disconnect { key } => self.placement.disconnect(*key),
@@ -183,10 +212,10 @@ impl MediaPlane {
     }
 }
 
-fn seed() -> Result<CredentialSeed, MediaError> {
+fn random() -> Result<[u8; 32], MediaError> {
     let mut random = [0; 32];
     aws_lc_rs::rand::fill(&mut random).map_err(|_| MediaError::Random)?;
-    Ok(CredentialSeed::new(random))
+    Ok(random)
 }
 
 /// Starts the thread of a worker, and waits until it can work.

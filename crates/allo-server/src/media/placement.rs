@@ -15,10 +15,12 @@ const CONNECTING_MAX: usize = 256;
 /// A room is given to the worker with the fewest sessions that is not overloaded when it opens, and stays there for its whole life.
 #[derive(Debug)]
 pub(super) struct Placement {
-    /// A room without a session has no entry.
+    /// A room without a session, and without anybody who may come through the TURN server, has no entry.
     rooms: HashMap<MediaRoom, Place>,
     /// Bounded by `sessions_max`.
     sessions: HashMap<MediaKey, Session>,
+    /// Who may come through the TURN server, and of which room. Bounded by the places in the rooms.
+    relayed: HashMap<MediaKey, MediaRoom>,
     workers: Vec<Load>,
     sessions_max: usize,
 }
@@ -27,6 +29,7 @@ pub(super) struct Placement {
 struct Place {
     worker: usize,
     sessions: usize,
+    relayed: usize,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,8 @@ struct Session {
 #[derive(Debug, Default, Clone)]
 struct Load {
     sessions: usize,
+    /// Most of whom have a session soon.
+    relayed: usize,
     connecting: usize,
 }
 
@@ -56,6 +61,7 @@ impl Placement {
         Self {
             rooms: HashMap::new(),
             sessions: HashMap::new(),
+            relayed: HashMap::new(),
             workers: vec![Load::default(); workers],
             sessions_max,
         }
@@ -74,16 +80,11 @@ impl Placement {
         if self.sessions.len() >= self.sessions_max {
             return Err(Refusal::Full);
         }
-        let load = |worker: &usize| (is_overloaded(*worker), self.workers[*worker].sessions);
-        let least_loaded = || (0..self.workers.len()).min_by_key(load);
-        let worker = match self.rooms.get(&room) {
-            Some(place) => place.worker,
-            None => least_loaded().ok_or(Refusal::Busy)?,
-        };
+        let worker = self.place(room, &is_overloaded).ok_or(Refusal::Busy)?;
         if self.workers[worker].connecting >= CONNECTING_MAX || is_overloaded(worker) {
             return Err(Refusal::Busy);
         }
-        self.rooms.entry(room).or_insert(Place { worker, sessions: 0 }).sessions += 1;
+        self.rooms.entry(room).or_insert(Place { worker, sessions: 0, relayed: 0 }).sessions += 1;
         self.workers[worker].sessions += 1;
         self.workers[worker].connecting += 1;
         self.sessions.insert(key, Session { room, worker, is_answered: false });
@@ -108,16 +109,59 @@ impl Placement {
         load.connecting -= usize::from(!is_answered);
         if let Some(place) = self.rooms.get_mut(&room) {
             place.sessions -= 1;
-            if place.sessions == 0 {
-                self.rooms.remove(&room);
-            }
+        }
+        self.forget_if_empty(room);
+        Some(worker)
+    }
+
+    /// Returns the worker through whose TURN server somebody may come: that of the room, which is given to one if need be.
+    pub(super) fn relay(
+        &mut self,
+        room: MediaRoom,
+        key: MediaKey,
+        is_overloaded: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let worker = self.place(room, &is_overloaded)?;
+        if self.relayed.insert(key, room).is_none() {
+            self.rooms.entry(room).or_insert(Place { worker, sessions: 0, relayed: 0 }).relayed += 1;
+            self.workers[worker].relayed += 1;
         }
         Some(worker)
+    }
+
+    /// Takes somebody out who might come through a TURN server. Returns whose it was.
+    pub(super) fn unrelay(&mut self, key: MediaKey) -> Option<usize> {
+        let room = self.relayed.remove(&key)?;
+        let place = self.rooms.get_mut(&room)?;
+        place.relayed -= 1;
+        let worker = place.worker;
+        self.workers[worker].relayed -= 1;
+        self.forget_if_empty(room);
+        Some(worker)
+    }
+
+    /// Returns the worker of a room, or that for a new one.
+    fn place(&self, room: MediaRoom, is_overloaded: &impl Fn(usize) -> bool) -> Option<usize> {
+        let load = |worker: &usize| {
+            let Load { sessions, relayed, .. } = self.workers[*worker];
+            (is_overloaded(*worker), sessions.max(relayed))
+        };
+        let least_loaded = || (0..self.workers.len()).min_by_key(load);
+        self.rooms.get(&room).map(|place| place.worker).or_else(least_loaded)
+    }
+
+    fn forget_if_empty(&mut self, room: MediaRoom) {
+        if self.rooms.get(&room).is_some_and(|place| place.sessions == 0 && place.relayed == 0) {
+            self.rooms.remove(&room);
+        }
     }
 
     /// Takes note of an event. Returns whether it is about somebody who is in; the rest is of no interest any more.
     pub(super) fn handle(&mut self, event: &MediaEvent) -> bool {
         let key = event.key();
+        if matches!(event, MediaEvent::Relayed { .. }) {
+            return self.relayed.contains_key(&key);
+        }
         let Some(session) = self.sessions.get_mut(&key) else { return false };
         match event {
             MediaEvent::Answered { .. } if !session.is_answered => {

@@ -22,6 +22,8 @@ pub(super) fn obey(sfu: &mut Sfu, now: Instant, command: MediaCommand) -> Option
                 sfu.mute(now, track, is_muted);
             }
         }
+        // Not for the forwarding unit.
+        MediaCommand::Relay { .. } | MediaCommand::Unrelay { .. } => {}
         MediaCommand::Disconnect { key } => sfu.disconnect(now, participant(key)),
     }
     None

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,8 @@ use std::{
 };
 
 use allo_room::{MediaCommand, MediaEvent};
-use allo_sfu::{Peer, Protocol, Sfu, SfuConfig};
+use allo_sfu::{Peer, Protocol, Sfu, SfuConfig, Transmit};
+use allo_turn::TurnSecret;
 use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
 use tracing::debug;
 
@@ -22,6 +24,7 @@ use super::{
     business::Business,
     connections::{Arrival, Connections, Newcomer},
     handover::{Handover, Parcel, Post, Verdict},
+    relay::RelayDesk,
     socket::{Batch, Datagram, MediaSocket},
     train::Train,
     translate,
@@ -60,6 +63,8 @@ pub(super) enum Order {
 /// What a worker is made of.
 pub(super) struct Parts {
     pub(super) sfu: SfuConfig,
+    /// The same for all workers.
+    pub(super) turn: TurnSecret,
     pub(super) addresses: Addresses,
     pub(super) sockets: Vec<std::net::UdpSocket>,
     pub(super) orders: mpsc::Receiver<Order>,
@@ -75,6 +80,7 @@ pub(super) struct Parts {
 pub(super) struct Worker {
     number: u8,
     sfu: Sfu,
+    relay: RelayDesk,
     addresses: Addresses,
     sockets: Vec<MediaSocket>,
     newcomers: mpsc::Receiver<Newcomer>,
@@ -117,6 +123,7 @@ impl Worker {
         Ok(Self {
             number,
             sfu: Sfu::new(now, parts.sfu),
+            relay: RelayDesk::new(now, number, parts.turn, parts.addresses.candidates()),
             addresses: parts.addresses,
             sockets: parts.sockets.into_iter().map(MediaSocket::new).collect::<Result<_, _>>()?,
             newcomers: parts.newcomers,
@@ -161,7 +168,12 @@ impl Worker {
 
     /// Waits for something to do.
     async fn wait(&mut self) -> Reason {
-        let timers = [self.sfu.poll_timeout(), self.business.poll_timeout(), self.connections.poll_timeout()];
+        let timers = [
+            self.sfu.poll_timeout(),
+            self.relay.poll_timeout(),
+            self.business.poll_timeout(),
+            self.connections.poll_timeout(),
+        ];
         let due = timers.into_iter().flatten().min();
         let (sockets, connections) = (&self.sockets, &mut self.connections);
         tokio::select! {
@@ -199,6 +211,7 @@ impl Worker {
         if self.sfu.poll_timeout().is_some_and(|due| due <= now) {
             self.sfu.handle_timeout(now);
         }
+        self.relay.handle_timeout(now);
         self.send(now);
         self.connections.flush(now);
         self.connections.sweep(now, |peer| self.sfu.knows_peer(Peer::tcp(peer)));
@@ -212,6 +225,11 @@ impl Worker {
 
     fn obey(&mut self, now: Instant, order: Order) {
         match order {
+            Order::Command(MediaCommand::Relay { key, .. }) => {
+                let relay = self.relay.admit(now, key);
+                self.backlog.push(MediaEvent::Relayed { key, relay });
+            }
+            Order::Command(MediaCommand::Unrelay { key }) => self.relay.revoke(key),
             Order::Command(command) => {
                 if let Some(answer) = translate::obey(&mut self.sfu, now, command) {
                     self.backlog.push(answer);
@@ -219,6 +237,7 @@ impl Worker {
             }
             Order::Addresses(addresses) => {
                 self.sfu.set_addresses(addresses.candidates(), addresses.tcp_candidates());
+                self.relay.set_media(addresses.candidates());
                 self.addresses.replace(addresses);
             }
         }
@@ -237,8 +256,11 @@ impl Worker {
     fn handle_parcel(&mut self, now: Instant, from: u8, parcel: &Parcel) {
         let mut verdict = Verdict::default();
         for datagram in parcel.datagrams() {
-            take(&mut self.sfu, &mut self.addresses, &mut self.counters, now, datagram);
-            verdict.note(&datagram, self.sfu.knows(datagram.source));
+            if !self.relay.take(now, &datagram, &mut self.sfu) {
+                take(&mut self.sfu, &mut self.addresses, &mut self.counters, now, datagram);
+            }
+            let is_known = self.sfu.knows(datagram.source) || self.relay.knows(&datagram);
+            verdict.note(&datagram, is_known);
         }
         self.handover.answer(from, verdict);
     }
@@ -275,7 +297,9 @@ impl Worker {
             match socket.read(&mut self.batch) {
                 Ok(datagrams) => {
                     for datagram in datagrams {
-                        if !self.handover.take(now, &datagram) {
+                        if !self.handover.take(now, &datagram)
+                            && !self.relay.take(now, &datagram, &mut self.sfu)
+                        {
                             take(&mut self.sfu, &mut self.addresses, &mut self.counters, now, datagram);
                         }
                     }
@@ -292,15 +316,39 @@ impl Worker {
     /// Sends all that is to be sent, in trains.
     fn send(&mut self, now: Instant) {
         while let Some(transmit) = self.sfu.poll_transmit() {
-            if !self.train.couple(&transmit) {
-                self.send_train(now);
-                self.train.couple(&transmit);
+            if !self.relay.relay(now, &transmit) {
+                self.couple(&transmit, |worker| worker.send_train(now));
             }
         }
         self.send_train(now);
+        while let Some(transmit) = self.relay.poll_transmit() {
+            self.couple(&transmit, |worker| worker.send_to_client(now));
+        }
+        self.send_to_client(now);
+    }
+
+    /// Appends a datagram to the train, or sends that one and begins the next.
+    fn couple(&mut self, transmit: &Transmit, send: impl FnOnce(&mut Self)) {
+        if !self.train.couple(transmit) {
+            send(self);
+            self.train.couple(transmit);
+        }
+    }
+
+    /// Sends the train from where its receiver sent to: a TURN client takes nothing else, whether that is in the answers or not.
+    fn send_to_client(&mut self, now: Instant) {
+        let Some((source, _)) = self.train.way() else { return };
+        self.send_train_from(now, Some(source.ip()));
     }
 
     fn send_train(&mut self, now: Instant) {
+        let Some((source, destination)) = self.train.way() else { return };
+        let own = self.addresses.source(source, destination);
+        self.send_train_from(now, own);
+    }
+
+    /// Sends the train from this address, or from one that the system chooses.
+    fn send_train_from(&mut self, now: Instant, own: Option<IpAddr>) {
         let Some((source, destination)) = self.train.way() else { return };
         self.counters.datagrams += u64::try_from(self.train.cars().len()).unwrap_or(u64::MAX);
         self.counters.trains += 1;
@@ -308,7 +356,6 @@ impl Worker {
             self.connections.send(now, destination, &self.train);
             return self.train.clear();
         }
-        let own = self.addresses.source(source, destination);
         let from = own.unwrap_or(source.ip());
         let sockets = &mut self.sockets;
         let at = sockets
@@ -341,6 +388,7 @@ impl Worker {
             sockets = ?self.counters,
             connections = ?self.connections.counters,
             handover = ?self.handover.counters,
+            relay = ?self.relay.counters(),
             "counted since the start",
         );
     }

@@ -12,7 +12,11 @@ mod nginx;
 mod page;
 mod process;
 mod proxy;
+mod relay;
 mod stun;
 mod support;
 mod tcp;
+#[path = "../../../allo-turn/tests/it/wire.rs"]
+#[allow(dead_code, reason = "the tests of allo-turn use the rest")]
+mod turn_wire;
 mod websocket;

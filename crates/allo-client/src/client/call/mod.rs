@@ -210,7 +210,11 @@ impl Call {
             ServerMessage::Speakers { active, speaking } => {
                 self.events.push_back(Event::Speakers { active, speaking });
             }
-            ServerMessage::Welcome { .. } | ServerMessage::Ping {} | ServerMessage::Pong {} => {}
+            // This client has no TURN: it goes by UDP, or not at all.
+            ServerMessage::Relay { .. }
+            | ServerMessage::Welcome { .. }
+            | ServerMessage::Ping {}
+            | ServerMessage::Pong {} => {}
         }
         None
     }

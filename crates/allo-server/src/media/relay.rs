@@ -1,0 +1,133 @@
+//! A worker's TURN server: what comes through it is for the forwarding unit of the same worker.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use allo_protocol::Relay;
+use allo_room::MediaKey;
+use allo_sfu::{Protocol, Sfu, Transmit, worker_of};
+use allo_turn::{Client, Subject, TurnConfig, TurnCounters, TurnProtocol, TurnSecret, TurnServer, is_turn};
+
+use super::socket::Datagram;
+
+/// How often credentials are renewed: they are good for five minutes.
+pub(crate) const RENEWAL: Duration = Duration::from_mins(2);
+
+/// The bits of a subject before those of the worker.
+const KEY_BITS: u32 = u64::BITS - u8::BITS;
+
+/// Those who may come through this worker's TURN server.
+#[derive(Debug)]
+pub(super) struct RelayDesk {
+    worker: u8,
+    turn: TurnServer,
+    /// The port of the first address in the answers.
+    port: u16,
+}
+
+impl RelayDesk {
+    /// Makes one that leads to these addresses and nowhere else.
+    pub(super) fn new(now: Instant, worker: u8, secret: TurnSecret, media: Vec<SocketAddr>) -> Self {
+        let port = port(&media);
+        Self { worker, turn: TurnServer::new(now, TurnConfig::new(secret, media)), port }
+    }
+
+    /// Lets somebody in, or renews that; `None` when there are too many.
+    pub(super) fn admit(&mut self, now: Instant, key: MediaKey) -> Option<Relay> {
+        let credentials = self.turn.issue(now, self.subject(key))?;
+        let (username, credential) = (credentials.username, credentials.password);
+        Some(Relay { username, credential, udp_port: self.port })
+    }
+
+    /// Lets somebody in no more, and ends what they have.
+    pub(super) fn revoke(&mut self, key: MediaKey) {
+        self.turn.revoke(self.subject(key));
+    }
+
+    /// Takes the addresses that are in the answers now.
+    pub(super) fn set_media(&mut self, media: Vec<SocketAddr>) {
+        self.port = port(&media);
+        self.turn.set_media(media);
+    }
+
+    /// Gives what comes through the TURN server to the forwarding unit. Returns whether the datagram was for the TURN server.
+    pub(super) fn take(&mut self, now: Instant, datagram: &Datagram<'_>, sfu: &mut Sfu) -> bool {
+        let client = client(datagram);
+        // Only who has an allocation may ask how it is seen. A check of connectivity names its worker.
+        let is_own = is_turn(datagram.bytes) || (self.has(client) && worker_of(datagram.bytes).is_none());
+        if !is_own {
+            return false;
+        }
+        self.turn.handle_input(now, client, datagram.bytes);
+        while let Some(relayed) = self.turn.poll_relayed() {
+            sfu.handle_datagram(now, relayed.source, relayed.destination, &relayed.contents);
+        }
+        true
+    }
+
+    /// Returns whether who sent a datagram has an allocation here.
+    pub(super) fn knows(&self, datagram: &Datagram<'_>) -> bool {
+        self.has(client(datagram))
+    }
+
+    /// Takes what is for a relayed address. Returns whether it is.
+    pub(super) fn relay(&mut self, now: Instant, transmit: &Transmit) -> bool {
+        // Nearly always nobody is here at all.
+        let is_relayed = transmit.protocol == Protocol::Udp
+            && self.turn.allocations() > 0
+            && self.turn.is_relayed(transmit.destination);
+        if is_relayed {
+            self.turn.handle_relayed(now, transmit.source, transmit.destination, &transmit.contents);
+        }
+        is_relayed
+    }
+
+    /// Returns what is to be sent to a client next.
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        let transmit = self.turn.poll_transmit()?;
+        let Client { address, local, .. } = transmit.client;
+        Some(Transmit {
+            protocol: Protocol::Udp,
+            source: local,
+            destination: address,
+            contents: transmit.contents,
+        })
+    }
+
+    /// Lets time pass.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.turn.handle_timeout(now);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.turn.poll_timeout()
+    }
+
+    pub(super) fn counters(&self) -> TurnCounters {
+        self.turn.counters()
+    }
+
+    fn has(&self, client: Client) -> bool {
+        self.turn.allocations() > 0 && self.turn.has_allocation(client)
+    }
+
+    fn subject(&self, key: MediaKey) -> Subject {
+        Subject(u64::from(self.worker) << KEY_BITS | key.0)
+    }
+}
+
+/// Returns the worker that a TURN request says to be for. Whether it may, only that worker can tell.
+pub(super) fn relay_worker_of(datagram: &[u8]) -> Option<u8> {
+    let Subject(subject) = allo_turn::subject_of(datagram)?;
+    u8::try_from(subject >> KEY_BITS).ok()
+}
+
+fn client(datagram: &Datagram<'_>) -> Client {
+    Client { protocol: TurnProtocol::Udp, address: datagram.source, local: datagram.destination }
+}
+
+fn port(media: &[SocketAddr]) -> u16 {
+    media.first().map_or(0, SocketAddr::port)
+}
