@@ -5,7 +5,6 @@ import type {
   InstanceId,
   ParticipantId,
   ParticipantKey,
-  Relay,
   Source,
   TopologyChoice,
 } from "../protocol/messages";
@@ -16,7 +15,6 @@ import { links } from "./links";
 import type { LocalMedia } from "./localMedia";
 import { logTo } from "./log";
 import { watchPage } from "./pageEvents";
-import { relayServers } from "./relay";
 import { remotes, type Remotes } from "./remotes";
 import {
   afterChange,
@@ -84,9 +82,6 @@ export function call(options: CallOptions): Call {
   const log = logTo(on.log);
   let iceServers: readonly RTCIceServer[] = [];
   let hasMediaPlane = false;
-  let hasRelay = false;
-  /** The way through the server's TURN server, once the server has said something of it. */
-  let relay: { readonly way: Relay | undefined } | undefined;
   let roster: Roster | undefined;
   /** Whether this connection has joined: until its snapshot came, an error is the answer to `join`. */
   let hasJoined = false;
@@ -111,7 +106,7 @@ export function call(options: CallOptions): Call {
     on,
   });
   const server = sessions({
-    iceServers: () => options.iceServers ?? [...iceServers, ...relayServers(relay?.way, options.url)],
+    iceServers: () => options.iceServers ?? iceServers,
     slots: options.slots,
     stream: local.stream,
     tracks,
@@ -173,7 +168,6 @@ export function call(options: CallOptions): Call {
   function join(welcome: Welcome): void {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
     hasMediaPlane = welcome.features.sfu ?? false;
-    hasRelay = welcome.features.relay ?? false;
     const { room, participantKey, instance, topology } = options;
     const wish = topology && { topology };
     socket.send({
@@ -207,7 +201,8 @@ export function call(options: CallOptions): Call {
       case "linkClosed":
         return peers.closed(message.peer, message.link);
       case "relay":
-        return relayed(message.relay);
+        // Sessions go without it, for now.
+        return;
       case "mediaAnswer":
         return server.answer(message.session, message.sdp);
       case "mediaClosed":
@@ -233,7 +228,7 @@ export function call(options: CallOptions): Call {
     if (!snapshot.resumed) beginAnew();
     sayWhatChangedMeanwhile(roster);
     rosterChanged(roster);
-    wantSession();
+    server.want(hasMediaPlane && roster.topologyChoice !== "mesh");
     if (former) {
       others.resync();
       server.resync();
@@ -242,22 +237,9 @@ export function call(options: CallOptions): Call {
     if (!former) onEntered(roster.self);
   }
 
-  function relayed(way: Relay | undefined): void {
-    relay = { way };
-    server.renewIceServers();
-    wantSession();
-  }
-
-  /** A session is made once it is known which ways there are. */
-  function wantSession(): void {
-    const isPossible = hasMediaPlane && (!hasRelay || relay !== undefined);
-    server.want(isPossible && roster !== undefined && roster.topologyChoice !== "mesh");
-  }
-
   /** The server knows nothing of what was before. Links carry on until they are replaced. */
   function beginAnew(): void {
     server.want(false);
-    relay = undefined;
     const closeOutdated = peers.outdate();
     clearTimeout(awaiting);
     awaiting = setTimeout(() => {

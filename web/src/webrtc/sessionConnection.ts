@@ -33,8 +33,6 @@ export type SessionConnection = {
   readonly answer: (sdp: string) => void;
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
   readonly demand: (demands: readonly Demand[]) => void;
-  /** For the next time that ways are looked for. */
-  readonly setIceServers: (iceServers: readonly RTCIceServer[]) => void;
   /** The receiving end of a slot. */
   readonly receiver: (mid: string) => RTCRtpReceiver | undefined;
   readonly state: () => LinkState;
@@ -119,10 +117,6 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
     answer: (sdp) => step(() => takeAnswer(sdp)),
     put: sending.put,
     demand: sending.demand,
-    setIceServers(iceServers) {
-      if (connection.signalingState === "closed") return;
-      connection.setConfiguration({ iceServers: [...iceServers], bundlePolicy: "max-bundle" });
-    },
     receiver: (mid) => connection.getTransceivers().find((it) => it.mid === mid)?.receiver,
     state: () => state,
     connectionStates: () => connection,

@@ -24,7 +24,6 @@ class FakeConnection {
       answer: (sdp) => void this.done.push(`answer ${sdp}`),
       put: (source) => void this.done.push(`put ${source}`),
       demand: (demands) => void this.done.push(`demand ${demands.map(({ mid }) => mid).join()}`),
-      setIceServers: note("setIceServers"),
       receiver: (mid) => ({ track: { id: mid } }) as unknown as RTCRtpReceiver,
       state: () => this.state,
       connectionStates: () => ({ connectionState: "new", iceConnectionState: "new", signalingState: "stable" }),
@@ -65,14 +64,6 @@ test("one session is made, and wanting it again makes no other", () => {
   expect(made).toHaveLength(1);
   want(false);
   expect(made[0]?.done).toEqual(["close"]);
-});
-
-test("servers that changed are told to the session that is there", () => {
-  const { want, made, renewIceServers } = called();
-  renewIceServers();
-  want(false);
-  renewIceServers();
-  expect(made[0]?.done).toEqual(["setIceServers", "close"]);
 });
 
 test("an offer says which session it is of, and the answer finds it", () => {

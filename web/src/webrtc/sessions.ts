@@ -32,8 +32,6 @@ export type Sessions = {
   readonly closed: (session: MediaSession, code: ClientErrorCode, text: string) => void;
   readonly fill: (session: MediaSession, slots: readonly Slot[]) => void;
   readonly demand: (session: MediaSession, demands: readonly Demand[]) => void;
-  /** What `iceServers` returns has changed. */
-  readonly renewIceServers: () => void;
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
   /** Whether a session is there or will be. */
   readonly isWanted: () => boolean;
@@ -141,7 +139,6 @@ export function sessions(options: SessionsOptions): Sessions {
         onChange();
       }),
     demand: (number, demands) => about(number, ({ connection }) => connection.demand(demands)),
-    renewIceServers: () => current?.connection.setIceServers(iceServers()),
     put: (source, track) => current?.connection.put(source, track),
     isWanted: () => isWanted && !isRefused,
     state: () => current?.connection.state(),

@@ -192,7 +192,7 @@ export class FakePeerConnection extends EventTarget {
   readonly lines: FakeTransceiver[] = [];
   private offers = 0;
 
-  constructor(readonly configuration?: RTCConfiguration) {
+  constructor() {
     super();
     FakePeerConnection.made.push(this);
   }

@@ -296,29 +296,3 @@ test("the WebSocket is at the page's own host", () => {
 test("the more peers, the less each picture may take", () => {
   expect([1, 2, 4, 7].map(pictureBitrate)).toEqual([1_500_000, 1_250_000, 625_000, 357_143]);
 });
-
-/** A client in a room with a media plane, of which the server has not said yet how to get there by the TURN server. */
-function inRoomWithRelay(): FakeWebSocket {
-  joining();
-  FakeWebSocket.last().drop();
-  vi.advanceTimersByTime(500);
-  const welcome = { ...WELCOME, features: { mesh: true, sfu: true, relay: true } };
-  return FakeWebSocket.last().accept().hear(welcome).hear(snapshot(4, "ada"));
-}
-
-test("a session waits until it is known which way leads through the TURN server, and only it is told", () => {
-  const server = inRoomWithRelay();
-  expect(FakePeerConnection.made).toHaveLength(0);
-  server.hear({ type: "relay", relay: { username: "12c.1", credential: "secret", udpPort: 8443 } });
-  expect(FakePeerConnection.made).toHaveLength(1);
-  expect(FakePeerConnection.made[0]?.configuration?.iceServers).toEqual([
-    { urls: ["turn:allo.example:8443?transport=udp"], username: "12c.1", credential: "secret" },
-  ]);
-  server.hear({ type: "greet", peer: "grace", link: 1, polite: true });
-  expect(FakePeerConnection.made[1]?.configuration?.iceServers).toEqual([]);
-});
-
-test("a session is made all the same when there is no way through it", () => {
-  inRoomWithRelay().hear({ type: "relay" });
-  expect(FakePeerConnection.made).toHaveLength(1);
-});
