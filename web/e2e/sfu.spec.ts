@@ -153,7 +153,7 @@ function sendNoVp8(page: Page): Promise<unknown> {
     const { setCodecPreferences } = RTCRtpTransceiver.prototype;
     RTCRtpTransceiver.prototype.setCodecPreferences = function (codecs) {
       const isLeft = ({ mimeType }: RTCRtpCodec): boolean => this.direction === "recvonly" || mimeType !== "video/VP8";
-      setCodecPreferences.call(this, codecs.filter(isLeft));
+      setCodecPreferences.call(this, [...codecs].filter(isLeft));
     };
   });
 }
