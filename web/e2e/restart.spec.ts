@@ -44,6 +44,27 @@ test("a call through the server goes on after it was killed", async ({ open, roo
   for (const seen of sights) await expectNeverGone(seen);
 });
 
+test("who is told that the server restarts is shown so, and is back by themselves", async ({ open, room, serve }) => {
+  const { origin, restart } = await serve(["--topology", "sfu"]);
+  const names = ["Ada", "Grace"];
+  const pages: Page[] = [];
+  for (const name of names) {
+    const page = await open(`/${room}`, { origin });
+    await join(page, name);
+    pages.push(page);
+  }
+  for (const page of pages) await expectInCall(page, 1);
+  const sights = [await follow(pages[0]!, "Grace"), await follow(pages[1]!, "Ada")];
+
+  const returns = await Promise.all(pages.map(lookOut));
+  await restart(async () => {
+    for (const page of pages) await expect(page.getByRole("status").getByText("The server restarts.")).toBeVisible();
+  });
+  await Promise.all(returns.map((rejoined) => rejoined()));
+  await expectBack(pages, 1);
+  for (const seen of sights) await expectNeverGone(seen);
+});
+
 /** Begins to look out for the next time that the server lets a page in. Returns how to wait for it. */
 async function lookOut(page: Page): Promise<() => Promise<unknown>> {
   // Playwright tells of the WebSockets of Chromium alone.

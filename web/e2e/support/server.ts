@@ -12,6 +12,8 @@ export type Server = {
   readonly origin: string;
   /** Kills it, which it cannot even notice, and starts it again with the same data at the same port. */
   readonly crash: () => Promise<void>;
+  /** Ends it as an operator does, does something, and starts it again with the same data at the same port. */
+  readonly restart: (meanwhile: () => Promise<void>) => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
@@ -38,6 +40,12 @@ export async function startServer(flags: readonly string[] = []): Promise<Server
     origin: `https://localhost:${port}`,
     crash: async () => {
       await end(child, "SIGKILL");
+      child = start(port);
+      await portOf(child);
+    },
+    restart: async (meanwhile) => {
+      await end(child, "SIGTERM");
+      await meanwhile();
       child = start(port);
       await portOf(child);
     },

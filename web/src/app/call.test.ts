@@ -125,7 +125,7 @@ describe("a connection", () => {
   test("to the server that is lost ends nothing", () => {
     const lost: Message = {
       type: "signalingChanged",
-      state: { state: "reconnecting", attempt: 3, retryInMs: 1000 },
+      state: { state: "reconnecting", attempt: 3, retryInMs: 1000, cause: "loss" },
     };
     const page = pageOf(after(connected, lost)[0], "room");
     expect(page.people).toHaveLength(2);

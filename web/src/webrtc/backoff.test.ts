@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { retryDelay } from "./backoff";
+import { restartDelay, retryDelay } from "./backoff";
 
 test("waits from a quarter of a second to five seconds, whatever happens", () => {
   fc.assert(
@@ -19,4 +19,10 @@ test("waits from a quarter of a second to five seconds, whatever happens", () =>
 test("spreads even the first attempt, and the later ones more", () => {
   const longest = [1, 2, 3, 4, 5, 6].map((attempt) => retryDelay(attempt, () => 1));
   expect(longest).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+});
+
+test("a hundred who await a server that restarts come back soon, and one by one", () => {
+  const waits = Array.from({ length: 100 }, (_, one) => restartDelay(() => one / 99));
+  expect(new Set(waits).size).toBe(100);
+  expect([Math.min(...waits), Math.max(...waits)]).toEqual([50, 350]);
 });

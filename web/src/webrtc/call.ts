@@ -161,7 +161,7 @@ export function call(options: CallOptions): Call {
     if (state.state === "closed" && state.code !== "left") {
       return end(clientError(state.code, "The server ended the call.", { fatal: true }));
     }
-    if (state.state !== "reconnecting" || state.attempt !== UNREACHABLE_AFTER) return;
+    if (state.state !== "reconnecting" || state.cause === "restart" || state.attempt !== UNREACHABLE_AFTER) return;
     on.error?.(clientError("signalingUnreachable", "The server does not answer. Trying on."));
   }
 

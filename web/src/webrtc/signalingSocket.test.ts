@@ -113,6 +113,40 @@ describe("reconnection", () => {
     expect(last()).toMatchObject({ state: "reconnecting", attempt: 4 });
   });
 
+  test("a server that says that it restarts is awaited at short intervals, and then as any other", () => {
+    const { states } = open();
+    FakeWebSocket.last().hear({ type: "error", code: "serverStopping", text: "", fatal: true }).drop();
+    for (let attempt = 1; attempt <= 33; attempt += 1) {
+      vi.advanceTimersByTime(5_000);
+      FakeWebSocket.last().drop();
+    }
+    const retries = states.flatMap((it) => (it.state === "reconnecting" ? [it] : []));
+    expect(retries[0]).toEqual({ state: "reconnecting", attempt: 1, retryInMs: 350, cause: "restart" });
+    expect(retries.slice(0, 30).every(({ cause, retryInMs }) => cause === "restart" && retryInMs === 350)).toBe(true);
+    expect(retries.slice(30, 33)).toMatchObject([
+      { attempt: 1, retryInMs: 500, cause: "loss" },
+      { attempt: 2, retryInMs: 1_000, cause: "loss" },
+      { attempt: 3, retryInMs: 2_000, cause: "loss" },
+    ]);
+  });
+
+  test("the close code alone says that the server restarts", () => {
+    const { last } = open();
+    FakeWebSocket.last().drop(1012);
+    expect(last()).toMatchObject({ state: "reconnecting", cause: "restart" });
+  });
+
+  test("a server that says nothing but that it restarts is not asked ever faster", () => {
+    const { states } = open();
+    for (let attempt = 1; attempt <= 4; attempt += 1) {
+      FakeWebSocket.last().drop(1012);
+      vi.advanceTimersByTime(5_000);
+      FakeWebSocket.last().accept().hear(WELCOME);
+    }
+    const retries = states.flatMap((it) => (it.state === "reconnecting" ? [it.retryInMs] : []));
+    expect(retries).toEqual([350, 1_000, 2_000, 4_000]);
+  });
+
   test("an attempt that hangs is given up", () => {
     connecting();
     vi.advanceTimersByTime(5_000 + 500);

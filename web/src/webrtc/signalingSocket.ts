@@ -9,7 +9,7 @@
  */
 
 import { PROTOCOL_VERSION, type ClientMessage, type Limits, type ServerMessage } from "../protocol/messages";
-import { retryDelay } from "./backoff";
+import { RESTART_ATTEMPTS_MAX, restartDelay, retryDelay } from "./backoff";
 import { decode, type DecodedMessage } from "./decode";
 import { logTo } from "./log";
 import { pace, type Pace } from "./pace";
@@ -60,6 +60,9 @@ const STEADY_MS = 5_000;
 /** More than this unsent in the socket means that nothing gets through any more. */
 const BUFFERED_BYTES_MAX = 1024 * 1024;
 
+/** The server goes down, and another one will answer. */
+const SERVICE_RESTART = 1012;
+
 /** The server's words for "do not come back". Joining can be refused too, but that is the owner's to tell. */
 const FINAL_CODES: Partial<Record<number, ClientErrorCode>> = { 4406: "unsupportedVersion", 4409: "superseded" };
 
@@ -83,6 +86,8 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
   const { url, client, on, openWebSocket = (it) => new WebSocket(it), random = Math.random } = options;
   const log = logTo(on.log);
   let attempt = 0;
+  /** Whether the server said that it restarts, and is awaited. */
+  let isRestarting = false;
   let state: State = { name: "suspended" };
   const stopWatching = (options.watchPage ?? watchPage)({ woke: wake, hidden: suspend, shown: connect });
   connect();
@@ -100,7 +105,10 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
     }
     socket.onopen = () => sayOn(socket, { type: "hello", protocolVersion: PROTOCOL_VERSION, client });
     socket.onmessage = ({ data }: MessageEvent<unknown>) => receive(socket, data);
-    socket.onclose = ({ code }) => lost(`closed ${code}`, FINAL_CODES[code]);
+    socket.onclose = ({ code }) => {
+      if (code === SERVICE_RESTART) expectRestart();
+      lost(`closed ${code}`, FINAL_CODES[code]);
+    };
     const deadline = setTimeout(() => lost("timed out"), CONNECT_TIMEOUT_MS);
     state = { name: "connecting", socket, since: performance.now(), deadline };
     if (attempt === 0) on.state?.({ state: "connecting" });
@@ -129,13 +137,23 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
       case "welcome":
         return welcomed(socket, message);
       default:
+        // The close code that follows may be lost.
+        if (message.type === "error" && message.code === "serverStopping") expectRestart();
         on.message?.(message);
     }
   }
 
+  /** One that says only this whenever it is asked is believed once: it is not asked ever faster. */
+  function expectRestart(): void {
+    if (attempt === 0 || isSteady()) isRestarting = true;
+  }
+
+  const isSteady = (): boolean => state.name === "open" && performance.now() - state.since >= STEADY_MS;
+
   function welcomed(socket: WebSocket, welcome: Welcome): void {
     if (state.name !== "connecting") return log("unexpectedWelcomeIgnored", {}, "warn");
     clearTimeout(state.deadline);
+    isRestarting = false;
     const { limits } = welcome;
     const watchdog = setTimeout(() => lost("silent"), silenceAllowed(limits));
     const paced = pace(limits, (text) => socket.send(text));
@@ -159,16 +177,20 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
   function lost(why: string, final?: ClientErrorCode): void {
     log("signalingLost", { why });
     if (final) return close(final);
-    if (state.name === "open" && performance.now() - state.since >= STEADY_MS) attempt = 0;
+    if (isSteady()) attempt = 0;
     retryLater();
   }
 
   function retryLater(): void {
     abandon();
     attempt += 1;
-    const retryInMs = retryDelay(attempt, random);
+    if (isRestarting && attempt > RESTART_ATTEMPTS_MAX) {
+      isRestarting = false;
+      attempt = 1;
+    }
+    const retryInMs = isRestarting ? restartDelay(random) : retryDelay(attempt, random);
     state = { name: "waiting", timer: setTimeout(connect, retryInMs) };
-    on.state?.({ state: "reconnecting", attempt, retryInMs });
+    on.state?.({ state: "reconnecting", attempt, retryInMs, cause: isRestarting ? "restart" : "loss" });
   }
 
   /** Lets go of whatever the present state holds. */
@@ -189,6 +211,7 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
     if (state.name === "closed") return;
     abandon(PAGE_CLOSED);
     attempt = 0;
+    isRestarting = false;
     state = { name: "suspended" };
   }
 

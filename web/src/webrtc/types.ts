@@ -8,8 +8,13 @@ export type Negotiation = "perfect" | "simple";
 export type SignalingState =
   | { readonly state: "connecting" }
   | { readonly state: "open" }
-  /** Trying for ever; the next attempt is due in `retryInMs`. */
-  | { readonly state: "reconnecting"; readonly attempt: number; readonly retryInMs: number }
+  /** Trying for ever; the next attempt is due in `retryInMs`. After a `restart` the server said that it would be back. */
+  | {
+      readonly state: "reconnecting";
+      readonly attempt: number;
+      readonly retryInMs: number;
+      readonly cause: "loss" | "restart";
+    }
   | { readonly state: "closed"; readonly code: ClientErrorCode | "left" };
 
 /**

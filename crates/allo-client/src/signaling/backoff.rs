@@ -6,6 +6,12 @@ use std::time::Duration;
 const FIRST_MAX: Duration = Duration::from_millis(250);
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// The shortest wait while a server restarts that said so. Lower: back sooner, and more who ask a server that is not there yet.
+const RESTART_WAIT_MIN: Duration = Duration::from_millis(50);
+/// How much longer such a wait may be. Lower: back sooner, and more who come in the same millisecond.
+const RESTART_SPREAD: Duration = Duration::from_millis(300);
+/// So often a server that restarts is awaited, some six seconds. Beyond, the waits double as after any other loss.
+const RESTART_ATTEMPTS_MAX: u32 = 30;
 
 /// Exponential backoff with full jitter: each wait is a random part of a bound that doubles, so that clients that lost their
 /// server at the same moment do not come back at the same moment.
@@ -13,20 +19,34 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Backoff {
     random: fastrand::Rng,
     attempts: u32,
+    /// Attempts left for which the server is expected to be back at any moment.
+    restart_attempts: u32,
 }
 
 impl Backoff {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), attempts: 0 }
+        Self { random: fastrand::Rng::with_seed(seed), attempts: 0, restart_attempts: 0 }
     }
 
     /// Begins anew after a success.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;
+        self.restart_attempts = 0;
+    }
+
+    /// The server said that it restarts. After failures that counts for nothing: a server that says only this is not asked ever faster.
+    pub(crate) fn expect_restart(&mut self) {
+        if self.attempts == 0 {
+            self.restart_attempts = RESTART_ATTEMPTS_MAX;
+        }
     }
 
     /// Returns how long to wait now.
     pub(crate) fn next_wait(&mut self) -> Duration {
+        if let Some(left) = self.restart_attempts.checked_sub(1) {
+            self.restart_attempts = left;
+            return RESTART_WAIT_MIN + RESTART_SPREAD.mul_f64(self.random.f64());
+        }
         let bound = (FIRST_MAX * 2_u32.saturating_pow(self.attempts.min(16))).min(WAIT_MAX);
         self.attempts = self.attempts.saturating_add(1);
         bound.mul_f64(self.random.f64())
@@ -47,6 +67,36 @@ mod tests {
             backoff.reset();
             assert!(backoff.next_wait() <= FIRST_MAX, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn a_server_that_restarts_is_awaited_without_patience_but_not_for_ever() {
+        let mut backoff = Backoff::new(1);
+        backoff.expect_restart();
+        for _ in 0..RESTART_ATTEMPTS_MAX {
+            let wait = backoff.next_wait();
+            assert!((RESTART_WAIT_MIN..=RESTART_WAIT_MIN + RESTART_SPREAD).contains(&wait), "{wait:?}");
+        }
+        for bound_ms in [250, 500, 1000, 2000, 4000, 5000] {
+            assert!(backoff.next_wait() <= Duration::from_millis(bound_ms));
+        }
+        backoff.expect_restart();
+        let waits: Vec<_> = (0..10).map(|_| backoff.next_wait()).collect();
+        assert!(waits.iter().any(|wait| *wait > RESTART_WAIT_MIN + RESTART_SPREAD), "{waits:?}");
+    }
+
+    #[test]
+    fn a_hundred_who_await_a_restart_come_one_by_one() {
+        let mut waits: Vec<_> = (0..100)
+            .map(|seed| {
+                let mut backoff = Backoff::new(seed);
+                backoff.expect_restart();
+                backoff.next_wait().as_millis()
+            })
+            .collect();
+        waits.sort_unstable();
+        let most = waits.chunk_by(|a, b| a == b).map(<[_]>::len).max();
+        assert!(most.is_some_and(|most| most <= 5), "{waits:?}");
     }
 
     #[test]

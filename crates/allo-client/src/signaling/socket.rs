@@ -180,6 +180,8 @@ enum Never {}
 /// How a connection came to its end.
 enum Close {
     Lost,
+    /// The server said that it is going down, and another one will answer.
+    Restarting,
     Cut(Duration),
     Ended(EndReason),
 }
@@ -203,6 +205,10 @@ impl Runner {
             };
             let wait = match close {
                 Close::Lost => self.backoff.next_wait(),
+                Close::Restarting => {
+                    self.backoff.expect_restart();
+                    self.backoff.next_wait()
+                }
                 Close::Cut(duration) => duration,
                 Close::Ended(reason) => {
                     self.emit(SignalingEvent::Ended(reason)).await?;
@@ -303,17 +309,17 @@ impl Runner {
     }
 
     async fn carry(&mut self, socket: &mut WebSocket, silence: Duration) -> Result<Close, Stop> {
-        let mut refusal = None;
+        let mut said = None;
         loop {
             tokio::select! {
                 received = timeout(silence, socket.next()) => {
-                    let Ok(Some(Ok(message))) = received else { return Ok(ended(None, refusal)) };
+                    let Ok(Some(Ok(message))) = received else { return Ok(ended(None, said)) };
                     if let Message::Close(frame) = &message {
-                        return Ok(ended(frame.as_ref(), refusal));
+                        return Ok(ended(frame.as_ref(), said));
                     }
                     let Some(message) = parse(&message) else { continue };
                     if let ServerMessage::Error { code, text, fatal: true } = &message {
-                        refusal = fatal(*code, text);
+                        said = Some(after(*code, text));
                     }
                     match message {
                         ServerMessage::Ping {} => {
@@ -350,7 +356,7 @@ async fn welcome(socket: &mut WebSocket) -> Result<(Limits, Vec<IceServer>, Feat
                 return Ok((limits, ice_servers, features));
             }
             Some(ServerMessage::Error { code, text, .. }) => {
-                return Err(fatal(code, &text).map_or(Close::Lost, Close::Ended));
+                return Err(after(code, &text));
             }
             _ => {}
         }
@@ -364,26 +370,28 @@ fn silence(limits: &Limits) -> Duration {
     missed.max(SILENCE_MIN)
 }
 
-/// Returns why not to come back after this fatal error, if so. After the others, coming back may help.
-fn fatal(code: ErrorCode, text: &str) -> Option<EndReason> {
+/// Returns what a fatal error makes of the connection. After most of them, coming back may help.
+fn after(code: ErrorCode, text: &str) -> Close {
     match code {
-        ErrorCode::Superseded => Some(EndReason::Superseded),
-        ErrorCode::BadMessage | ErrorCode::UnsupportedVersion => Some(EndReason::Refused(text.to_owned())),
-        _ => None,
+        ErrorCode::Superseded => Close::Ended(EndReason::Superseded),
+        ErrorCode::BadMessage | ErrorCode::UnsupportedVersion => {
+            Close::Ended(EndReason::Refused(text.to_owned()))
+        }
+        ErrorCode::ServerStopping => Close::Restarting,
+        _ => Close::Lost,
     }
 }
 
-fn ended(frame: Option<&CloseFrame>, refusal: Option<EndReason>) -> Close {
+/// Returns how a connection ended that the server closed with `frame`, or that broke, after it `said` what makes of it.
+fn ended(frame: Option<&CloseFrame>, said: Option<Close>) -> Close {
     let code = frame.map(|frame| u16::from(frame.code));
-    if let Some(reason) = refusal {
-        return Close::Ended(reason);
-    }
+    debug!(code, "the connection was closed");
     // The error message may have been lost; the code says the same.
-    if code == Some(CloseCode::Superseded.as_u16()) {
-        return Close::Ended(EndReason::Superseded);
-    }
-    debug!(code, "the server closed the connection");
-    Close::Lost
+    said.unwrap_or(match code {
+        Some(code) if code == CloseCode::Superseded.as_u16() => Close::Ended(EndReason::Superseded),
+        Some(code) if code == CloseCode::ServiceRestart.as_u16() => Close::Restarting,
+        _ => Close::Lost,
+    })
 }
 
 /// Says `leave` and waits for the server to close, so that the message is not lost with the connection.

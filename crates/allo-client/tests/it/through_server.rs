@@ -5,7 +5,7 @@ use std::time::Duration;
 use allo_client::client::{ClientOptions, Event, Report};
 use allo_client::media::FrameSize;
 use allo_client::peer::LinkState;
-use allo_protocol::{Connection, Source, Topology, TopologyChoice};
+use allo_protocol::{Connection, ErrorCode, Source, Topology, TopologyChoice};
 
 use crate::robots::{Robot, TestServer};
 
@@ -185,6 +185,8 @@ async fn a_restarted_server_finds_everyone_as_who_they_were() {
     }
     let _server = server.restart().await;
     for (robot, id) in robots.iter_mut().zip(&ids) {
+        let is_told = |event: &Event| matches!(event, Event::Error { code: ErrorCode::ServerStopping, .. });
+        robot.event("the announcement", is_told).await;
         let joined = robot.event("the return", |event| matches!(event, Event::Joined { .. })).await;
         assert!(matches!(joined, Event::Joined { you, .. } if you == *id), "the same participant");
     }

@@ -100,7 +100,10 @@ export const en = {
   },
   signaling: {
     connecting: "Connecting to the server…",
-    reconnecting: "The server is out of reach. The call goes on; trying again…",
+    reconnecting: {
+      loss: "The server is out of reach. The call goes on; trying again…",
+      restart: "The server restarts. The call goes on in a moment.",
+    },
     unreachable: "The server does not answer. Trying again…",
   },
 

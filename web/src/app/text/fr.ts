@@ -94,7 +94,10 @@ export const fr: Dictionary = {
   },
   signaling: {
     connecting: "Connexion au serveur…",
-    reconnecting: "Le serveur est hors d’atteinte. L’appel continue ; nouvel essai en cours…",
+    reconnecting: {
+      loss: "Le serveur est hors d’atteinte. L’appel continue ; nouvel essai en cours…",
+      restart: "Le serveur redémarre. L’appel reprend dans un instant.",
+    },
     unreachable: "Le serveur ne répond pas. Nouvel essai en cours…",
   },
 
