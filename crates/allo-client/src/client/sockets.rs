@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
-use super::stream::{self, PORT};
+use super::stream;
+use crate::session::TCP_PORT;
 
 /// The largest datagram that is read; a larger one is no media and is dropped.
 pub(super) const DATAGRAM_BYTES_MAX: usize = 1500;
@@ -77,6 +78,7 @@ impl Sockets {
             *known = addresses;
             return Ok(is_any_gone);
         }
+        self.streams.retain(|(source, _), _| addresses.contains(&source.ip()));
         let before = self.open.len();
         self.open.retain(|bound, _| addresses.contains(&bound.ip()));
         let is_any_gone = self.open.len() < before;
@@ -104,7 +106,7 @@ impl Sockets {
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         match &self.only_tcp {
-            Some(known) => known.iter().map(|address| SocketAddr::new(*address, PORT)).collect(),
+            Some(known) => known.iter().map(|address| SocketAddr::new(*address, TCP_PORT)).collect(),
             None => self.open.keys().copied().collect(),
         }
     }

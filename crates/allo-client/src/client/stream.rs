@@ -10,9 +10,6 @@ use tracing::debug;
 
 use super::sockets::{DATAGRAM_BYTES_MAX, Datagram};
 
-/// The port of an end that only connects (RFC 6544 §4.5): the system gives it a real one.
-pub(super) const PORT: u16 = 9;
-
 /// Datagrams that wait for a connection. Beyond it they are lost.
 const WAITING_MAX: usize = 64;
 

@@ -13,14 +13,15 @@ use tracing::{debug, warn};
 
 use super::lines::{self, Lines};
 use super::options::{SessionError, SessionEvent, SessionOptions, SessionReport};
+use super::pulse::Pulse;
 use super::slots::Slots;
 use crate::media::VideoClip;
 use crate::peer::{Advice, LinkState, Recovery, add_host_candidates, engine, receive_by};
 use crate::reception::{AudioReport, VideoReport};
 use crate::sending::{Outgoing, Sending};
 
-/// A server that says nothing for so long is taken for lost. Answers to checks alone come every two or three seconds.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// The port of an end by TCP, which only connects (RFC 6544 §4.5): the system gives it a real one.
+pub(crate) const TCP_PORT: u16 = 9;
 /// When to look again at an engine that reported a fault. It is about to be replaced.
 const ENGINE_RETRY: Duration = Duration::from_secs(1);
 
@@ -43,7 +44,8 @@ pub struct Session {
     recovery: Recovery,
     sending: Sending,
     addresses: Vec<SocketAddr>,
-    protocol: Protocol,
+    /// Whether the server is sought by UDP, by TCP, or by both.
+    ways: Ways,
     /// Whether the addresses changed, so that the engine is to be told of them once ICE is restarted.
     has_new_addresses: bool,
     mic: bool,
@@ -51,7 +53,9 @@ pub struct Session {
     state: LinkState,
     ice: IceConnectionState,
     engine_due: Instant,
-    heard_at: Option<Instant>,
+    pulse: Pulse,
+    /// By which way something came last.
+    last_way: Option<Protocol>,
     /// Whether the server said goodbye: what the engine still thinks of the connection counts no more.
     is_closed: bool,
     /// Emptied by the caller after each call, so it holds what one call brought about.
@@ -64,8 +68,8 @@ impl Session {
     /// Makes a session, and offers it.
     pub fn new(now: Instant, options: SessionOptions) -> Self {
         let mut rtc = engine(options.certificate.clone()).build(now);
-        let protocol = if options.is_by_tcp { Protocol::Tcp } else { Protocol::Udp };
-        add_candidates(&mut rtc, protocol, &options.addresses);
+        let ways = if options.is_by_tcp { Ways::Tcp } else { Ways::Udp };
+        add_candidates(&mut rtc, ways, &options.addresses);
         let lines = Lines::offer(&mut rtc, &options);
         let mut session = Self {
             number: options.number,
@@ -76,14 +80,15 @@ impl Session {
             recovery: Recovery::new(now, false),
             sending: Sending::new(now, &VideoClip::layers()),
             addresses: options.addresses,
-            protocol,
+            ways,
             has_new_addresses: false,
             mic: options.mic,
             cam: options.cam && options.sends_video,
             state: LinkState::Connecting,
             ice: IceConnectionState::New,
             engine_due: now,
-            heard_at: None,
+            pulse: Pulse::default(),
+            last_way: None,
             is_closed: false,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -103,6 +108,7 @@ impl Session {
         if self.lines.unanswered().is_some() {
             self.say_offer();
         } else if self.state == LinkState::Reconnecting {
+            self.try_tcp();
             self.restart_ice();
         }
         self.drive(now);
@@ -113,7 +119,7 @@ impl Session {
         let handled = self.lines.handle_answer(&mut self.rtc, sdp);
         match &handled {
             Ok(true) if std::mem::take(&mut self.has_new_addresses) => {
-                add_candidates(&mut self.rtc, self.protocol, &self.addresses);
+                add_candidates(&mut self.rtc, self.ways, &self.addresses);
             }
             Ok(_) => {}
             Err(_) => self.fail(),
@@ -142,7 +148,7 @@ impl Session {
         destination: SocketAddr,
         datagram: &[u8],
     ) -> bool {
-        receive_by(self.protocol, source, destination, datagram)
+        receive_by(protocol(destination), source, destination, datagram)
             .is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
 
@@ -154,8 +160,9 @@ impl Session {
         destination: SocketAddr,
         datagram: &[u8],
     ) {
-        let Some(receive) = receive_by(self.protocol, source, destination, datagram) else { return };
-        self.heard_at = Some(now);
+        let Some(receive) = receive_by(protocol(destination), source, destination, datagram) else { return };
+        self.pulse.heard(now);
+        self.last_way = Some(protocol(destination));
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
             // What comes from the network may be anything: it is dropped, and the session goes on.
             debug!(error = %error, "dropped a datagram");
@@ -171,7 +178,10 @@ impl Session {
         }
         self.drive(now);
         match self.recovery.poll(now) {
-            Some(Advice::Restart) if self.lines.is_answered() => self.restart_ice(),
+            Some(Advice::Restart) if self.lines.is_answered() => {
+                self.try_tcp();
+                self.restart_ice();
+            }
             // The offer was said, and the server is slow: it is asked again when it comes back.
             Some(Advice::Restart) | None => {}
             Some(Advice::Renew) => self.renew(),
@@ -190,7 +200,7 @@ impl Session {
         if self.has_new_addresses {
             self.say_offer();
         } else {
-            add_candidates(&mut self.rtc, self.protocol, &self.addresses);
+            add_candidates(&mut self.rtc, self.ways, &self.addresses);
         }
         self.drive(now);
     }
@@ -231,7 +241,7 @@ impl Session {
 
     /// Returns when to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Instant {
-        let silence = if self.state == LinkState::Connected { self.silent_from() } else { None };
+        let silence = if self.state == LinkState::Connected { self.pulse.lost_from() } else { None };
         let others =
             self.sending.poll_timeout().into_iter().chain(self.recovery.poll_timeout()).chain(silence);
         others.fold(self.engine_due, Instant::min)
@@ -257,6 +267,7 @@ impl Session {
         SessionReport {
             session: self.number,
             state: self.state,
+            is_by_tcp: self.last_way == Some(Protocol::Tcp),
             sent: self.sending.report(),
             demand: self.demand.clone(),
             slots: self.slots.report(),
@@ -266,6 +277,15 @@ impl Session {
     fn say_offer(&mut self) {
         if let Some((sdp, tracks)) = self.lines.unanswered() {
             self.events.push_back(SessionEvent::Offer { sdp, tracks });
+        }
+    }
+
+    /// The way by UDP is lost: it may have been blocked in mid-call, so that only TCP is left. UDP comes first all the same, if
+    /// it does get through.
+    fn try_tcp(&mut self) {
+        if self.ways == Ways::Udp {
+            self.ways = Ways::Both;
+            add_tcp_candidates(&mut self.rtc, &self.addresses);
         }
     }
 
@@ -292,7 +312,7 @@ impl Session {
         if self.is_closed {
             return;
         }
-        let is_silent = self.silent_from().is_some_and(|from| from <= now);
+        let is_silent = self.pulse.lost_from().is_some_and(|from| from <= now);
         if self.rtc.is_connected() && !is_silent {
             self.recovery.handle_connected();
             if self.state != LinkState::Connected {
@@ -308,11 +328,6 @@ impl Session {
         } else {
             self.recovery.handle_checking(now);
         }
-    }
-
-    /// Returns from when on the server is taken for silent. The engine alone would wait for a quarter of a minute.
-    fn silent_from(&self) -> Option<Instant> {
-        self.heard_at.map(|at| at + SILENCE_MAX)
     }
 
     fn drain(&mut self, now: Instant) {
@@ -411,14 +426,34 @@ impl Session {
     }
 }
 
-/// Tells the engine of the addresses of this end. By TCP it is this end that connects (RFC 6544 §4.1).
-fn add_candidates(rtc: &mut Rtc, protocol: Protocol, addresses: &[SocketAddr]) {
-    if protocol == Protocol::Udp {
+/// The protocols by which the server is sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    Udp,
+    Tcp,
+    Both,
+}
+
+/// Returns by which protocol a datagram came to this end.
+fn protocol(destination: SocketAddr) -> Protocol {
+    if destination.port() == TCP_PORT { Protocol::Tcp } else { Protocol::Udp }
+}
+
+/// Tells the engine of the addresses of this end.
+fn add_candidates(rtc: &mut Rtc, ways: Ways, addresses: &[SocketAddr]) {
+    if ways != Ways::Tcp {
         add_host_candidates(rtc, addresses);
-        return;
     }
+    if ways != Ways::Udp {
+        add_tcp_candidates(rtc, addresses);
+    }
+}
+
+/// By TCP it is this end that connects (RFC 6544 §4.1).
+fn add_tcp_candidates(rtc: &mut Rtc, addresses: &[SocketAddr]) {
     for address in addresses {
-        if let Ok(candidate) = Candidate::builder().tcp().host(*address).tcptype(TcpType::Active).build() {
+        let address = SocketAddr::new(address.ip(), TCP_PORT);
+        if let Ok(candidate) = Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build() {
             rtc.add_local_candidate(candidate);
         }
     }

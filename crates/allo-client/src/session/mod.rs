@@ -6,7 +6,9 @@
 mod connection;
 mod lines;
 mod options;
+mod pulse;
 mod slots;
 
 pub use connection::Session;
+pub(crate) use connection::TCP_PORT;
 pub use options::{SessionError, SessionEvent, SessionOptions, SessionReport, SlotReport};

@@ -58,6 +58,8 @@ pub struct SessionReport {
     pub session: MediaSession,
     /// Its state.
     pub state: LinkState,
+    /// Whether what came last came by TCP.
+    pub is_by_tcp: bool,
     /// What it has sent.
     pub sent: SentReport,
     /// How much of the own tracks anybody receives.
