@@ -21,6 +21,7 @@ Usage: cargo xtask <COMMAND>
   test --quick    The everyday run: no browsers, fewer random schedules
   ci              All that must be green before a commit: the lints, then `test`
   lint            The lints alone: formatting, clippy, documentation, tidy, licences, web checks, generated files
+  lab             Measures how calls recover from faults of the network: 20 runs of each, `--runs N`, `--csv FILE`
   web             Builds the web client and tells its size
   protocol        Writes the JSON Schema and the TypeScript of the protocol to web/src/protocol
   tidy            Checks what no compiler checks: walls between crates, words, tests that do not run";
@@ -42,6 +43,7 @@ fn obey(arguments: &[String]) -> Result<()> {
         ["test", "--quick"] => test::quick(),
         ["ci"] => ci::lint().and_then(|()| test::all()),
         ["lint"] => ci::lint(),
+        ["lab", rest @ ..] => lab(rest),
         ["web"] => web::build(),
         ["protocol"] => protocol::write(),
         ["tidy"] => tidy::check(),
@@ -51,4 +53,11 @@ fn obey(arguments: &[String]) -> Result<()> {
         }
         other => bail!("unknown command: cargo xtask {}\n\n{HELP}", other.join(" ")),
     }
+}
+
+/// Runs the scenarios of the laboratory, whose arguments are handed on.
+fn lab(arguments: &[&str]) -> Result<()> {
+    let mut lab = run::command(".", "cargo run --package allo-lab --example lab --");
+    lab.args(arguments);
+    run::run(lab)
 }

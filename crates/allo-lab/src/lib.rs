@@ -8,6 +8,7 @@
 
 mod host;
 mod link;
+mod middlebox;
 
 pub use host::{Host, is_possible};
 pub use link::{Link, Quality};

@@ -11,6 +11,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 use crate::Host;
+use crate::middlebox::{Middlebox, Side};
 
 /// Packets under way in one direction. More are dropped, as a router does when its queue is full.
 const QUEUE_PACKETS: usize = 2_000;
@@ -36,6 +37,7 @@ impl Quality {
 #[derive(Debug)]
 pub struct Link {
     quality: Arc<Mutex<Quality>>,
+    middlebox: Arc<Middlebox>,
 }
 
 impl Link {
@@ -45,14 +47,29 @@ impl Link {
     pub fn between(hosts: [&Host; 2], device: &str, quality: Quality, seed: u64) -> io::Result<Self> {
         let quality = Arc::new(Mutex::new(quality));
         let [a, b] = [open(hosts[0], device)?, open(hosts[1], device)?];
-        carry(Arc::clone(&a), Arc::clone(&b), Arc::clone(&quality), seed)?;
-        carry(b, a, Arc::clone(&quality), seed.wrapping_add(1))?;
-        Ok(Self { quality })
+        let middlebox = Arc::new(Middlebox::default());
+        let ends = [(&a, &b, Side::Inner), (&b, &a, Side::Outer)];
+        for ((from, to, side), seed) in ends.into_iter().zip([seed, seed.wrapping_add(1)]) {
+            let treatment =
+                Treatment { quality: Arc::clone(&quality), middlebox: Arc::clone(&middlebox), side };
+            carry(Arc::clone(from), Arc::clone(to), treatment, seed)?;
+        }
+        Ok(Self { quality, middlebox })
     }
 
     /// Changes what the link does from now on.
     pub fn set(&self, quality: Quality) {
         *lock(&self.quality) = quality;
+    }
+
+    /// Lets UDP through from now on, or not.
+    pub fn block_udp(&self, is_blocked: bool) {
+        self.middlebox.block_udp(is_blocked);
+    }
+
+    /// Gives the first host other ports from now on, as a router does that has forgotten which it gave before.
+    pub fn rebind(&self) {
+        self.middlebox.rebind();
     }
 }
 
@@ -64,6 +81,14 @@ fn open(host: &Host, device: &str) -> io::Result<Arc<SyncDevice>> {
     Ok(Arc::new(made))
 }
 
+/// What happens to the packets of one direction.
+#[derive(Debug)]
+struct Treatment {
+    quality: Arc<Mutex<Quality>>,
+    middlebox: Arc<Middlebox>,
+    side: Side,
+}
+
 /// Packets of one direction and when each arrives, in the order of their departure.
 #[derive(Debug, Default)]
 struct Line {
@@ -72,27 +97,23 @@ struct Line {
 }
 
 /// Carries packets one way, for as long as both devices are there.
-fn carry(
-    from: Arc<SyncDevice>,
-    to: Arc<SyncDevice>,
-    quality: Arc<Mutex<Quality>>,
-    seed: u64,
-) -> io::Result<()> {
+fn carry(from: Arc<SyncDevice>, to: Arc<SyncDevice>, treatment: Treatment, seed: u64) -> io::Result<()> {
     let line = Arc::new(Line::default());
     let arriving = Arc::clone(&line);
     thread::Builder::new().name("link-out".to_owned()).spawn(move || arriving.deliver(&to))?;
     let rng = ChaCha8Rng::seed_from_u64(seed);
-    thread::Builder::new().name("link-in".to_owned()).spawn(move || line.accept(&from, &quality, rng))?;
+    thread::Builder::new().name("link-in".to_owned()).spawn(move || line.accept(&from, &treatment, rng))?;
     Ok(())
 }
 
 impl Line {
-    fn accept(&self, from: &SyncDevice, quality: &Mutex<Quality>, mut rng: ChaCha8Rng) {
+    fn accept(&self, from: &SyncDevice, treatment: &Treatment, mut rng: ChaCha8Rng) {
         let mut buffer = [0; MTU as usize];
         // Reading fails once the host is gone, and with it the device.
         while let Ok(length) = from.recv(&mut buffer) {
-            let Quality { delay, loss } = *lock(quality);
-            let is_lost = f64::from(rng.next_u32()) / f64::from(u32::MAX) < loss;
+            let Quality { delay, loss } = *lock(&treatment.quality);
+            let passes = treatment.middlebox.pass(treatment.side, &mut buffer[..length]);
+            let is_lost = !passes || f64::from(rng.next_u32()) / f64::from(u32::MAX) < loss;
             let mut packets = lock(&self.packets);
             if !is_lost && packets.len() < QUEUE_PACKETS {
                 packets.push_back((Instant::now() + delay, buffer[..length].to_vec()));

@@ -1,0 +1,127 @@
+//! Runs the scenarios of the laboratory many times, and tells how long calls take to recover: `cargo xtask lab`.
+#![allow(clippy::unwrap_used, reason = "a laboratory may panic: that is a run that failed")]
+#![allow(clippy::print_stdout, reason = "a program for a terminal")]
+
+#[cfg(target_os = "linux")]
+#[path = "../scenarios/mod.rs"]
+mod scenarios;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    program::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("The laboratory needs Linux.");
+}
+
+#[cfg(target_os = "linux")]
+mod program {
+    use std::fmt::Write as _;
+    use std::process::ExitCode;
+    use std::time::Duration;
+
+    use crate::scenarios::{self, Scenario};
+
+    /// Runs of each scenario unless told otherwise.
+    const RUNS: usize = 20;
+
+    const HELP: &str = "Usage: cargo xtask lab [--runs N] [--csv FILE] [NAME..]";
+
+    /// What is run, in this order: without a fault first, for the rest to be believed.
+    const SCENARIOS: [(&str, Scenario); 8] = [
+        ("no-fault", Scenario::NoFault(Duration::from_secs(5))),
+        ("udp-blocked", Scenario::UdpBlocked),
+        ("address-change", Scenario::AddressChange),
+        ("rebinding", Scenario::Rebinding),
+        ("server-restart", Scenario::ServerRestart),
+        ("blackout-5", Scenario::Blackout(Duration::from_secs(5))),
+        ("signaling-cut-30", Scenario::SignalingCut(Duration::from_secs(30))),
+        ("blackout-60", Scenario::Blackout(Duration::from_mins(1))),
+    ];
+
+    struct Arguments {
+        runs: usize,
+        csv: Option<String>,
+        /// All, if none is named.
+        names: Vec<String>,
+    }
+
+    pub(crate) fn main() -> ExitCode {
+        let Some(arguments) = parse(std::env::args().skip(1)) else {
+            println!("{HELP}");
+            return ExitCode::FAILURE;
+        };
+        if let Err(why) = allo_lab::is_possible() {
+            println!("{why}");
+            return ExitCode::FAILURE;
+        }
+        let mut csv = "scenario,run,participant,recovery_ms,alices_way\n".to_owned();
+        let mut has_failed = false;
+        println!(
+            "Times in ms from the fault, or its end, to the end of the last silence of 300 ms or more; 0: there was none."
+        );
+        println!("{:<18}{:>6}{:>8}{:>8}{:>8}{:>8}", "scenario", "runs", "failed", "p50", "p95", "max");
+        for (name, scenario) in SCENARIOS {
+            if !arguments.names.is_empty() && !arguments.names.iter().any(|wanted| wanted == name) {
+                continue;
+            }
+            let (times, failed) = repeat(name, scenario, arguments.runs, &mut csv);
+            let of = |share| percentile(&times, share).map_or("-".to_owned(), |time| time.to_string());
+            let (p50, p95, max) = (of(50), of(95), of(100));
+            println!("{name:<18}{:>6}{failed:>8}{p50:>8}{p95:>8}{max:>8}", arguments.runs);
+            if name == "no-fault" && times.last().is_some_and(|time| *time > 0) {
+                println!(
+                    "The machine was too busy: there were silences without a fault. Do not believe what follows."
+                );
+            }
+            has_failed |= failed > 0;
+        }
+        if let Some(Err(error)) = arguments.csv.map(|path| std::fs::write(path, csv)) {
+            println!("The CSV file could not be written: {error}");
+            has_failed = true;
+        }
+        if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
+        let mut arguments = Arguments { runs: RUNS, csv: None, names: Vec::new() };
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--runs" => arguments.runs = words.next()?.parse().ok().filter(|runs| *runs > 0)?,
+                "--csv" => arguments.csv = Some(words.next()?),
+                name if SCENARIOS.iter().any(|(known, _)| *known == name) => arguments.names.push(word),
+                _ => return None,
+            }
+        }
+        Some(arguments)
+    }
+
+    /// Returns the times of both participants in all runs, sorted, and how many runs failed.
+    fn repeat(name: &str, scenario: Scenario, runs: usize, csv: &mut String) -> (Vec<u128>, usize) {
+        let mut times = Vec::new();
+        let mut failed = 0;
+        for run in 1..=runs {
+            // A run that fails panics; the others go on.
+            let Ok(outcome) = std::thread::spawn(move || scenarios::run(scenario)).join() else {
+                failed += 1;
+                continue;
+            };
+            let way = if outcome.is_by_tcp { "tcp" } else { "udp" };
+            for (participant, recovery) in ["alice", "bob"].into_iter().zip(outcome.recovery) {
+                let time = recovery.as_millis();
+                writeln!(csv, "{name},{run},{participant},{time},{way}").expect("a string takes all");
+                times.push(time);
+            }
+        }
+        times.sort_unstable();
+        (times, failed)
+    }
+
+    /// Returns the smallest time that at least `percent` of all do not exceed.
+    fn percentile(sorted: &[u128], percent: usize) -> Option<u128> {
+        let rank = (sorted.len() * percent).div_ceil(100).max(1);
+        sorted.get(rank - 1).copied()
+    }
+}
