@@ -5,10 +5,11 @@ use anyhow::{Result, bail};
 use crate::run::{command, is_installed, output, run, say};
 
 /// A program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 6] = [
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("nginx", "nginx-light"),
+    ("pebble", "pebble"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
 ];

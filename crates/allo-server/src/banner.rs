@@ -47,6 +47,10 @@ fn lines(server: &Server, port: u16, urls: &[String]) -> Vec<(&'static str, Stri
         let folder = server.config().data_folder().unwrap_or_default();
         lines.push(("Data", folder.display().to_string()));
     }
+    if server.config().has_acme() && !server.has_public_certificate() {
+        let hint = "Browsers ask before they go on, until the authority has given one: the log says when.";
+        lines.push(("", hint.to_owned()));
+    }
     lines.push(("Stop", "Ctrl-C".to_owned()));
     lines
 }

@@ -24,6 +24,7 @@ use crate::{
     http,
     media::{FRAME_MAX, Newcomer, begins_frame},
     server::Shared,
+    tls::CHALLENGE_PROTOCOL,
 };
 
 /// The first byte of a TLS connection: a handshake record (RFC 8446 §5.1).
@@ -117,6 +118,10 @@ async fn serve(
         (Some(tls), TLS_HANDSHAKE) => {
             let stream =
                 timeout_at(deadline, TlsAcceptor::from(tls.server_config()).accept(stream)).await??;
+            // The handshake was the proof that a public authority asked for: there is nothing more to say (RFC 8737 §3).
+            if stream.get_ref().1.alpn_protocol() == Some(CHALLENGE_PROTOCOL) {
+                return Ok(());
+            }
             serve_http(stream, peer, true, shared).await
         }
         // There is no certificate to answer with.

@@ -45,8 +45,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Returns whether the certificate is one that browsers may be expected to trust by themselves.
-    pub(crate) fn has_certificate_files(&self) -> bool {
-        self.config.tls_files().is_some()
+    pub(crate) fn has_public_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_public())
     }
 
     /// Returns a number that no connection had before.
@@ -164,7 +164,17 @@ impl Server {
         self.shared.tls.as_ref().map(|tls| tls.fingerprint())
     }
 
-    /// Returns the names in certificate files.
+    /// Returns whether the certificate is one that browsers may be expected to trust by themselves.
+    pub fn has_public_certificate(&self) -> bool {
+        self.shared.has_public_certificate()
+    }
+
+    /// Returns why a public authority gave no certificate when it was last asked, and what to do, if so.
+    pub fn certificate_trouble(&self) -> Option<String> {
+        self.shared.tls.as_ref()?.trouble().map(|failure| crate::chain(&*failure))
+    }
+
+    /// Returns the names in a public certificate.
     pub(crate) fn public_names(&self) -> Vec<String> {
         self.shared.tls.as_ref().map(|tls| tls.public_names()).unwrap_or_default()
     }

@@ -190,6 +190,11 @@ impl Layers {
             }
             _ => {}
         }
+        if !config.acme.domains.is_empty() && config.tls == TlsMode::Off {
+            self.problem("domain", "is of no use where a proxy speaks HTTPS: remove it, or tls = off");
+        } else if !config.acme.domains.is_empty() && config.tls_files().is_some() {
+            self.problem("domain", "gets a certificate by itself: remove it, or tls-cert and tls-key");
+        }
         if config.rooms.topology == TopologyChoice::Sfu && config.media.workers.count() == 0 {
             self.problem("topology", "sfu needs media-workers");
         }
@@ -238,6 +243,8 @@ const ABOUT: &str =
 const EXAMPLES: &str = "\
 Examples:
   allo                                  everyone on this network can join; the addresses are printed
+  allo --port 443 --domain meet.example.org
+                                        on the internet, with a certificate that it gets by itself
   allo --port 443 --tls-cert fullchain.pem --tls-key privkey.pem
                                         on the internet, with a certificate of your own
   allo --tls off --listen 127.0.0.1 --media-listen 0.0.0.0

@@ -1,5 +1,6 @@
 //! What the operator decides. Everything has a default; `settings.rs` is the table of all of it.
 
+mod acme;
 mod example;
 mod load;
 mod settings;
@@ -16,6 +17,7 @@ use std::{
 use allo_room::RoomsConfig;
 use ipnet::IpNet;
 
+pub use acme::{DirectoryUrl, Domain, Email};
 pub use example::example;
 pub use load::{LoadError, Sources};
 pub use value::{LogFilter, Origin, PublicAddress};
@@ -37,6 +39,8 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// More names for the local certificate.
     pub host_names: Vec<String>,
+    /// How a public authority is asked for the certificate.
+    pub acme: AcmeConfig,
     /// Whose `X-Forwarded-*` and `Forwarded` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Pages of other hosts that may open a WebSocket.
@@ -51,6 +55,19 @@ pub struct Config {
     pub rooms: RoomsConfig,
     /// The media plane.
     pub media: MediaConfig,
+}
+
+/// How a public authority is asked for the certificate (ACME, RFC 8555).
+#[derive(Debug, Clone)]
+pub struct AcmeConfig {
+    /// The names to get a certificate for. Without any, nobody is asked.
+    pub domains: Vec<Domain>,
+    /// Where the authority can write to.
+    pub email: Option<Email>,
+    /// Where the authority is.
+    pub directory: DirectoryUrl,
+    /// Whom to trust as the directory, in PEM; `None` for the authorities that browsers know.
+    pub ca: Option<PathBuf>,
 }
 
 /// What carries media for rooms of more than two.
@@ -128,6 +145,12 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             host_names: Vec::new(),
+            acme: AcmeConfig {
+                domains: Vec::new(),
+                email: None,
+                directory: DirectoryUrl::default(),
+                ca: None,
+            },
             trusted_proxies: vec![
                 IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
                 IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
@@ -175,6 +198,11 @@ impl Config {
             TlsMode::Off => None,
             TlsMode::Auto | TlsMode::Files => self.tls_cert.clone().zip(self.tls_key.clone()),
         }
+    }
+
+    /// Returns whether a public authority is asked for the certificate.
+    pub(crate) fn has_acme(&self) -> bool {
+        self.tls == TlsMode::Auto && self.tls_files().is_none() && !self.acme.domains.is_empty()
     }
 
     /// Returns the folder for what must outlive the program: what was asked for, or where the system keeps such things.

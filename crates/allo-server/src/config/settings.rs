@@ -110,7 +110,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         HTTPS,
         Text,
         tls,
-        "auto: files if they are given, or else a certificate of this server's own authority. files: from files. off: a proxy in front speaks HTTPS."
+        "auto: files if they are given, or a certificate for domain if that is, or else one of this server's own authority. files: from files. off: a proxy in front speaks HTTPS."
     ),
     one!(
         "tls-cert",
@@ -134,6 +134,37 @@ pub(super) const SETTINGS: &[Setting] = &[
         HTTPS,
         host_names,
         "Another name or address of this server, for the certificate of its own authority."
+    ),
+    many!(
+        "domain",
+        "NAME",
+        HTTPS,
+        acme.domains,
+        "Public name of this server, such as meet.example.org: a certificate for it is got from acme-directory and renewed, whose terms of service you agree to by this. Port 443 at this name has to lead here."
+    ),
+    one!(
+        "acme-email",
+        "ADDRESS",
+        HTTPS,
+        Text,
+        acme.email,
+        "Where the authority may write to, for instance when a certificate is withdrawn."
+    ),
+    one!(
+        "acme-directory",
+        "URL",
+        HTTPS,
+        Text,
+        acme.directory,
+        "The authority that is asked for the certificate of domain. Nobody is asked without a domain."
+    ),
+    one!(
+        "acme-ca",
+        "FILE",
+        HTTPS,
+        Text,
+        acme.ca,
+        "Certificate to trust acme-directory by, PEM, where it is a private one."
     ),
     many!(
         "trusted-proxy",

@@ -24,7 +24,7 @@ pub(super) trait Value: Sized {
     fn show(&self) -> String;
 }
 
-fn expected(what: &str) -> String {
+pub(super) fn expected(what: &str) -> String {
     format!("should be {what}")
 }
 

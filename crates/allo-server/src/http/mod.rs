@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     }
     let has_trusted_certificate = visitor.is_ok_and(|visitor| match visitor.transport {
         Transport::ProxiedTls => true,
-        Transport::Tls => shared.has_certificate_files(),
+        Transport::Tls => shared.has_public_certificate(),
         Transport::Local | Transport::Plain | Transport::Untold => false,
     });
     headers::secure(answer.headers_mut(), has_trusted_certificate);

@@ -43,6 +43,16 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), TlsError> {
     private::write(path, text.as_bytes()).map_err(|source| TlsError::Write { path: path.into(), source })
 }
 
+/// Removes a file that need not be there.
+pub(super) fn remove(path: &Path) -> Result<(), TlsError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(TlsError::Write { path: path.into(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(unix)]
 fn is_exposed(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,12 +1,18 @@
-//! The server's certificate: its own authority's, or from files. It is replaced under running connections.
+//! The server's certificate: its own authority's, a public one's, or from files. It is replaced under running connections.
 
+mod acme;
 mod authority;
 mod certificate;
 mod file;
 mod files;
 mod names;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -21,9 +27,14 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::{authority::LocalAuthority, files::CertificateFiles};
+use self::{
+    acme::{Acme, Challenges},
+    authority::LocalAuthority,
+    files::CertificateFiles,
+};
 use crate::config::{Config, TlsMode};
 
+pub(crate) use acme::{Failure, PROTOCOL as CHALLENGE_PROTOCOL};
 pub(crate) use names::local_addresses;
 
 /// How often the names of this machine are compared with those of the certificate.
@@ -96,6 +107,8 @@ pub enum TlsError {
 #[derive(Debug)]
 enum Source {
     Local(LocalAuthority),
+    /// A public authority. Until it has given one, the local one does.
+    Acme(Acme),
     Files(CertificateFiles),
 }
 
@@ -117,14 +130,23 @@ impl Tls {
         let (source, key) = if let Some((certificate, key)) = config.tls_files() {
             let (files, key) = CertificateFiles::open(certificate, key)?;
             (Source::Files(files), key)
+        } else if config.has_acme() {
+            let folder = config.data_folder().ok_or(TlsError::NoFolder)?;
+            let (acme, kept) = Acme::open(&folder, &config.acme)?;
+            (Source::Acme(acme), kept.map_or_else(|| meanwhile(&folder, config), Ok)?)
         } else {
             let folder = config.data_folder().ok_or(TlsError::NoFolder)?;
             let authority = LocalAuthority::open(&folder)?;
             let leaf = authority.leaf(&names::names(&config.host_names))?;
             (Source::Local(authority), leaf)
         };
-        let current = Arc::new(Current(ArcSwap::from_pointee(key)));
-        let server_config = Arc::new(server_config(current.clone())?);
+        let current =
+            Arc::new(Current { key: ArcSwap::from_pointee(key), challenges: Challenges::default() });
+        let mut server_config = server_config(current.clone())?;
+        if matches!(source, Source::Acme(_)) {
+            server_config.alpn_protocols.push(CHALLENGE_PROTOCOL.to_vec());
+        }
+        let server_config = Arc::new(server_config);
         Ok(Some(Self { source, host_names: config.host_names.clone(), current, server_config }))
     }
 
@@ -137,29 +159,47 @@ impl Tls {
     pub(crate) fn authority(&self) -> Option<&CertificateDer<'static>> {
         match &self.source {
             Source::Local(authority) => Some(authority.certificate()),
-            Source::Files(_) => None,
+            Source::Acme(_) | Source::Files(_) => None,
         }
     }
 
-    /// Returns the names in certificate files under which people can reach this server.
+    /// Returns whether the certificate is one that browsers may be expected to trust by themselves.
+    pub(crate) fn is_public(&self) -> bool {
+        match &self.source {
+            Source::Local(_) => false,
+            Source::Acme(acme) => acme.is_served(),
+            Source::Files(_) => true,
+        }
+    }
+
+    /// Returns why the public authority gave no certificate when it was last asked, if so.
+    pub(crate) fn trouble(&self) -> Option<Arc<Failure>> {
+        match &self.source {
+            Source::Acme(acme) => acme.trouble(),
+            Source::Local(_) | Source::Files(_) => None,
+        }
+    }
+
+    /// Returns the names in a public certificate under which people can reach this server.
     pub(crate) fn public_names(&self) -> Vec<String> {
-        let key = self.current.0.load();
+        let key = self.current.key.load();
         let names =
             certificate::parse(&key.cert[0]).map(|parsed| certificate::names_of(&parsed)).unwrap_or_default();
-        let is_usable = |name: &String| !name.starts_with("*.") && matches!(self.source, Source::Files(_));
+        let is_usable = |name: &String| !name.starts_with("*.") && self.is_public();
         names.into_iter().filter(is_usable).collect()
     }
 
     /// Returns the SHA-256 fingerprint of the certificate, as browsers show it.
     pub(crate) fn fingerprint(&self) -> String {
-        let key = self.current.0.load();
+        let key = self.current.key.load();
         let digest = ::aws_lc_rs::digest::digest(&::aws_lc_rs::digest::SHA256, &key.cert[0]);
         digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
     }
 
     /// Replaces the certificate whenever there is a better one, until `stop`.
     pub(crate) async fn renew(self: Arc<Self>, stop: CancellationToken) {
-        let period = match self.source {
+        let period = match &self.source {
+            Source::Acme(acme) => return acme.keep(&self.current, &stop).await,
             Source::Local(_) => NAMES_INTERVAL,
             Source::Files(_) => FILES_INTERVAL,
         };
@@ -171,7 +211,7 @@ impl Tls {
             let renewed = tokio::task::spawn_blocking(move || tls.renewed()).await;
             match renewed {
                 Ok(Ok(Some(key))) => {
-                    self.current.0.store(Arc::new(key));
+                    self.current.key.store(Arc::new(key));
                     info!("the certificate was replaced");
                 }
                 Ok(Ok(None)) => {}
@@ -186,20 +226,34 @@ impl Tls {
         match &self.source {
             Source::Local(authority) => {
                 let key = authority.leaf(&names::names(&self.host_names))?;
-                Ok((key.cert != self.current.0.load().cert).then_some(key))
+                Ok((key.cert != self.current.key.load().cert).then_some(key))
             }
+            Source::Acme(_) => Ok(None),
             Source::Files(files) => files.changed(),
         }
     }
 }
 
+/// Returns a certificate of the local authority, for until a public one gives its own.
+fn meanwhile(folder: &Path, config: &Config) -> Result<CertifiedKey, TlsError> {
+    let domains = config.acme.domains.iter().map(|domain| domain.as_str().to_owned());
+    let names: Vec<_> = config.host_names.iter().cloned().chain(domains).collect();
+    LocalAuthority::open(folder)?.leaf(&names::names(&names))
+}
+
 /// The certificate in use: each new handshake takes it, each running connection keeps its own.
 #[derive(Debug)]
-struct Current(ArcSwap<CertifiedKey>);
+struct Current {
+    key: ArcSwap<CertifiedKey>,
+    challenges: Challenges,
+}
 
 impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if Challenges::is_asked_for(&hello) {
+            return self.challenges.answer(&hello);
+        }
+        Some(self.key.load_full())
     }
 }
 
