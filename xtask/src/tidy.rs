@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::run::{command, output, root, say};
+use crate::run::{command, is_installed, output, root, say};
 
 /// A crate and what it never depends on, tests aside.
 const WALLS: [(&str, &[&str]); 7] = [
@@ -76,11 +76,30 @@ pub(crate) fn check() -> Result<()> {
     walls(&mut wrong)?;
     words(&mut wrong)?;
     named_tests(&mut wrong)?;
+    service(&mut wrong);
     if wrong.is_empty() {
         say("Tidy.");
         return Ok(());
     }
     bail!("not tidy:\n  {}", wrong.join("\n  "))
+}
+
+/// What the service may be exposed to, in tenths, as `systemd-analyze security` counts it.
+///
+/// Lower: fewer things that a fault in the program could reach. Below 15 it could not bind port 443.
+const EXPOSURE_MAX: u8 = 20;
+
+/// Checks the unit for systemd, where systemd is installed; it need not run.
+fn service(wrong: &mut Vec<String>) {
+    if !is_installed("systemd-analyze") {
+        return say("systemd-analyze is not installed: contrib/allo.service was not looked at.");
+    }
+    let analyze = format!(
+        "systemd-analyze security --offline=yes --no-pager --threshold={EXPOSURE_MAX} contrib/allo.service"
+    );
+    if output(command(".", &analyze)).is_none() {
+        wrong.push(format!("contrib/allo.service: `{analyze}` says that it is too exposed, or is no unit"));
+    }
 }
 
 fn walls(wrong: &mut Vec<String>) -> Result<()> {
