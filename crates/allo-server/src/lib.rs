@@ -5,6 +5,7 @@
 mod admission;
 mod banner;
 pub mod config;
+pub mod doctor;
 mod http;
 mod identity;
 mod listener;

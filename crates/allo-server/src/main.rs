@@ -9,17 +9,31 @@ use std::{
 use allo_server::{
     Server, banner,
     config::{Config, LoadError, Sources},
+    doctor,
 };
 use anyhow::{Context as _, Result, bail};
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 fn main() -> ExitCode {
-    let config = match load() {
+    let mut arguments: Vec<_> = env::args_os().collect();
+    let is_doctor = arguments.get(1).is_some_and(|argument| argument == "doctor");
+    let mut is_json = false;
+    if is_doctor {
+        arguments.remove(1);
+        arguments.retain(|argument| {
+            is_json |= argument == "--json";
+            argument != "--json"
+        });
+    }
+    let config = match load(arguments) {
         Ok(config) => config,
         // Help and the version go to standard output, mistakes in flags to standard error, each with its status.
         Err(LoadError::CommandLine(error)) => error.exit(),
         Err(error) => return fail(&error.into()),
     };
+    if is_doctor {
+        return examine(&config, is_json);
+    }
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -33,10 +47,19 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn load() -> Result<Config, LoadError> {
+/// Says what may keep people from getting in.
+fn examine(config: &Config, is_json: bool) -> ExitCode {
+    let findings = doctor::examine(config);
+    let text = if is_json { doctor::json(&findings) } else { doctor::text(&findings) };
+    // A reader that is gone, such as `head`, changes nothing about what was found.
+    let _written = io::stdout().write_all(text.as_bytes());
+    if doctor::is_bad(&findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn load(arguments: Vec<std::ffi::OsString>) -> Result<Config, LoadError> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     Config::load(Sources {
-        arguments: env::args_os().collect(),
+        arguments,
         environment: env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
         folder: env::current_dir().unwrap_or_default(),
     })

@@ -249,6 +249,8 @@ Examples:
                                         on the internet, with a certificate of your own
   allo --tls off --listen 127.0.0.1 --media-listen 0.0.0.0
                                         behind Nginx or Caddy on the same machine
+  allo doctor --port 443                what may keep people from getting in, and what to do; with --json
+                                        for programs. Give it the settings that the server has.
 
 Each setting can also stand in allo.toml (see allo.example.toml), as `port = 443`,
 or in the environment, as ALLO_PORT=443. Flags win over the environment, and the

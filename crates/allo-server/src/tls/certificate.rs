@@ -6,6 +6,8 @@ use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::{extensions::GeneralName, prelude::X509Certificate};
 
+use super::Validity;
+
 /// Reads a certificate; `None` when it is none.
 pub(super) fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
     x509_parser::parse_x509_certificate(certificate).ok().map(|(_, parsed)| parsed)
@@ -14,6 +16,14 @@ pub(super) fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Option<X509Certi
 /// Returns whether a certificate is still good at `until`.
 pub(super) fn lasts(certificate: &CertificateDer<'_>, until: OffsetDateTime) -> bool {
     parse(certificate).is_some_and(|parsed| parsed.validity().not_after.timestamp() >= until.unix_timestamp())
+}
+
+/// Returns from when until when a certificate is good; `None` when it is none.
+pub(super) fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
+    let parsed = parse(certificate)?;
+    let time = |seconds| OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
+    Some(Validity { not_before: time(from.timestamp())?, not_after: time(until.timestamp())? })
 }
 
 /// Returns the names and addresses that a certificate is for.

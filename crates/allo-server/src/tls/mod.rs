@@ -23,6 +23,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use thiserror::Error;
+use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -101,6 +102,21 @@ pub enum TlsError {
     /// The cryptography has no version of TLS that can be used.
     #[error("cannot set TLS up")]
     Setup(#[from] rustls::Error),
+}
+
+/// From when until when a certificate is good.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Validity {
+    pub(crate) not_before: OffsetDateTime,
+    pub(crate) not_after: OffsetDateTime,
+}
+
+/// Reads certificate files as the server would; `None` when the certificate is not from files.
+pub(crate) fn validity(config: &Config) -> Result<Option<Validity>, TlsError> {
+    let Some((path, key)) = config.tls_files() else { return Ok(None) };
+    let (_, key) = CertificateFiles::open(path.clone(), key)?;
+    let validity = key.cert.first().and_then(certificate::validity);
+    validity.map(Some).ok_or(TlsError::Empty { path, what: "certificate" })
 }
 
 /// Where the certificate comes from.

@@ -121,6 +121,30 @@ async fn a_data_folder_that_cannot_be_made_is_told_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn the_doctor_knows_a_server_that_runs() {
+    let program = Program::start(&[]).await;
+    let port = program.port.to_string();
+    let (went_well, findings, errors) = run(&["doctor", "--listen", "127.0.0.1", "--port", &port]).await;
+    assert!(went_well, "{findings}{errors}");
+    assert!(
+        findings.contains(&format!("good      TCP port: Allo answers at 127.0.0.1:{port}")),
+        "{findings}"
+    );
+    assert!(findings.contains(&format!("good      UDP port: 127.0.0.1:{port} is taken")), "{findings}");
+}
+
+#[tokio::test]
+async fn the_doctor_fails_when_something_is_bad() {
+    let flags =
+        ["doctor", "--json", "--listen", "127.0.0.1", "--tls-cert", "none.pem", "--tls-key", "none.key"];
+    let (went_well, findings, _) = run(&flags).await;
+    assert!(!went_well);
+    let findings: serde_json::Value = serde_json::from_str(&findings).unwrap();
+    let is_told = |it: &serde_json::Value| it["subject"] == "certificate" && it["verdict"] == "bad";
+    assert!(findings["findings"].as_array().unwrap().iter().any(is_told), "{findings}");
+}
+
+#[tokio::test]
 async fn mistakes_in_settings_are_told_before_anything_starts() {
     let (went_well, output, errors) = run(&["--port", "many", "--tls", "maybe"]).await;
     assert!(!went_well && output.is_empty());
