@@ -22,11 +22,11 @@ const RTX_CACHE: usize = 384;
 /// Higher: losses are repaired over longer round trips. Lower: less memory, where a slot carries little.
 const RTX_AGE: Duration = Duration::from_secs(1);
 
-/// The share of retransmissions in what is sent in a slot: one for three packets of media. Beyond it none is made for a while.
+/// The share of retransmissions in what is sent in a slot. Beyond it none is made for a while.
 ///
 /// Lower: where packets are lost and shuffled, pictures stand still until the next keyframe, for what was only overtaken is asked
 /// for, too. Higher: a link that loses because it is narrow is made narrower.
-const RTX_SHARE: f32 = 0.25;
+const RTX_SHARE: f32 = 0.35;
 
 /// A line, with what the engine calls things.
 #[derive(Debug)]

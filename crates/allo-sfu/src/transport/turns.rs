@@ -8,7 +8,6 @@ use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc};
 use super::{CloseReason, State, Transmit, Transport, TransportEvent};
 use crate::bandwidth::Report;
 use crate::ids::Bitrate;
-use crate::retransmissions::Again;
 use crate::ssrcs::ssrc_of;
 
 /// What the engine sends probes under that belong to no stream.
@@ -111,30 +110,9 @@ impl Transport {
         if ssrc == PROBE_SSRC {
             return false;
         }
-        if !self.retransmissions.are_under(ssrc) {
-            self.retransmissions.earn(datagram.len());
-            return true;
-        }
         // While less gets through than is wanted, the engine pads.
         let wanted = if self.estimate < self.desired { self.desired } else { Bitrate::default() };
-        let again = if self.is_repair(ssrc) { Again::Repair } else { Again::Padding(wanted) };
-        self.retransmissions.admit(now, again, datagram.len())
-    }
-
-    /// Returns whether the packet that the engine just sent under an SSRC of retransmissions was asked for, or else is padding.
-    ///
-    /// The engine counts what waits before each packet, and pads only when nothing does. Padding itself is given no time.
-    fn is_repair(&mut self, rtx: u32) -> bool {
-        let ssrcs = self.lines.iter().filter_map(|line| line.ssrcs);
-        let Some((main, _)) = ssrcs.into_iter().find(|(_, own)| own.is_some_and(|own| *own == rtx)) else {
-            return true;
-        };
-        let waits = self.contain(|rtc| {
-            let mut api = rtc.direct_api();
-            let info = api.stream_tx(&main).and_then(|stream| stream.queue_info()?.first_unsent());
-            Ok(info.is_some())
-        });
-        waits.unwrap_or(true)
+        self.retransmissions.admit(now, ssrc, datagram.len(), wanted)
     }
 
     /// Returns when the engine is to be told the time, if it asks for it then.

@@ -303,7 +303,7 @@ fn reports_that_make_no_sense_are_dropped() {
 }
 
 #[test]
-fn who_asks_for_everything_again_gets_a_third_of_the_media_again_and_no_more() {
+fn who_asks_for_everything_again_gets_half_as_much_again_and_no_more() {
     let mut lab = Lab::new(77);
     lab.join(1);
     let habits = Habits { sends_mic: false, sends_cam: false, ..Habits::default() };
@@ -342,12 +342,10 @@ fn who_asks_for_everything_again_gets_a_third_of_the_media_again_and_no_more() {
     }
     let after = bytes(&lab);
     let (media, again) = (after.0 - before.0, after.1 - before.1);
-    println!("{media} bytes of media in twenty seconds, {quiet} in those before, and {again} again");
+    println!("{media} bytes of media in twenty seconds, and {again} again");
     assert!(again * 100 >= media * 15, "{again}: or this proves nothing");
-    assert!(media * 10 >= quiet * 9, "{media}: the picture became smaller, where it was {quiet}");
-    // A third on request, what keeps an estimate alive, and what may come at once.
-    let besides = 20 * 60_000 / 8 + 64 * 1024;
-    assert!(again * 100 <= media * 34 + besides * 100, "{again} bytes again for {media}");
+    // Two fifths on request, what may come at once, and padding: where so much is sent again, less of the media gets through.
+    assert!((media + again) * 100 <= quiet * 150, "{media} and {again} again, where it was {quiet}");
 }
 
 #[test]
