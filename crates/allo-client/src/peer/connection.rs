@@ -253,8 +253,7 @@ impl PeerConnection {
     fn handle_offer(&mut self, now: Instant, sdp: &str) -> Result<(), PeerError> {
         let ufrag_before = self.remote.ufrag().map(str::to_owned);
         let answer = match self.negotiator.handle_offer(&mut self.rtc, sdp, ufrag_before.as_deref())? {
-            // A restart that was asked for is offered once nothing else waits for its answer.
-            OfferOutcome::Ignored | OfferOutcome::RestartRequested => return Ok(()),
+            OfferOutcome::Ignored => return Ok(()),
             OfferOutcome::Repeated(answer) => {
                 self.events.push_back(PeerEvent::Description(answer));
                 // If the answer was lost, a later offer of this end was ignored, as one that crossed the repeated one.

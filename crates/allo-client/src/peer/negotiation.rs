@@ -65,10 +65,8 @@ pub(crate) struct Negotiator {
 /// What became of an offer of the other end.
 #[derive(Debug)]
 pub(crate) enum OfferOutcome {
-    /// It crossed one of this end that has precedence.
+    /// It crossed one of this end that has precedence, or asks for a restart of ICE, which is this end's to offer.
     Ignored,
-    /// The polite end asks for a restart of ICE, which is this end's to offer.
-    RestartRequested,
     /// It has been accepted before: it was sent again because its answer seemed lost.
     Repeated(SessionDescription),
     /// It came into force.
@@ -163,7 +161,8 @@ impl Negotiator {
             return Ok(OfferOutcome::Repeated(answer.clone()));
         }
         if !self.is_polite && self.was_described && ice_ufrag(sdp) != ufrag_before {
-            return Ok(self.handle_restart_request(sdp));
+            self.handle_restart_request(sdp);
+            return Ok(OfferOutcome::Ignored);
         }
         if self.pending.is_some() && !self.is_polite {
             debug!("ignored an offer that crossed our own");
@@ -193,14 +192,13 @@ impl Negotiator {
     }
 
     /// The impolite end alone restarts ICE: if both did, browsers would not agree on who controls it.
-    fn handle_restart_request(&mut self, sdp: &str) -> OfferOutcome {
+    /// The restart is offered once nothing else waits for its answer.
+    fn handle_restart_request(&mut self, sdp: &str) {
         let is_restarting = self.pending.as_ref().is_some_and(|pending| pending.restart.is_some());
-        if is_restarting || self.requested.as_deref() == Some(sdp) {
-            return OfferOutcome::Ignored;
+        if !is_restarting && self.requested.as_deref() != Some(sdp) {
+            self.requested = Some(sdp.to_owned());
+            self.restart_ice(Restart::SameAddresses);
         }
-        self.requested = Some(sdp.to_owned());
-        self.restart_ice(Restart::SameAddresses);
-        OfferOutcome::RestartRequested
     }
 
     /// Takes an answer. Returns whether it came into force: one to an offer that is over does not.

@@ -210,7 +210,7 @@ impl Call {
             ServerMessage::Speakers { active, speaking } => {
                 self.events.push_back(Event::Speakers { active, speaking });
             }
-            // This client has no TURN: it goes by UDP, or not at all.
+            // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it.
             ServerMessage::Relay { .. }
             | ServerMessage::Welcome { .. }
             | ServerMessage::Ping {}
