@@ -137,9 +137,9 @@ export function negotiator(options: NegotiatorOptions): Negotiator {
     if (description.sdp === answered?.offer) {
       // The answer may have been lost. The very same one, so that the other end can tell if it was not.
       log("answerRepeated", {}, "debug");
-      if (said[0] !== answered.answer) options.send(answered.answer);
+      if (said[0] === answered.answer) return said.forEach(options.send);
       // If it was lost, an offer that was made since looked as if it crossed the one that is heard again, and was ignored.
-      return said[0] === answered.answer || isOfferWaiting() ? said.forEach(options.send) : undefined;
+      return [answered.answer, ...(isOfferWaiting() ? said : [])].forEach(options.send);
     }
     if (!polite && isRestart(connection, description)) return takeRequest(description);
     if (connection.signalingState !== "stable" && !polite) return log("crossingOfferIgnored", {}, "debug");
