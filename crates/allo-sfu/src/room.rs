@@ -238,11 +238,7 @@ impl Room {
             outbox.events.push_back(SfuEvent::TransportClosed(own, Closed::BySilence));
             self.leave(now, own, outbox);
         }
-        let busy: Vec<_> =
-            self.participants.iter().filter(|(_, it)| !it.is_idle()).map(|(own, _)| *own).collect();
-        for own in busy {
-            self.allocate(now, own, outbox);
-        }
+        self.allocate_all(now, outbox);
         self.review_demand(now, outbox);
     }
 
@@ -322,6 +318,7 @@ impl Room {
             outbox.counters.muted += 1;
             return;
         }
+        let begins_layer = !track.is_sent(now, packet.layer);
         let early = track.record(now, &packet);
         let (id, kind) = (TrackId { publisher: own, line: packet.line }, track.kind);
         let level = packet.level.unwrap_or(LEVEL_ASSUMED);
@@ -338,6 +335,8 @@ impl Room {
                 self.videos.push(id);
                 self.assign_all(now, outbox);
             }
+        } else if begins_layer && kind == TrackKind::Video {
+            self.allocate_all(now, outbox);
         }
         if kind == TrackKind::Audio {
             self.handle_level(now, id, level, outbox);
@@ -436,6 +435,15 @@ impl Room {
             participant.assign_audio(own, n, *track, outbox);
         }
         self.allocate(now, own, outbox);
+    }
+
+    /// Divides the bandwidth of all who are sent something.
+    fn allocate_all(&mut self, now: Instant, outbox: &mut Outbox) {
+        let busy: Vec<_> =
+            self.participants.iter().filter(|(_, it)| !it.is_idle()).map(|(own, _)| *own).collect();
+        for own in busy {
+            self.allocate(now, own, outbox);
+        }
     }
 
     /// Divides a subscriber's bandwidth, and asks for the keyframes that this makes necessary.

@@ -81,12 +81,16 @@ impl<D: Clone> Track<D> {
     /// Returns what each layer takes, the lowest first; `None` if it is not being sent.
     pub(crate) fn rates(&self, now: Instant) -> Vec<Option<Bitrate>> {
         let rate = |(layer, assumed): (&Layer<D>, Bitrate)| {
-            let is_sent = layer.heard_at.is_some_and(|at| now.saturating_duration_since(at) < SILENCE);
-            is_sent.then(|| layer.rate.unwrap_or(assumed))
+            layer.is_sent(now).then(|| layer.rate.unwrap_or(assumed))
         };
         // What comes in one layer is as large as the highest of several.
         let assumed = if self.layers.len() == 1 { &ASSUMED[2..] } else { &ASSUMED[..] };
         self.layers.iter().zip(assumed.iter().copied()).map(rate).collect()
+    }
+
+    /// Returns whether a layer is being sent.
+    pub(crate) fn is_sent(&self, now: Instant, layer: LayerId) -> bool {
+        self.layers.get(usize::from(layer.0)).is_some_and(|layer| layer.is_sent(now))
     }
 
     /// Returns the lowest layer that fills a tile of this height, or nearly so: a fifth less is not seen.
@@ -112,6 +116,10 @@ impl<D> Default for Layer<D> {
 }
 
 impl<D: Clone> Layer<D> {
+    fn is_sent(&self, now: Instant) -> bool {
+        self.heard_at.is_some_and(|at| now.saturating_duration_since(at) < SILENCE)
+    }
+
     /// Returns the packets that come after `first` in the order of the source, and came before it.
     fn early(&self, first: &MediaPacket<D>) -> Vec<MediaPacket<D>> {
         let is_after =
