@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use crate::ids::Bitrate;
 
-/// How much longer than at best a packet and its report take when a queue stands on the way.
+/// How much longer than at best packets take when a queue stands on the way.
 ///
 /// Lower: a link whose delay wavers looks congested. Higher: sound is late for longer before pictures give way.
-const QUEUE_MIN: Duration = Duration::from_millis(80);
+const QUEUE_MIN: Duration = Duration::from_millis(60);
 
 /// What is lost when a link is congested, as a share of 1. A bad radio link loses half of it by itself.
 ///
 /// Lower: pictures are given up on links that only lose. Higher: on a link that drops instead of queuing, more is lost.
 const LOSS_MIN: f32 = 0.12;
 
-/// How many points make a sign: two for each report of a queue and one for each of losses, and there are four reports in
+/// How many points make a sign: three for each report of a queue and one for each of losses, and there are four reports in
 /// a second. Losses weigh less because each report tells of a whole second, in which what was overtaken once counts as lost.
 ///
 /// Lower: a burst that arrives in disorder looks like congestion. Higher: when a link becomes narrow more sound is lost.
@@ -24,9 +24,6 @@ const POINTS_MIN: u32 = 6;
 ///
 /// Lower: what one packet train pretends is believed. Higher: pictures come back later.
 const STEADY: usize = 4;
-
-/// How long the least round trip is remembered, at least; at most twice as long. A way that became longer looks congested so long.
-const BEST_FOR: Duration = Duration::from_secs(10);
 
 /// What the level becomes with each report by which the engine is wrong, in hundredths of what it was: 8 % a second, as in the engine.
 ///
@@ -54,8 +51,8 @@ pub struct Report {
     pub estimate: Bitrate,
     /// The share of what was sent in the last second that did not arrive.
     pub loss: Option<f32>,
-    /// How long the latest packet and the report of it took.
-    pub round_trip: Option<Duration>,
+    /// How much longer than at best each of the latest packets took.
+    pub queue: Option<Duration>,
 }
 
 /// What gets through to one subscriber: the engine's estimate, without what it falls by for no reason.
@@ -75,22 +72,13 @@ pub struct Bandwidth {
     /// How many reports in a row tell of losses, and of a queue.
     lossy: u32,
     queued: u32,
-    best: Best,
     signs_at: Option<Instant>,
     caution: Duration,
 }
 
-/// The least round trip: of now, and of the time before.
-#[derive(Debug, Clone, Copy)]
-struct Best {
-    since: Instant,
-    now: Duration,
-    before: Duration,
-}
-
 impl Bandwidth {
     /// Makes one from a guess.
-    pub fn new(now: Instant, guess: Bitrate) -> Self {
+    pub fn new(guess: Bitrate) -> Self {
         Self {
             level: guess,
             engine: [guess; STEADY],
@@ -99,7 +87,6 @@ impl Bandwidth {
             wanted: Bitrate::default(),
             lossy: 0,
             queued: 0,
-            best: Best { since: now, now: Duration::MAX, before: Duration::MAX },
             signs_at: None,
             caution: CAUTION,
         }
@@ -117,9 +104,9 @@ impl Bandwidth {
         self.engine[0] = report.estimate;
         let is_lossy = report.loss.is_some_and(|loss| loss > LOSS_MIN);
         self.lossy = if is_lossy { self.lossy.saturating_add(1) } else { 0 };
-        let is_queued = report.round_trip.is_some_and(|it| self.best.record(now, it) > QUEUE_MIN);
+        let is_queued = report.queue.is_some_and(|queue| queue > QUEUE_MIN);
         self.queued = if is_queued { self.queued.saturating_add(1) } else { 0 };
-        if self.queued.saturating_mul(2).saturating_add(self.lossy) >= POINTS_MIN {
+        if self.queued.saturating_mul(3).saturating_add(self.lossy) >= POINTS_MIN {
             self.beware(now);
             self.fall(self.engine[0]);
         } else if self.is_congested(now) {
@@ -128,7 +115,7 @@ impl Bandwidth {
         self.rise();
         // More is sent than the engine believes in, and nothing shows that it is too much: so there may be room for more yet.
         let is_wrong = self.engine.iter().all(|it| *it < self.sent);
-        if is_wrong && self.is_hopeful(now) && self.level < self.wanted {
+        if is_wrong && !is_queued && self.is_hopeful(now) && self.level < self.wanted {
             self.level = self.level.percent(GROWTH_PERCENT);
         }
     }
@@ -151,11 +138,6 @@ impl Bandwidth {
     /// Returns whether what does not fit may be tried: there were no signs of congestion for a while.
     pub fn is_hopeful(&self, now: Instant) -> bool {
         self.signs_at.is_none_or(|at| now.saturating_duration_since(at) >= self.caution)
-    }
-
-    /// Returns whether the engine would hold back what there is room for, if it were to send so much.
-    pub fn is_held_back(&self, now: Instant, sent: Bitrate) -> bool {
-        self.engine[0] < sent && !self.is_congested(now)
     }
 
     /// Records signs of congestion.
@@ -185,17 +167,6 @@ impl Bandwidth {
     }
 }
 
-impl Best {
-    /// Takes a round trip, and returns how much longer it is than the least.
-    fn record(&mut self, now: Instant, round_trip: Duration) -> Duration {
-        if now.saturating_duration_since(self.since) > BEST_FOR {
-            *self = Self { since: now, now: Duration::MAX, before: self.now };
-        }
-        self.now = self.now.min(round_trip);
-        round_trip.saturating_sub(self.now.min(self.before))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
 mod tests {
@@ -209,20 +180,20 @@ mod tests {
     impl Link {
         fn new() -> Self {
             let now = Instant::now();
-            let mut link = Self { now, bandwidth: Bandwidth::new(now, Bitrate::kbps(2_500)) };
-            link.report(8, 2_500, 0.0, 40);
+            let mut link = Self { now, bandwidth: Bandwidth::new(Bitrate::kbps(2_500)) };
+            link.report(8, 2_500, 0.0, 0);
             link
         }
 
         /// Lets the engine report the same so many times.
-        fn report(&mut self, times: u32, kilobits: u64, loss: f32, round_trip_ms: u64) {
+        fn report(&mut self, times: u32, kilobits: u64, loss: f32, queue_ms: u64) {
             for _ in 0..times {
                 self.now += Duration::from_millis(250);
                 self.bandwidth.handle_estimate(Bitrate::kbps(kilobits));
                 let report = Report {
                     estimate: Bitrate::kbps(kilobits),
                     loss: Some(loss),
-                    round_trip: Some(Duration::from_millis(round_trip_ms)),
+                    queue: Some(Duration::from_millis(queue_ms)),
                 };
                 self.bandwidth.handle_report(self.now, report);
             }
@@ -237,29 +208,27 @@ mod tests {
     #[test]
     fn a_fall_counts_only_with_signs_of_congestion() {
         let mut link = Link::new();
-        link.report(40, 300, 0.1, 100);
+        link.report(40, 300, 0.1, 60);
         link.check(2_500, true);
-        assert!(link.bandwidth.is_held_back(link.now, Bitrate::kbps(1_000)));
-        link.report(2, 300, 0.1, 150);
+        link.report(1, 300, 0.1, 110);
         link.check(2_500, true);
-        link.report(1, 300, 0.1, 150);
+        link.report(1, 300, 0.1, 110);
         link.check(300, false);
-        assert!(!link.bandwidth.is_held_back(link.now, Bitrate::kbps(1_000)), "it takes no more");
     }
 
     #[test]
     fn the_level_grows_to_what_is_wanted_while_the_engine_is_wrong() {
         let mut link = Link::new();
         link.bandwidth.set_load(Bitrate::kbps(2_000), Bitrate::kbps(3_000));
-        link.report(3, 1_000, 0.1, 40);
+        link.report(3, 1_000, 0.1, 0);
         link.check(2_500, true);
-        link.report(2, 1_000, 0.1, 40);
+        link.report(2, 1_000, 0.1, 0);
         link.check(2_601, true);
-        link.report(40, 1_000, 0.1, 40);
+        link.report(40, 1_000, 0.1, 0);
         assert!((3_000..3_060).contains(&(link.bandwidth.level().0 / 1_000)), "{:?}", link.bandwidth);
         let before = link.bandwidth.level();
         link.bandwidth.set_load(Bitrate::kbps(500), Bitrate::kbps(9_000));
-        link.report(40, 1_000, 0.1, 40);
+        link.report(40, 1_000, 0.1, 0);
         assert_eq!(link.bandwidth.level(), before, "the engine may be right");
     }
 
@@ -267,44 +236,44 @@ mod tests {
     fn losses_alone_are_a_sign_when_they_go_on() {
         let mut link = Link::new();
         // One burst in disorder is in four reports.
-        link.report(4, 300, 0.3, 40);
-        link.report(1, 300, 0.05, 40);
+        link.report(4, 300, 0.3, 0);
+        link.report(1, 300, 0.05, 0);
         link.check(2_500, true);
-        link.report(6, 900, 0.3, 40);
+        link.report(6, 900, 0.3, 0);
         link.check(900, false);
         // What was lost before is still in the next reports.
-        link.report(4, 900, 0.3, 40);
-        link.report(2, 300, 0.0, 40);
+        link.report(4, 900, 0.3, 0);
+        link.report(2, 300, 0.0, 0);
         link.check(900, false);
     }
 
     #[test]
     fn a_fall_that_was_not_far_enough_is_followed_by_halves_for_a_moment() {
         let mut link = Link::new();
-        link.report(2, 1_200, 0.5, 240);
+        link.report(2, 1_200, 0.5, 200);
         link.check(1_200, false);
-        link.report(1, 300, 0.0, 40);
+        link.report(1, 300, 0.0, 0);
         link.check(600, false);
-        link.report(1, 300, 0.0, 40);
+        link.report(1, 300, 0.0, 0);
         link.check(300, false);
-        link.report(8, 100, 0.0, 40);
+        link.report(8, 100, 0.0, 0);
         link.check(300, true);
     }
 
     #[test]
     fn losses_and_a_queue_together_are_a_sign_at_once() {
         let mut link = Link::new();
-        link.report(2, 400, 0.5, 240);
+        link.report(2, 400, 0.5, 200);
         link.check(400, false);
     }
 
     #[test]
     fn a_rise_counts_always_but_not_an_average_from_before_a_fall() {
         let mut link = Link::new();
-        link.report(3, 400, 0.0, 240);
+        link.report(3, 400, 0.0, 200);
         link.bandwidth.handle_estimate(Bitrate::kbps(1_500));
         link.check(400, false);
-        link.report(1, 700, 0.0, 40);
+        link.report(1, 700, 0.0, 0);
         link.check(700, false);
     }
 
@@ -312,30 +281,22 @@ mod tests {
     fn hope_comes_back_after_a_while_and_later_each_time_that_it_was_wrong() {
         let mut link = Link::new();
         for wait in [2, 4, 8, 16, 32, 32] {
-            link.report(3, 400, 0.0, 240);
-            link.report(wait * 4 - 1, 400, 0.0, 40);
+            link.report(3, 400, 0.0, 200);
+            link.report(wait * 4 - 1, 400, 0.0, 0);
             link.check(400, false);
-            link.report(1, 400, 0.0, 40);
+            link.report(1, 400, 0.0, 0);
             link.check(400, true);
         }
-        link.report(32 * 4 * 3, 400, 0.0, 40);
-        link.report(3, 400, 0.0, 240);
-        link.report(8, 400, 0.0, 40);
+        link.report(32 * 4 * 3, 400, 0.0, 0);
+        link.report(3, 400, 0.0, 200);
+        link.report(8, 400, 0.0, 0);
         link.check(400, true);
-    }
-
-    #[test]
-    fn a_longer_way_is_no_congestion_for_ever() {
-        let mut link = Link::new();
-        link.report(90, 2_400, 0.0, 240);
-        link.report(4, 300, 0.0, 240);
-        link.check(2_400, true);
     }
 
     #[test]
     fn reports_that_say_nothing_change_nothing() {
         let mut link = Link::new();
-        let report = Report { estimate: Bitrate::kbps(100), loss: None, round_trip: None };
+        let report = Report { estimate: Bitrate::kbps(100), loss: None, queue: None };
         link.bandwidth.handle_report(link.now, report);
         link.check(2_500, true);
         link.bandwidth.handle_report(link.now, Report { loss: Some(f32::NAN), ..report });

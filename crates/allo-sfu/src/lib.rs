@@ -6,10 +6,10 @@
 //! any renegotiation. There is one path through it:
 //!
 //! ```text
-//! datagram ─► AddressMap ─► Transport ─► Track ─► Room ─► Slot ─────────► Transport ─► datagram
+//! datagram ─► AddressMap ─► Transport ─► Track ─► Room ─► Slot ─────────► Egress ─► datagram
 //!             whose is it?  decrypts     rates,   who     which layer?    encrypts, paces,
-//!                                        levels   gets it under which     retransmits
-//!                                                         numbers?
+//!                                        levels   gets it under which     repeats, measures
+//!                                                         numbers?        what gets through
 //! ```
 //!
 //! The decisions are small objects that know no engine: under which numbers a subscriber sees the packets of changing sources
@@ -17,8 +17,8 @@
 //! ([`BitrateBudget`]), when a publisher is asked for a keyframe ([`KeyframeRequests`]), and whose sound is forwarded and who speaks
 //! ([`Speakers`]).
 //!
-//! Only `transport/` knows the engine (str0m), which draws its own SSRCs and DTLS keys from the system's randomness; all else
-//! here is repeatable.
+//! Only `transport/` knows the engine (str0m), which does ICE, DTLS, SDP and all that comes in, and draws its own SSRCs and DTLS keys from the
+//! system's randomness; all else here is repeatable. What goes out of the slots is made by `egress/` with the keys of the engine's handshake.
 //!
 //! Several workers can share one address. Which of them a check of connectivity is for stands in the check ([`worker_of`]); of
 //! anything else each worker says whether it is for it ([`Sfu::knows`]).
@@ -28,9 +28,8 @@
 //!
 //! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; VP9, AV1 and their layers;
 //! the temporal layers of VP8, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
-//! frame; retransmission of sound; spreading one room over several workers; an encryption of its own for what is sent: each copy goes
-//! through the engine's queue and pacer by itself. Where more than 12 % is lost all the time, that looks like congestion, and the
-//! engine's estimate decides alone.
+//! frame; retransmission of sound; spreading one room over several workers. Where more than 12 % is lost all the time, that looks like
+//! congestion, and the estimate from arrivals decides alone.
 
 mod addresses;
 mod bandwidth;
@@ -38,6 +37,7 @@ mod budget;
 mod continuity;
 mod credentials;
 mod demand;
+mod egress;
 mod event;
 mod gaps;
 mod handshake;
@@ -49,7 +49,6 @@ mod packet;
 mod participant;
 mod peer;
 mod red;
-mod retransmissions;
 mod room;
 mod sfu;
 mod slot;
@@ -64,6 +63,7 @@ pub use bandwidth::{Bandwidth, Report};
 pub use budget::{BitrateBudget, VideoRequest};
 pub use continuity::{Continuity, Numbers, Vp8Numbers};
 pub use credentials::{CredentialSeed, worker_of};
+pub use egress::hear_reports;
 pub use event::{Closed, Counters, SfuEvent};
 pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKind};
 pub use keyframes::KeyframeRequests;

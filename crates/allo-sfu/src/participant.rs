@@ -23,11 +23,6 @@ const REDUNDANT_AUDIO_SLOT: Bitrate = Bitrate::kbps(80);
 /// Higher: on a narrow link the filling costs packets of sound.
 const FILL_PERCENT: u64 = 70;
 
-/// What the engine must be willing to send so that it does not hold back what is sent, in hundredths of that.
-///
-/// Lower: keyframes wait until the next is due. Higher: pictures are sent in bursts where there is no need for it.
-const HEADROOM_PERCENT: u64 = 115;
-
 /// How often it is tried whether more gets through, while more is wanted. The engine by itself does so every 15 s when nearly as much
 /// is sent as it believes to get through.
 ///
@@ -80,7 +75,7 @@ impl Participant {
             audio: Vec::new(),
             video: Vec::new(),
             subscription: Subscription::default(),
-            bandwidth: Bandwidth::new(now, estimate),
+            bandwidth: Bandwidth::new(estimate),
             policer: Policer::new(now, ingress_max),
             consent_at: now,
             link: Link::New(now),
@@ -219,14 +214,15 @@ impl Participant {
             let mut of_track =
                 packets.iter().filter(|(of, _)| *of == track).map(|(_, packet)| packet).peekable();
             let is_keyframe_under_way = slot.is_keyframe_under_way(now);
-            if of_track.peek().is_some() && self.transport.is_congested(slot.line, is_keyframe_under_way) {
+            if of_track.peek().is_some() && self.transport.is_congested(now, slot.line, is_keyframe_under_way)
+            {
                 outbox.counters.congested += u64::try_from(of_track.count()).unwrap_or(u64::MAX);
                 slot.interrupt();
                 continue;
             }
             for packet in of_track {
                 let Some(ticket) = slot.admit(now, packet) else { continue };
-                self.transport.write(slot.line, packet, ticket.numbers, ticket.is_first);
+                self.transport.write(now, slot.line, packet, ticket.numbers, ticket.is_first);
                 outbox.counters.forwarded += 1;
                 if ticket.is_first && slot.kind == TrackKind::Video {
                     let layer = packet.layer;
@@ -266,13 +262,13 @@ impl Participant {
         let filled = self.bandwidth.level().percent(FILL_PERCENT);
         let next = step.map_or(Bitrate::default(), |step| spent.plus(step).min(filled));
         self.bandwidth.set_load(spent, desired);
-        let is_held_back = self.bandwidth.is_held_back(now, spent.percent(HEADROOM_PERCENT));
-        self.transport.set_paced(!is_held_back, &self.video);
+        let through = self.bandwidth.level();
+        self.transport.set_through(through);
         let is_near = |a: Bitrate, b: Bitrate| a.percent(90) <= b && b <= a.percent(110);
         let is_known = is_near(self.told.0, next) && is_near(self.told.1, desired);
         if self.link == Link::Connected && (is_probing || !is_known) {
             self.told = (next, desired);
-            self.transport.set_bitrates(now, next, desired);
+            self.transport.set_bitrates(now, through, next, desired);
         }
     }
 }

@@ -332,7 +332,7 @@ impl Sfu {
             room.service(self.now, own, &mut self.outbox);
         }
         while let Some(own) = self.outbox.touched.pop_first() {
-            let due = room.participant(own).and_then(|it| it.transport.poll_timeout());
+            let due = room.participant(own).and_then(|it| it.transport.poll_timeout(self.now));
             self.timers.set(Timer::Transport(own), due);
         }
         for own in self.outbox.left.drain(..) {

@@ -3,18 +3,15 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::Bitrate as EngineBitrate;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec as EngineCodec, PayloadParams};
 use str0m::media::{Mid, Pt};
 use str0m::net::{Protocol as EngineProtocol, TcpType};
-use str0m::rtp::{Vp8Descriptor, Vp8Patch};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
 use thiserror::Error;
 
-use crate::continuity::Vp8Numbers;
+use super::keys;
 use crate::credentials::Credentials;
-use crate::ids::Bitrate;
 use crate::packet::Codec;
 use crate::peer::Protocol;
 use crate::sfu::SfuConfig;
@@ -36,9 +33,9 @@ impl Certificate {
     }
 }
 
-/// How often the engine says what it has measured.
+/// How often the engine says which way its datagrams take.
 ///
-/// Lower: pictures give way to sound sooner when a link becomes narrow. Higher: less is spent on each transport.
+/// Lower: who comes by another way is found there sooner. Higher: less is spent on each transport.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The one kind of H.264 that there is: the constrained baseline up to level 3.1, whose pictures may take several packets. All browsers
@@ -90,7 +87,7 @@ pub(super) fn nameless_candidates(answer: &str) -> String {
     answer.lines().map(nameless).collect()
 }
 
-pub(super) fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) -> Rtc {
+pub(super) fn engine(now: Instant, certificate: &Certificate) -> Rtc {
     let mut config = RtcConfig::new().clear_codecs().enable_opus(true, true).enable_vp8(true);
     let (media, rtx) = H264_TYPES;
     config.codec_config().add_h264(media.into(), Some(rtx.into()), true, H264_PROFILE);
@@ -98,7 +95,7 @@ pub(super) fn engine(now: Instant, certificate: &Certificate, initial: Bitrate) 
         .set_dtls_cert(certificate.0.clone())
         .set_ice_lite(true)
         .set_rtp_mode(true)
-        .enable_bwe(Some(EngineBitrate::bps(initial.0)))
+        .set_crypto_provider(keys::provider())
         .set_stats_interval(Some(REPORT_INTERVAL))
         .build(now)
 }
@@ -124,14 +121,4 @@ pub(super) fn payload_type(rtc: &Rtc, mid: Mid, codec: Codec) -> Option<Pt> {
 /// Returns the payload type of a codec with redundancy (RFC 2198), if the participant has it at all.
 pub(super) fn redundant_type(rtc: &Rtc, pt: Pt) -> Option<Pt> {
     rtc.codec_config().params().iter().find(|it| it.pt() == pt)?.red()
-}
-
-pub(super) fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
-    let build = |picture_id: u16| {
-        let patch = descriptor.patch().picture_id(picture_id);
-        let has_index = descriptor.tl0_pic_idx().is_some();
-        if has_index { patch.tl0_pic_idx(numbers.tl0_pic_idx) } else { patch }.build()
-    };
-    // Some senders spend only 7 bits on the picture id.
-    build(numbers.picture_id).or_else(|_| build(numbers.picture_id & 0x7f)).ok()
 }

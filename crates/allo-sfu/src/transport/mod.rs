@@ -1,6 +1,7 @@
 //! One participant's transport: ICE, DTLS and SRTP. The only module that knows the engine.
 
 mod engine;
+mod keys;
 mod reading;
 mod streams;
 mod turns;
@@ -8,30 +9,28 @@ mod turns;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use str0m::bwe::Bitrate as EngineBitrate;
 use str0m::change::SdpOffer;
 use str0m::media::KeyframeRequestKind;
 use str0m::net::Receive;
-use str0m::rtp::{ExtensionValues, RtpWrite, SeqNo, Ssrc, Vp8Descriptor};
 use str0m::{Input, Rtc, RtcError};
 use tracing::{debug, warn};
 
 pub use self::engine::{Certificate, NoCertificate};
-use self::engine::{add_candidates, engine, nameless_candidates, patch};
+use self::engine::{add_candidates, engine, nameless_candidates};
 use self::streams::Line;
+use self::turns::LOOK_AHEAD;
 use crate::bandwidth::Report;
 use crate::continuity::Numbers;
 use crate::credentials::Credentials;
+use crate::egress::{self, Egress, Notes, Outgoing};
 use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine};
 use crate::packet::MediaPacket;
 use crate::peer::{Peer, Protocol};
-use crate::retransmissions::Retransmissions;
 use crate::sfu::SfuConfig;
-use crate::slot::Slot;
 use crate::ssrcs::{Ssrcs, ssrc_of};
 
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
@@ -43,11 +42,10 @@ pub(crate) const PAYLOAD_MAX: usize = 1_400;
 /// Failures in a row after which a transport is given up. Single ones come from the network.
 const FAILURES_MAX: u32 = 16;
 
-/// A packet that waits longer than this for the pacer shows that the subscriber takes less than it is sent.
-const QUEUE_TIME_MAX: Duration = Duration::from_millis(400);
-
-/// The same while a keyframe is under way: it is as large as many other frames, and to interrupt it makes another one necessary.
-const QUEUE_TIME_MAX_KEYFRAME: Duration = Duration::from_millis(1_200);
+/// Returns whether a datagram is one of reports (RFC 5761 §4).
+fn is_report(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..192, 192..224, ..])
+}
 
 /// A datagram to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,14 +95,23 @@ pub(crate) enum TransportEvent {
     Report(Report),
 }
 
-/// A packet with what the engine needs to send it on.
+impl From<egress::Event> for TransportEvent {
+    fn from(event: egress::Event) -> Self {
+        match event {
+            egress::Event::KeyframeWanted(line) => Self::KeyframeWanted(line),
+            egress::Event::Estimate(estimate) => Self::Estimate(estimate),
+            egress::Event::Report(report) => Self::Report(report),
+        }
+    }
+}
+
+/// A packet with what goes on with it.
 pub(crate) type Packet = MediaPacket<Details>;
 
 /// See [`Packet`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Details {
-    extensions: ExtensionValues,
-    descriptor: Option<Vp8Descriptor>,
+    notes: Notes,
     received_at: Instant,
 }
 
@@ -120,36 +127,30 @@ pub(crate) struct Transport {
     /// What was said in the handshake, until it is over.
     handshake: Option<Handshake>,
     ssrcs: Ssrcs,
-    retransmissions: Retransmissions,
+    egress: Egress,
+    /// Which way what is sent takes: the one that the engine's datagrams took last.
+    path: Option<Path>,
     /// The SSRC of the packet that the engine looks at.
     incoming: Option<u32>,
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
     clock: Instant,
+    /// When the engine is to be told the time again.
     due: Option<Instant>,
-    /// When the engine last had nothing more to say.
-    drained_at: Instant,
-    /// Packets that were written and have not come out of the engine yet.
-    written: usize,
-    /// What gets through, and what all that is wanted takes.
-    estimate: Bitrate,
-    desired: Bitrate,
     /// When media was last written or came.
     media_at: Option<Instant>,
-    /// Whether pictures wait for the engine's pacer, if that was decided.
-    is_paced: Option<bool>,
     failures: u32,
-    /// The slots whose streams the engine has. Whatever it does, it looks at all that it has, so it has those that are used.
-    ///
-    /// ```text
-    ///   parked ── the first packet for the slot ──► open, for as long as the transport
-    /// ```
-    ///
-    /// What was open is never parked: it would number its retransmissions anew, and encrypt two under the same number.
-    open: Vec<Ssrc>,
     /// Emptied after each call, so bounded by what one call makes.
     transmits: VecDeque<Transmit>,
     /// As above.
     events: VecDeque<TransportEvent>,
+}
+
+/// A way to the participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Path {
+    protocol: Protocol,
+    source: SocketAddr,
+    destination: SocketAddr,
 }
 
 #[derive(Debug)]
@@ -167,35 +168,30 @@ impl Transport {
         offer: Offer,
     ) -> Result<(Self, String), OfferError> {
         let rtc = catch_unwind(AssertUnwindSafe(|| {
-            let mut rtc = engine(now, &config.certificate, config.initial_bitrate);
+            let mut rtc = engine(now, &config.certificate);
             rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
             add_candidates(&mut rtc, config);
             rtc
         }));
         let Ok(rtc) = rtc else { return Err(OfferError::Refused) };
-        let mut transport = Self::with_engine(now, rtc);
+        let mut transport = Self::with_engine(now, rtc, config.initial_bitrate);
         let answer = transport.negotiate(now, offer, credentials)?;
         Ok((transport, answer))
     }
 
-    fn with_engine(now: Instant, rtc: Rtc) -> Self {
+    fn with_engine(now: Instant, rtc: Rtc, guess: Bitrate) -> Self {
         Self {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
             handshake: Some(Handshake::default()),
             ssrcs: Ssrcs::new(now),
-            retransmissions: Retransmissions::new(now),
+            egress: Egress::new(now, guess),
+            path: None,
             incoming: None,
             clock: now,
-            due: None,
-            drained_at: now,
-            written: 0,
-            estimate: Bitrate::default(),
-            desired: Bitrate::default(),
+            due: Some(now),
             media_at: None,
-            is_paced: None,
             failures: 0,
-            open: Vec::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -232,7 +228,6 @@ impl Transport {
             self.lines = offer.lines.into_iter().map(Line::new).collect();
         }
         self.park();
-        self.retransmissions.set_ssrcs(self.rtx_ssrcs());
         let answer = answer.ok_or(OfferError::Refused)?;
         self.turn(now);
         Ok(nameless_candidates(&answer))
@@ -260,6 +255,9 @@ impl Transport {
         if !self.is_fit_for_handshake(bytes) {
             return true;
         }
+        if is_report(bytes) && self.handle_reports(now, bytes) {
+            return true;
+        }
         let ssrc = ssrc_of(bytes);
         if ssrc.is_some_and(|ssrc| !self.ssrcs.admit(now, ssrc)) {
             return false;
@@ -283,29 +281,36 @@ impl Transport {
         true
     }
 
+    /// Takes a datagram of reports. Returns whether there is nothing in it for the engine.
+    fn handle_reports(&mut self, now: Instant, bytes: &[u8]) -> bool {
+        let is_all_ours = self.egress.handle_reports(now, bytes) == Some(false);
+        self.collect();
+        is_all_ours
+    }
+
     /// Lets time pass.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.turn(now);
+        self.egress.handle_timeout(now);
+        self.collect();
+        if self.due.is_some_and(|due| due <= now + LOOK_AHEAD) {
+            self.turn(now);
+        }
     }
 
     /// Returns whether a slot's queue is so long that more would only make it longer.
-    pub(crate) fn is_congested(&mut self, line: LineId, is_keyframe_under_way: bool) -> bool {
-        let Some(ssrc) = self.open(line) else { return true };
-        let max = if is_keyframe_under_way { QUEUE_TIME_MAX_KEYFRAME } else { QUEUE_TIME_MAX };
-        let is_long = self.contain(|rtc| {
-            let mut api = rtc.direct_api();
-            let info = api.stream_tx(&ssrc).and_then(|stream| {
-                let info = stream.queue_info()?;
-                Some(info.created_at().saturating_duration_since(info.first_unsent()?) > max)
-            });
-            Ok(info.unwrap_or(false))
-        });
-        is_long.unwrap_or(true)
+    pub(crate) fn is_congested(&self, now: Instant, line: LineId, is_keyframe_under_way: bool) -> bool {
+        self.egress.is_congested(now, line, is_keyframe_under_way)
     }
 
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
-    pub(crate) fn write(&mut self, line: LineId, packet: &Packet, numbers: Numbers, is_first: bool) {
-        let Some(ssrc) = self.open(line) else { return };
+    pub(crate) fn write(
+        &mut self,
+        now: Instant,
+        line: LineId,
+        packet: &Packet,
+        numbers: Numbers,
+        is_first: bool,
+    ) {
         let Some(own) = self.lines.get(usize::from(line.0)) else { return };
         // What this participant cannot decode is not sent.
         let Some(pt) = own.pt_of(packet.codec) else { return };
@@ -313,36 +318,31 @@ impl Transport {
         if packet.payload.len() > PAYLOAD_MAX {
             return;
         }
-        // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
-        let is_marked = packet.is_last_of_frame || (is_first && kind == TrackKind::Audio);
-        self.contain(|rtc| {
-            // The frames in it are named by the publisher: who calls Opus otherwise gets the newest alone.
-            let is_named_alike = packet.redundancy.as_ref().is_some_and(|it| it.red.pt == *pt);
-            let (pt, payload) = match red.filter(|_| is_named_alike) {
-                Some(red) => (red, packet.payload.clone()),
-                None => (pt, packet.bare()),
-            };
-            let mut api = rtc.direct_api();
-            let Some(stream) = api.stream_tx(&ssrc) else { return Ok(()) };
-            let sequence = SeqNo::from(numbers.sequence);
-            let details = &packet.details;
-            let mut write = RtpWrite::new(pt, sequence, numbers.time, details.received_at, payload)
-                .marker(is_marked)
-                .nackable(true)
-                .ext_vals(details.extensions.clone());
-            if let Some(patch) = details.descriptor.zip(numbers.vp8).and_then(|(old, new)| patch(old, new)) {
-                write = write.vp8_patch(patch);
-            }
-            stream.write_rtp(write);
-            Ok(())
-        });
-        self.written += 1;
-        self.media_at = Some(self.clock);
+        // The frames in it are named by the publisher: who calls Opus otherwise gets the newest alone.
+        let is_named_alike = packet.redundancy.as_ref().is_some_and(|it| it.red.pt == *pt);
+        let (pt, payload) = match red.filter(|_| is_named_alike) {
+            Some(red) => (red, packet.payload.clone()),
+            None => (pt, packet.bare()),
+        };
+        let Details { notes, received_at } = packet.details;
+        let outgoing = Outgoing {
+            sequence: numbers.sequence,
+            time: numbers.time,
+            pt: *pt,
+            // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
+            is_marked: packet.is_last_of_frame || (is_first && kind == TrackKind::Audio),
+            notes,
+            vp8: numbers.vp8,
+            payload,
+        };
+        self.egress.write(now, line, received_at, outgoing);
+        self.media_at = Some(now);
     }
 
     /// Sends what was written.
     pub(crate) fn flush(&mut self, now: Instant) {
-        self.turn(now);
+        self.egress.flush(now);
+        self.collect();
     }
 
     /// Asks the participant for a keyframe (PLI).
@@ -358,32 +358,16 @@ impl Transport {
         self.turn(now);
     }
 
-    /// Says what the next step up takes and what all would take, so that the engine finds out whether it would get through: it
-    /// fills up to the next step with retransmissions, as far as there is room, and probes beyond it.
-    pub(crate) fn set_bitrates(&mut self, now: Instant, next: Bitrate, desired: Bitrate) {
-        self.desired = desired;
-        self.contain(|rtc| {
-            rtc.bwe().set_bitrate(EngineBitrate::bps(next.0), EngineBitrate::bps(desired.0));
-            Ok(())
-        });
-        self.turn(now);
+    /// Says what gets through, what the next step up takes, and what all would take: it is filled up to the next step with
+    /// retransmissions, as far as there is room, and probed beyond it.
+    pub(crate) fn set_bitrates(&mut self, now: Instant, through: Bitrate, next: Bitrate, desired: Bitrate) {
+        self.egress.set_bitrates(now, through, next, desired);
+        self.collect();
     }
 
-    /// Lets the pictures in these slots wait for the engine's pacer, or not.
-    pub(crate) fn set_paced(&mut self, is_paced: bool, slots: &[Slot]) {
-        if self.is_paced.replace(is_paced) == Some(is_paced) {
-            return;
-        }
-        let ssrc = |slot: &Slot| Some(self.lines.get(usize::from(slot.line.0))?.ssrcs?.0);
-        for ssrc in slots.iter().filter_map(ssrc).collect::<Vec<_>>() {
-            self.contain(|rtc| {
-                // A slot without a stream learns it when it gets one.
-                if let Some(stream) = rtc.direct_api().stream_tx(&ssrc) {
-                    stream.set_unpaced(!is_paced);
-                }
-                Ok(())
-            });
-        }
+    /// Says what gets through.
+    pub(crate) fn set_through(&mut self, through: Bitrate) {
+        self.egress.set_through(through);
     }
 
     /// Says good-bye to the other end.
@@ -400,8 +384,22 @@ impl Transport {
         self.events.pop_front()
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.due
+    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let is_open = matches!(self.state, State::Open(_));
+        self.due.into_iter().chain(self.egress.poll_timeout(now).filter(|_| is_open)).min()
+    }
+
+    /// Takes what is to be sent, and what was heard.
+    fn collect(&mut self) {
+        while let Some(contents) = self.egress.poll_transmit() {
+            // Before there is a way there is nobody to send it to.
+            if let Some(Path { protocol, source, destination }) = self.path {
+                self.transmits.push_back(Transmit { protocol, source, destination, contents });
+            }
+        }
+        while let Some(event) = self.egress.poll_event() {
+            self.events.push_back(event.into());
+        }
     }
 
     /// Returns whether a datagram may be shown to the engine as far as the handshake is concerned, which it may put an end to.
@@ -450,13 +448,15 @@ impl Transport {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn transport() -> Transport {
         let now = Instant::now();
         let certificate = Certificate::generate().unwrap();
-        let rtc = engine(now, &certificate, Bitrate::kbps(1_000));
-        Transport::with_engine(now, rtc)
+        let rtc = engine(now, &certificate);
+        Transport::with_engine(now, rtc, Bitrate::kbps(1_000))
     }
 
     #[test]
@@ -470,7 +470,7 @@ mod tests {
         transport.handle_timeout(later);
         let peer = Peer::udp(([192, 0, 2, 1], 1).into());
         transport.handle_datagram(later, peer, ([192, 0, 2, 2], 2).into(), &[0x80; 40]);
-        assert_eq!(transport.poll_timeout(), None);
+        assert_eq!(transport.poll_timeout(later), None);
         assert!(transport.poll_event().is_none(), "it is said once");
     }
 
@@ -483,7 +483,7 @@ mod tests {
         let mut now = transport.clock;
         for _ in 0..100 {
             fail(&mut transport);
-            now += Duration::from_secs(1);
+            now = transport.poll_timeout(now).unwrap();
             transport.handle_timeout(now);
         }
         assert!(transport.poll_event().is_none());

@@ -1,10 +1,11 @@
 //! What a packet from the network is to the forwarding unit.
 
 use str0m::format::detect_h264_nalu;
-use str0m::rtp::{ExtensionValues, RtpPacket, Vp8Descriptor};
+use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
 use super::{Details, Packet, Transport};
 use crate::continuity::{Numbers, Vp8Numbers};
+use crate::egress::Notes;
 use crate::ids::LayerId;
 use crate::offer::Purpose;
 use crate::packet::{Codec, MediaPacket, Redundancy, vp8_height};
@@ -51,11 +52,10 @@ impl Transport {
             Some(Vp8Numbers { picture_id: it.picture_id()?, tl0_pic_idx: it.tl0_pic_idx().unwrap_or(0) })
         });
         let sent = &packet.header.ext_vals;
-        let extensions = ExtensionValues {
-            audio_level: sent.audio_level,
-            voice_activity: sent.voice_activity,
-            video_orientation: sent.video_orientation,
-            ..ExtensionValues::default()
+        let voice = u8::from(sent.voice_activity == Some(true)) << 7;
+        let notes = Notes {
+            level: sent.audio_level.map(|level| voice | level.unsigned_abs().min(127)),
+            orientation: sent.video_orientation.map(|orientation| orientation as u8),
         };
         Some(MediaPacket {
             line,
@@ -69,7 +69,7 @@ impl Transport {
             level: sent.audio_level,
             is_for_beginners_at: None,
             redundancy,
-            details: Details { extensions, descriptor, received_at: packet.timestamp },
+            details: Details { notes, received_at: packet.timestamp },
             payload: packet.payload,
         })
     }

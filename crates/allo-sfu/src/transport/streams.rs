@@ -1,32 +1,17 @@
 //! The lines of a transport, and the streams that the engine has for them.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use str0m::Rtc;
 use str0m::media::{Mid, Pt, Rid};
-use str0m::rtp::Ssrc;
+use str0m::rtp::{Extension, Ssrc};
 
 use super::Transport;
 use super::engine::{payload_type, redundant_type};
-use crate::ids::{LineId, TrackKind};
+use crate::egress::{Extensions, Setup};
+use crate::ids::TrackKind;
 use crate::offer::{OfferedLine, Purpose};
 use crate::packet::Codec;
-
-/// Packets kept for retransmission, of each slot: a second at 3 Mbit/s. Beyond, the oldest are forgotten.
-///
-/// Higher: losses are repaired at higher bitrates. Lower: less memory per subscriber, 450 bytes a packet.
-const RTX_CACHE: usize = 384;
-
-/// How long they are kept.
-///
-/// Higher: losses are repaired over longer round trips. Lower: less memory, where a slot carries little.
-const RTX_AGE: Duration = Duration::from_secs(1);
-
-/// The share of retransmissions in what is sent in a slot. Beyond it none is made for a while.
-///
-/// Lower: where packets are lost and shuffled, pictures stand still until the next keyframe, for what was only overtaken is asked
-/// for, too. Higher: a link that loses because it is narrow is made narrower.
-const RTX_SHARE: f32 = 0.35;
 
 /// A line, with what the engine calls things.
 #[derive(Debug)]
@@ -77,33 +62,11 @@ impl Line {
 }
 
 impl Transport {
-    /// Returns the SSRC of a slot, whose stream is open from now on.
-    pub(super) fn open(&mut self, line: LineId) -> Option<Ssrc> {
-        let Line { mid, ssrcs, .. } = self.lines.get(usize::from(line.0))?;
-        let (mid, (ssrc, rtx)) = (*mid, (*ssrcs)?);
-        if !self.open.contains(&ssrc) {
-            self.open.push(ssrc);
-            let is_paced = self.is_paced.unwrap_or(true);
-            self.contain(|rtc| {
-                let mut api = rtc.direct_api();
-                let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
-                if rtx.is_some() {
-                    stream.set_rtx_cache(RTX_CACHE, RTX_AGE, Some(RTX_SHARE));
-                    stream.set_unpaced(!is_paced);
-                }
-                Ok(())
-            });
-        }
-        Some(ssrc)
-    }
-
-    /// Gives the engine the parked streams, so that its next answer names them as the one before did.
+    /// Gives the engine the streams of the slots, so that its next answer names them as the one before did.
     pub(super) fn unpark(&mut self) {
-        let is_parked = |(ssrc, _): &(Ssrc, _)| !self.open.contains(ssrc);
-        let of_line = |line: &Line| Some((line.mid, line.ssrcs.filter(is_parked)?));
-        let parked: Vec<_> = self.lines.iter().filter_map(of_line).collect();
+        let streams: Vec<_> = self.lines.iter().filter_map(|line| Some((line.mid, line.ssrcs?))).collect();
         self.contain(|rtc| {
-            for (mid, (ssrc, rtx)) in parked {
+            for (mid, (ssrc, rtx)) in streams {
                 if rtc.media(mid).is_some() {
                     rtc.direct_api().declare_stream_tx(ssrc, rtx, mid, None);
                 }
@@ -112,10 +75,11 @@ impl Transport {
         });
     }
 
-    /// Learns what the engine agreed upon, and takes the streams away that nothing was sent in.
+    /// Learns what the engine agreed upon, and takes the streams away: it sends nothing in them, and looks at all that it has.
     pub(super) fn park(&mut self) {
-        let (mut lines, open) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.open));
-        self.contain(|rtc| {
+        let mut lines = std::mem::take(&mut self.lines);
+        let agreed = self.contain(|rtc| {
+            let (mut name, mut setups) = (String::new(), Vec::new());
             for line in &mut lines {
                 line.pt = payload_type(rtc, line.mid, line.usual_codec());
                 line.h264 = payload_type(rtc, line.mid, Codec::H264);
@@ -123,22 +87,19 @@ impl Transport {
                 let mut api = rtc.direct_api();
                 let stream = api.stream_tx_by_mid(line.mid, None);
                 line.ssrcs = stream.map(|stream| (stream.ssrc(), stream.rtx()));
-                if let Some((ssrc, _)) = line.ssrcs.filter(|(ssrc, _)| !open.contains(ssrc)) {
+                if let Some((ssrc, repair)) = line.ssrcs {
                     api.remove_stream_tx(ssrc);
+                    setups.extend(setup(rtc, line, ssrc, repair));
+                    if let Some(media) = rtc.media(line.mid) {
+                        media.cname().clone_into(&mut name);
+                    }
                 }
             }
-            Ok(())
+            Ok((name, setups))
         });
-        (self.lines, self.open) = (lines, open);
-        self.open_for_padding();
-    }
-
-    /// Opens the first slot that has retransmissions: the engine pads under their SSRC to find out what gets through. With nothing to
-    /// pad under it would invent a stream.
-    fn open_for_padding(&mut self) {
-        let has_rtx = |line: &&Line| line.ssrcs.is_some_and(|(_, rtx)| rtx.is_some());
-        if let Some(line) = self.lines.iter().find(has_rtx).map(|line| line.offered.line) {
-            self.open(line);
+        self.lines = lines;
+        if let Some((name, setups)) = agreed {
+            self.egress.set_streams(name, setups);
         }
     }
 
@@ -172,8 +133,23 @@ impl Transport {
             }
         }
     }
+}
 
-    pub(super) fn rtx_ssrcs(&self) -> BTreeSet<u32> {
-        self.lines.iter().filter_map(|line| line.ssrcs?.1).map(|ssrc| *ssrc).collect()
-    }
+/// Returns what was agreed upon about the stream to a slot.
+fn setup(rtc: &Rtc, line: &Line, ssrc: Ssrc, repair: Option<Ssrc>) -> Option<Setup> {
+    let agreed = rtc.media(line.mid)?.remote_extmap();
+    let repair_types = rtc.codec_config().params().iter().filter_map(|it| Some((*it.pt(), *it.resend()?)));
+    Some(Setup {
+        line: line.offered.line,
+        kind: line.offered.kind,
+        ssrc: *ssrc,
+        repair: repair.map(|repair| *repair),
+        repair_types: repair_types.collect(),
+        extensions: Extensions {
+            mid: agreed.id_of(Extension::RtpMid).map(|id| (id, line.offered.mid.as_bytes().into())),
+            transport_sequence: agreed.id_of(Extension::TransportSequenceNumber),
+            level: agreed.id_of(Extension::AudioLevel),
+            orientation: agreed.id_of(Extension::VideoOrientation),
+        },
+    })
 }

@@ -2,41 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::bwe::BweKind;
 use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc};
 
-use super::{CloseReason, State, Transmit, Transport, TransportEvent};
-use crate::bandwidth::Report;
-use crate::ids::Bitrate;
-use crate::ssrcs::ssrc_of;
+use super::{CloseReason, Path, State, Transmit, Transport, TransportEvent, keys};
 
-/// What the engine sends probes under that belong to no stream.
-const PROBE_SSRC: u32 = 0;
-
-/// Timeouts so near are served at once: the pacer asks for the next packet a microsecond later.
-const LOOK_AHEAD: Duration = Duration::from_micros(200);
+/// Timeouts so near are served at once.
+pub(super) const LOOK_AHEAD: Duration = Duration::from_micros(200);
 
 /// Timeouts that are served in one go. Beyond it the rest waits for the timer, so that nobody keeps the worker for himself.
 const TURNS_MAX: usize = 512;
 
-/// How far the engine's pacer wants its time to move on between two packets.
-const PACER_STEP: Duration = Duration::from_micros(1);
-
-/// A transport without media for so long goes to sleep. The engine then estimates nothing new either.
+/// A transport without media for so long goes to sleep.
 const AWAKE: Duration = Duration::from_millis(500);
 
-/// The engine asks for a round of its bandwidth estimation once in a round trip: to somebody in the same building that is a
-/// thousand times a second, or without an end. Each packet or report makes a round of its own, whatever this is.
-///
-/// Lower: more is spent on waiting. Higher: what else is due may be as late, because the engine tells only the first of all.
-const ESTIMATION_INTERVAL: Duration = Duration::from_millis(5);
+/// The first bytes below belong to STUN (RFC 7983 §7).
+const FIRST_NOT_STUN: u8 = 4;
 
-/// The same while all that is wanted gets through: nothing is probed for, and nothing waits for the pacer.
-const ESTIMATION_INTERVAL_CALM: Duration = Duration::from_millis(25);
-
-/// How long a transport sleeps at most when all that is due is a round of the bandwidth estimation, which comes every 25 ms.
+/// How long a transport sleeps at most when all that is due is word of the way that it takes.
 ///
-/// Lower: those who are only connected cost more. Higher: reports go out later. A packet wakes it at once.
+/// Lower: those who are only connected cost more. Higher: who comes by another way is found there later.
 const SLEEP: Duration = Duration::from_secs(1);
 
 impl Transport {
@@ -53,40 +37,31 @@ impl Transport {
     }
 
     /// Takes all that the engine has to say, and serves timeouts that are due or nearly so.
-    ///
-    /// With each packet of media the engine's pacer waits to be told the time again. To ask it for that first, as for everything
-    /// else, would take as long as the packet itself. So it is told at once as long as there are more packets, and left alone after
-    /// the last one, unless it is to be looked at soon anyway.
     pub(super) fn drain(&mut self, now: Instant) {
         let mut turns = 0;
         while let Some(output) = self.contain(Rtc::poll_output) {
+            if self.handshake.is_some()
+                && let Some(keys) = keys::take()
+            {
+                self.egress.set_keys(keys);
+            }
             match output {
                 Output::Transmit(transmit) => {
                     let contents: Vec<u8> = transmit.contents.into();
-                    let is_written = self.written > 0 && self.is_of_slot(&contents);
-                    if self.is_affordable(now, &contents) {
-                        let (source, destination) = (transmit.source, transmit.destination);
-                        let protocol = transmit.proto.into();
-                        self.transmits.push_back(Transmit { protocol, source, destination, contents });
+                    let (protocol, source) = (transmit.proto.into(), transmit.source);
+                    let path = Path { protocol, source, destination: transmit.destination };
+                    // Answers to checks go back where these came from, all else the way that was agreed upon.
+                    if contents.first().is_some_and(|first| *first >= FIRST_NOT_STUN) {
+                        self.path = Some(path);
                     }
-                    if !is_written {
-                        continue;
-                    }
-                    self.written -= 1;
-                    if self.written == 0 && self.can_wait(now) {
-                        return;
-                    }
-                    if self.written > 0 && self.clock < now + LOOK_AHEAD {
-                        let at = self.tell(self.clock + PACER_STEP);
-                        self.contain(|rtc| rtc.handle_input(Input::Timeout(at)));
-                    }
+                    let Path { protocol, source, destination } = path;
+                    self.transmits.push_back(Transmit { protocol, source, destination, contents });
                 }
                 Output::Event(event) => self.handle_event(event),
                 Output::Timeout(due) => {
                     let due = self.postpone(now, due);
                     if due > now + LOOK_AHEAD || turns == TURNS_MAX {
                         self.due = Some(due.max(now + LOOK_AHEAD));
-                        self.drained_at = now;
                         self.failures = 0;
                         self.check_alive();
                         return;
@@ -101,51 +76,12 @@ impl Transport {
         self.due = is_open.then(|| now + Duration::from_millis(100));
     }
 
-    /// Returns whether a datagram may be sent: of media only so much may be sent again, and nothing under an SSRC that no answer named.
-    ///
-    /// Where nothing can be padded under, the engine probes under [`PROBE_SSRC`] in the first slot. A browser would take that for the
-    /// beginning of the slot's stream, and play nothing of the true one.
-    pub(super) fn is_affordable(&mut self, now: Instant, datagram: &[u8]) -> bool {
-        let Some(ssrc) = ssrc_of(datagram) else { return true };
-        if ssrc == PROBE_SSRC {
-            return false;
-        }
-        // While less gets through than is wanted, the engine pads.
-        let wanted = if self.estimate < self.desired { self.desired } else { Bitrate::default() };
-        self.retransmissions.admit(now, ssrc, datagram.len(), wanted)
-    }
-
     /// Returns when the engine is to be told the time, if it asks for it then.
-    pub(super) fn postpone(&self, now: Instant, due: Instant) -> Instant {
+    fn postpone(&self, now: Instant, due: Instant) -> Instant {
         let State::Open(rtc) = &self.state else { return due };
         let is_asleep =
             rtc.is_connected() && self.media_at.is_none_or(|at| now.saturating_duration_since(at) > AWAKE);
-        let pause = match rtc.last_timeout_reason() {
-            Reason::BweDelayControl | Reason::Stats if is_asleep => SLEEP,
-            Reason::BweDelayControl if self.is_calm() => ESTIMATION_INTERVAL_CALM,
-            Reason::BweDelayControl => ESTIMATION_INTERVAL,
-            _ => return due,
-        };
-        due.max(now + pause)
-    }
-
-    /// Returns whether the engine may be left in the middle: nothing is probed for, and what else it has to say it says when it is
-    /// due. If that will be soon it is looked at now, and one look does for both.
-    pub(super) fn can_wait(&self, now: Instant) -> bool {
-        let is_soon = self.due.is_none_or(|due| due <= now);
-        self.is_calm() && !is_soon && now < self.drained_at + ESTIMATION_INTERVAL_CALM / 2
-    }
-
-    /// Returns whether all that is wanted gets through.
-    pub(super) fn is_calm(&self) -> bool {
-        self.estimate >= self.desired
-    }
-
-    /// Returns whether a datagram is a packet of a slot that was written, and not a retransmission or padding.
-    pub(super) fn is_of_slot(&self, datagram: &[u8]) -> bool {
-        let ssrc = datagram.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
-        let is_rtp = datagram.first().is_some_and(|first| (128..192).contains(first));
-        is_rtp && ssrc.is_some_and(|ssrc| self.open.iter().any(|open| **open == ssrc))
+        if is_asleep && rtc.last_timeout_reason() == Reason::Stats { due.max(now + SLEEP) } else { due }
     }
 
     pub(super) fn check_alive(&mut self) {
@@ -168,19 +104,13 @@ impl Transport {
                 Some(packet) => TransportEvent::Packet(packet),
                 None => return,
             },
-            Event::KeyframeRequest(request) => match self.lines.iter().find(|line| line.mid == request.mid) {
-                Some(line) => TransportEvent::KeyframeWanted(line.offered.line),
-                None => return,
-            },
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.estimate = Bitrate(estimate.as_u64());
-                TransportEvent::Estimate(self.estimate)
+            Event::PeerStats(stats) => {
+                if let Some(pair) = stats.selected_candidate_pair {
+                    let (source, destination) = (pair.local.addr, pair.remote.addr);
+                    self.path = Some(Path { protocol: pair.protocol.into(), source, destination });
+                }
+                return;
             }
-            Event::PeerStats(stats) if self.is_connected() => TransportEvent::Report(Report {
-                estimate: stats.bwe_tx.map_or(self.estimate, |estimate| Bitrate(estimate.as_u64())),
-                loss: stats.egress_loss_fraction,
-                round_trip: stats.rtt,
-            }),
             Event::Closed => return self.shut(CloseReason::Remote),
             _ => return,
         };
