@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("datagrams", datagrams),
     ("redundancy", redundancy),
     ("turn", turn),
+    ("reports", reports),
 ];
 
 /// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.
@@ -151,6 +152,12 @@ pub fn redundancy(bytes: &[u8]) {
     let red = Red::parse(&again).expect("it was made so");
     let block = red.previous.expect("it was made of two frames").block;
     assert_eq!((&again[red.primary], &again[block]), (newest, before));
+}
+
+/// Reports of who receives media, each with a length of two bytes before it. They make nobody send much more than was sent before.
+pub fn reports(bytes: &[u8]) {
+    let again = allo_sfu::hear_reports(start(), bytes);
+    assert!(again < 200_000, "{again} bytes for {}", bytes.len());
 }
 
 /// Takes all that a worker has to say. Returns how many bytes it would send.

@@ -83,3 +83,8 @@ fn no_redundancy_panics() {
 fn nothing_that_is_said_to_the_turn_server_panics() {
     replay(TARGETS[5]);
 }
+
+#[test]
+fn no_report_panics() {
+    replay(TARGETS[6]);
+}
