@@ -28,11 +28,13 @@ use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine};
 use crate::packet::MediaPacket;
+use crate::paths::{Path, Paths};
 use crate::peer::{Peer, Protocol};
 use crate::retransmissions::Retransmissions;
 use crate::sfu::SfuConfig;
 use crate::slot::Slot;
 use crate::ssrcs::{Ssrcs, ssrc_of};
+use crate::stun::{transaction_of_request, transaction_of_success};
 
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
@@ -119,6 +121,7 @@ pub(crate) struct Transport {
     lines: Vec<Line>,
     /// What was said in the handshake, until it is over.
     handshake: Option<Handshake>,
+    paths: Paths,
     ssrcs: Ssrcs,
     retransmissions: Retransmissions,
     /// The SSRC of the packet that the engine looks at.
@@ -183,6 +186,7 @@ impl Transport {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
             handshake: Some(Handshake::default()),
+            paths: Paths::default(),
             ssrcs: Ssrcs::new(now),
             retransmissions: Retransmissions::new(now),
             incoming: None,
@@ -212,6 +216,7 @@ impl Transport {
         offer.check_follows(&before)?;
         let sdp = offer.sdp;
         self.unpark();
+        let mut is_restart = false;
         let answer = self.contain(|rtc| {
             let Ok(offer) = SdpOffer::from_sdp_string(&sdp) else { return Ok(None) };
             let before = rtc.direct_api().local_ice_credentials();
@@ -223,11 +228,15 @@ impl Transport {
             }
             // What the engine draws at a restart can be guessed, and does not say which worker it is.
             rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
+            is_restart = true;
             Ok(Some(
                 answer.replace(&drawn.ufrag, &credentials.ufrag).replace(&drawn.pass, &credentials.password),
             ))
         });
         let answer = answer.flatten();
+        if is_restart {
+            self.paths.restart();
+        }
         if answer.is_some() {
             self.lines = offer.lines.into_iter().map(Line::new).collect();
         }
@@ -249,7 +258,7 @@ impl Transport {
     }
 
     /// Takes a datagram. What the engine cannot make sense of has no effect. Returns whether the engine saw it: media under too
-    /// many SSRCs does not get so far.
+    /// many SSRCs does not get so far, nor does a check of connectivity that was said before, elsewhere.
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -260,6 +269,11 @@ impl Transport {
         if !self.is_fit_for_handshake(bytes) {
             return true;
         }
+        let check = transaction_of_request(bytes);
+        if check.is_some_and(|check| !self.paths.admits(source, check)) {
+            return false;
+        }
+        self.paths.hear(now, source);
         let ssrc = ssrc_of(bytes);
         if ssrc.is_some_and(|ssrc| !self.ssrcs.admit(now, ssrc)) {
             return false;
@@ -277,6 +291,13 @@ impl Transport {
             if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
         });
         self.drain(now);
+        let is_answer = |it: &Transmit| it.is_to(source) && transaction_of_success(&it.contents) == check;
+        // The engine answers only a check whose integrity it has verified.
+        if let Some(check) = check
+            && self.transmits.iter().any(is_answer)
+        {
+            self.paths.prove(now, Path { peer: source, own: destination }, check);
+        }
         if let Some(ssrc) = self.incoming.take().filter(|_| is_new) {
             self.restore_owners(now, ssrc);
         }

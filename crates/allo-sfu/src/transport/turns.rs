@@ -8,7 +8,10 @@ use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc};
 use super::{CloseReason, State, Transmit, Transport, TransportEvent};
 use crate::bandwidth::Report;
 use crate::ids::Bitrate;
+use crate::paths::Path;
+use crate::peer::Peer;
 use crate::ssrcs::ssrc_of;
+use crate::stun::is_stun;
 
 /// What the engine sends probes under that belong to no stream.
 const PROBE_SSRC: u32 = 0;
@@ -65,9 +68,8 @@ impl Transport {
                     let contents: Vec<u8> = transmit.contents.into();
                     let is_written = self.written > 0 && self.is_of_slot(&contents);
                     if self.is_affordable(now, &contents) {
-                        let (source, destination) = (transmit.source, transmit.destination);
-                        let protocol = transmit.proto.into();
-                        self.transmits.push_back(Transmit { protocol, source, destination, contents });
+                        let peer = Peer { protocol: transmit.proto.into(), address: transmit.destination };
+                        self.post(now, Path { peer, own: transmit.source }, contents);
                     }
                     if !is_written {
                         continue;
@@ -99,6 +101,13 @@ impl Transport {
         }
         let is_open = matches!(self.state, State::Open(_));
         self.due = is_open.then(|| now + Duration::from_millis(100));
+    }
+
+    /// Sends a datagram by this path, or by another one if the participant is there now. An answer goes back where the question came from.
+    fn post(&mut self, now: Instant, chosen: Path, contents: Vec<u8>) {
+        let Path { peer, own } = if is_stun(&contents) { chosen } else { self.paths.find(now, chosen) };
+        let Peer { protocol, address } = peer;
+        self.transmits.push_back(Transmit { protocol, source: own, destination: address, contents });
     }
 
     /// Returns whether a datagram may be sent: of media only so much may be sent again, and nothing under an SSRC that no answer named.
