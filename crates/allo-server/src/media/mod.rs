@@ -17,6 +17,7 @@ mod connections;
 mod framing;
 mod handover;
 mod placement;
+mod queue;
 mod relay;
 mod socket;
 mod train;
