@@ -20,6 +20,7 @@
 mod allocation;
 mod channel;
 mod credentials;
+mod greeter;
 mod limit;
 mod message;
 mod route;
@@ -27,5 +28,6 @@ mod server;
 
 pub use channel::{BadStream, Splitter};
 pub use credentials::{Credentials, Subject, TurnSecret};
+pub use greeter::{Greeter, Greeting};
 pub use route::{is_turn, subject_of};
-pub use server::{Client, Relayed, TurnConfig, TurnCounters, TurnProtocol, TurnServer, TurnTransmit};
+pub use server::{Client, REALM, Relayed, TurnConfig, TurnCounters, TurnProtocol, TurnServer, TurnTransmit};

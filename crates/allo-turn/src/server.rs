@@ -19,6 +19,9 @@ use crate::{
 /// this machine hardly ever has an address that is such a name, too.
 const PORTS: RangeInclusive<u16> = 1_024..=17_407;
 
+/// What servers are called in challenges. Four characters make the shortest one.
+pub const REALM: &str = "allo";
+
 /// The number of UDP, as what is to be relayed by (RFC 8656 §18.8).
 const UDP: u8 = 17;
 
@@ -27,7 +30,7 @@ const UDP: u8 = 17;
 pub struct TurnConfig {
     /// What credentials and nonces are made from.
     pub secret: TurnSecret,
-    /// What the server is called in challenges. Four characters make the shortest one.
+    /// What the server is called in challenges.
     pub realm: String,
     /// The addresses of the media plane: the only peers.
     pub media: Vec<SocketAddr>,
@@ -52,7 +55,7 @@ impl TurnConfig {
     pub fn new(secret: TurnSecret, media: Vec<SocketAddr>) -> Self {
         Self {
             secret,
-            realm: "allo".to_owned(),
+            realm: REALM.to_owned(),
             media,
             credentials_life: Duration::from_mins(5),
             subjects_max: 10_000,
