@@ -14,7 +14,7 @@
 //! Nothing is kept of anybody without credentials: a nonce proves itself. What is answered to such a one is at most a little longer
 //! than what it sent, and there are few answers in a second.
 //!
-//! Not here: TCP allocations (RFC 6062), even ports and reservations, mobility, SHA-256, and answers to Binding requests, which
+//! Not here: TCP allocations (RFC 6062), reservations of ports, mobility, SHA-256, and answers to Binding requests, which
 //! nobody gets who has no allocation.
 
 mod allocation;

@@ -25,6 +25,9 @@ pub const REALM: &str = "allo";
 /// The number of UDP, as what is to be relayed by (RFC 8656 §18.8).
 const UDP: u8 = 17;
 
+/// The bit of EVEN-PORT that asks for the port behind it, too (RFC 8656 §18.7).
+const RESERVE: u8 = 0x80;
+
 /// How a server is set up.
 #[derive(Debug, Clone)]
 pub struct TurnConfig {
@@ -397,11 +400,13 @@ impl TurnServer {
             Some([_, ..]) => return Err(442),
             _ => return Err(400),
         }
-        match (message.get(kind::EVEN_PORT), message.get(kind::RESERVATION_TOKEN)) {
-            (None, None) => {}
+        // A port is a name, so it can well be even; but the next one is kept for nobody.
+        let is_even = match (message.get(kind::EVEN_PORT), message.get(kind::RESERVATION_TOKEN)) {
+            (None, None) => false,
             (Some(_), Some(_)) => return Err(400),
+            (Some([bits, ..]), None) if bits & RESERVE == 0 => true,
             _ => return Err(508),
-        }
+        };
         let is_ipv4 = match message.get(kind::REQUESTED_ADDRESS_FAMILY) {
             None | Some([1, ..]) => true,
             Some([2, ..]) => false,
@@ -415,8 +420,12 @@ impl TurnServer {
         if self.allocations.len() >= self.config.allocations_max {
             return Err(508);
         }
-        let relayed =
-            free_name(&mut self.next_port, &self.config.media, media, &self.relayed).ok_or(508_u16)?;
+        let is_taken = |name: SocketAddr| {
+            self.config.media.contains(&name)
+                || self.relayed.contains_key(&name)
+                || (is_even && !name.port().is_multiple_of(2))
+        };
+        let relayed = free_name(&mut self.next_port, media, is_taken).ok_or(508_u16)?;
         participant.allocations += 1;
         let who = (claim.subject, username);
         let rate = self.config.bitrate_per_allocation;
@@ -568,17 +577,12 @@ fn data_indication(source: SocketAddr, data: &[u8]) -> Vec<u8> {
     writer.push_address(kind::XOR_PEER_ADDRESS, source).push(kind::DATA, data).finish()
 }
 
-/// Returns a relayed address that nobody has, the media plane included: the next port, or one of those behind it.
-fn free_name(
-    next: &mut u16,
-    media: &[SocketAddr],
-    own: IpAddr,
-    taken: &BTreeMap<SocketAddr, Client>,
-) -> Option<SocketAddr> {
+/// Returns a relayed address that is not taken: the next port, or one of those behind it.
+fn free_name(next: &mut u16, own: IpAddr, is_taken: impl Fn(SocketAddr) -> bool) -> Option<SocketAddr> {
     for _ in PORTS {
         let name = SocketAddr::new(own, *next);
         *next = if PORTS.contains(&(*next + 1)) { *next + 1 } else { *PORTS.start() };
-        if !media.contains(&name) && !taken.contains_key(&name) {
+        if !is_taken(name) {
             return Some(name);
         }
     }

@@ -236,9 +236,9 @@ fn what_there_is_not_is_refused_and_a_lifetime_is_what_it_is() {
     assert_error(&lab.ask(client(1), &ada, &tcp), 442);
     let none = lab.message(ALLOCATE);
     assert_error(&lab.ask(client(1), &ada, &none), 400);
-    let even = lab.message(ALLOCATE).with(TRANSPORT, &UDP).with(EVEN_PORT, &[0x80]);
-    assert_error(&lab.ask(client(1), &ada, &even), 508);
-    assert_error(&lab.ask(client(1), &ada, &even.with(RESERVATION, &[7; 8])), 400);
+    let pair = lab.message(ALLOCATE).with(TRANSPORT, &UDP).with(EVEN_PORT, &[0x80]);
+    assert_error(&lab.ask(client(1), &ada, &pair), 508);
+    assert_error(&lab.ask(client(1), &ada, &pair.with(RESERVATION, &[7; 8])), 400);
     let long = lab.message(ALLOCATE).with(TRANSPORT, &UDP).with(LIFETIME, &[0xff; 4]);
     let answer = lab.ask(client(1), &ada, &long);
     assert_eq!(answer.get(LIFETIME), Some(600_u32.to_be_bytes().as_slice()));

@@ -6,8 +6,8 @@ use crate::lab::{
     ADA, BOB, Lab, MINUTE, SECOND, UDP, address, assert_error, assert_success, client, media, media_ipv6,
 };
 use crate::wire::{
-    ALLOCATE, BINDING, CHANNEL, CHANNEL_BIND, DATA, DATA_INDICATION, ERROR, FAMILY, INTEGRITY, LIFETIME,
-    MAPPED, Message, NONCE, PEER, REALM, RELAYED, SUCCESS, TRANSPORT, UNKNOWN,
+    ALLOCATE, BINDING, CHANNEL, CHANNEL_BIND, DATA, DATA_INDICATION, ERROR, EVEN_PORT, FAMILY, INTEGRITY,
+    LIFETIME, MAPPED, Message, NONCE, PEER, REALM, RELAYED, SUCCESS, TRANSPORT, UNKNOWN,
 };
 
 /// Somebody with an allocation.
@@ -34,6 +34,18 @@ fn a_client_asks_for_a_nonce_and_then_gets_an_allocation() {
     assert_eq!(answer.get(LIFETIME), Some(600_u32.to_be_bytes().as_slice()));
     assert!(answer.get(INTEGRITY).is_some(), "the answer is proved, too");
     assert!(lab.server.is_relayed(answer.address(RELAYED)) && lab.server.has_allocation(client(1)));
+}
+
+#[test]
+fn who_asks_for_an_even_port_gets_one() {
+    let mut lab = Lab::new();
+    let ada = lab.issue(ADA);
+    for n in 1..=5 {
+        let even = lab.message(ALLOCATE).with(TRANSPORT, &UDP).with(EVEN_PORT, &[0]);
+        let answer = lab.ask(client(n), &ada, &even);
+        assert_success(&answer);
+        assert!(answer.address(RELAYED).port().is_multiple_of(2));
+    }
 }
 
 #[test]
