@@ -17,7 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use allo_sfu::worker_of;
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -33,9 +32,6 @@ use super::{
     train::Train,
 };
 use crate::admission::Admitted;
-
-/// Connections that wait for a worker to look at them. Beyond, they are closed: a client tries again.
-const NEWCOMERS_MAX: usize = 64;
 
 /// Bundles of datagrams that wait for a worker, of all connections together. Beyond, the connections are not read.
 const ARRIVALS_MAX: usize = 64;
@@ -70,27 +66,6 @@ pub(crate) struct Newcomer {
     /// How long a frame may take from its first byte to its last.
     pub(crate) patience: Duration,
     pub(crate) admitted: Admitted,
-}
-
-/// The way of connections to the workers.
-#[derive(Debug, Clone)]
-pub(crate) struct Door(Vec<mpsc::Sender<Newcomer>>);
-
-impl Door {
-    /// Makes a door, and each worker's end of it.
-    pub(super) fn new(workers: usize) -> (Self, Vec<mpsc::Receiver<Newcomer>>) {
-        let (senders, receivers) = (0..workers).map(|_| mpsc::channel(NEWCOMERS_MAX)).unzip();
-        (Self(senders), receivers)
-    }
-
-    /// Hands a connection to the worker that its first datagram names. Without one, or when that has no time, it is closed.
-    pub(crate) fn admit(&self, newcomer: Newcomer) {
-        let worker = worker_of(&newcomer.first).and_then(|worker| self.0.get(usize::from(worker)));
-        let admitted = worker.is_some_and(|worker| worker.try_send(newcomer).is_ok());
-        if !admitted {
-            debug!("a connection for media is for nobody");
-        }
-    }
 }
 
 /// What comes of connections.
@@ -341,8 +316,9 @@ fn take_all(deframer: &mut Deframer) -> io::Result<Option<Datagrams>> {
     Ok((!ends.is_empty()).then_some(Datagrams::Some { bytes, ends }))
 }
 
-fn limit_unsent(stream: &std::net::TcpStream) {
-    let socket = SockRef::from(stream);
+/// Keeps what the system holds of what it has not sent short.
+pub(crate) fn limit_unsent<'a>(socket: impl Into<SockRef<'a>>) {
+    let socket = socket.into();
     #[cfg(target_os = "linux")]
     let limited = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
     #[cfg(not(target_os = "linux"))]

@@ -44,7 +44,7 @@ impl Queue {
     pub(super) fn write(
         &mut self,
         now: Instant,
-        write: impl Fn(&[u8]) -> io::Result<usize>,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         while let Some(train) = self.trains.front() {
             match write(&train[self.written..]) {

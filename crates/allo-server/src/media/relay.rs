@@ -8,7 +8,9 @@ use std::{
 use allo_protocol::Relay;
 use allo_room::MediaKey;
 use allo_sfu::{Protocol, Sfu, Transmit, worker_of};
-use allo_turn::{Client, Subject, TurnConfig, TurnCounters, TurnProtocol, TurnSecret, TurnServer, is_turn};
+use allo_turn::{
+    Client, Subject, TurnConfig, TurnCounters, TurnProtocol, TurnSecret, TurnServer, TurnTransmit, is_turn,
+};
 
 use super::socket::Datagram;
 
@@ -60,11 +62,21 @@ impl RelayDesk {
         if !is_own {
             return false;
         }
-        self.turn.handle_input(now, client, datagram.bytes);
+        self.handle(now, client, datagram.bytes, sfu);
+        true
+    }
+
+    /// Gives a message or channel data of a client to the TURN server, and what comes through it to the forwarding unit.
+    pub(super) fn handle(&mut self, now: Instant, client: Client, bytes: &[u8], sfu: &mut Sfu) {
+        self.turn.handle_input(now, client, bytes);
         while let Some(relayed) = self.turn.poll_relayed() {
             sfu.handle_datagram(now, relayed.source, relayed.destination, &relayed.contents);
         }
-        true
+    }
+
+    /// Ends what a client has whose connection is over.
+    pub(super) fn handle_closed(&mut self, client: Client) {
+        self.turn.handle_closed(client);
     }
 
     /// Returns whether who sent a datagram has an allocation here.
@@ -85,15 +97,8 @@ impl RelayDesk {
     }
 
     /// Returns what is to be sent to a client next.
-    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
-        let transmit = self.turn.poll_transmit()?;
-        let Client { address, local, .. } = transmit.client;
-        Some(Transmit {
-            protocol: Protocol::Udp,
-            source: local,
-            destination: address,
-            contents: transmit.contents,
-        })
+    pub(super) fn poll_transmit(&mut self) -> Option<TurnTransmit> {
+        self.turn.poll_transmit()
     }
 
     /// Lets time pass.
@@ -109,7 +114,8 @@ impl RelayDesk {
         self.turn.counters()
     }
 
-    fn has(&self, client: Client) -> bool {
+    /// Returns whether a client has an allocation here.
+    pub(super) fn has(&self, client: Client) -> bool {
         self.turn.allocations() > 0 && self.turn.has_allocation(client)
     }
 
@@ -120,7 +126,11 @@ impl RelayDesk {
 
 /// Returns the worker that a TURN request says to be for. Whether it may, only that worker can tell.
 pub(super) fn relay_worker_of(datagram: &[u8]) -> Option<u8> {
-    let Subject(subject) = allo_turn::subject_of(datagram)?;
+    worker_of_subject(allo_turn::subject_of(datagram)?)
+}
+
+/// Returns the worker that gave a participant credentials.
+pub(super) fn worker_of_subject(Subject(subject): Subject) -> Option<u8> {
     u8::try_from(subject >> KEY_BITS).ok()
 }
 

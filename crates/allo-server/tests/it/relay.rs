@@ -16,17 +16,17 @@ use crate::{
 };
 
 /// REQUESTED-TRANSPORT: UDP.
-const UDP: [u8; 4] = [17, 0, 0, 0];
+pub(crate) const UDP: [u8; 4] = [17, 0, 0, 0];
 
 /// What a participant was told of the TURN server.
-struct Pass {
-    username: String,
-    credential: String,
+pub(crate) struct Pass {
+    pub(crate) username: String,
+    pub(crate) credential: String,
 }
 
 impl Pass {
     /// Joins a room in which sessions are, and waits for the credentials.
-    async fn of(socket: &mut WebSocket, room: &str, key: u128) -> Self {
+    pub(crate) async fn of(socket: &mut WebSocket, room: &str, key: u128) -> Self {
         socket.join(room, "Ada", key).await;
         let said = socket.hear_type("relay").await;
         let text = |name: &str| said["relay"][name].as_str().unwrap().to_owned();
@@ -102,12 +102,12 @@ impl TurnClient {
 }
 
 #[track_caller]
-fn assert_success(answer: &Message) {
+pub(crate) fn assert_success(answer: &Message) {
     assert_eq!((answer.kind & ERROR, answer.error()), (SUCCESS, None));
 }
 
 /// Offers a session of somebody who has joined.
-async fn offer(socket: &mut WebSocket) -> Answer {
+pub(crate) async fn offer(socket: &mut WebSocket) -> Answer {
     let tracks = json!([{ "mid": "0", "source": "mic" }]);
     let sdp = crate::media::OFFER;
     socket.say(json!({ "type": "mediaOffer", "session": 1, "sdp": sdp, "tracks": tracks })).await;
