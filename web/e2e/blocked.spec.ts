@@ -13,8 +13,30 @@ function protocols(page: Page): Promise<readonly string[]> {
       const entries = [...report.values()];
       const used = new Set(entries.filter((it) => it.type === "transport").map((it) => it.selectedCandidatePairId));
       const pairs = entries.filter((it) => it.type === "candidate-pair" && used.has(it.id));
-      return pairs.map((pair) => String(report.get(pair.localCandidateId).protocol));
+      const own = pairs.map((pair) => report.get(pair.localCandidateId));
+      return own.map(({ protocol, relayProtocol }) => (relayProtocol ? `relay by ${relayProtocol}` : String(protocol)));
     });
+  });
+}
+
+/** To be called before the page is opened: its network lets through no TCP that is not TLS. */
+async function withoutPlainTcp(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    type Set = (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
+    const set = RTCPeerConnection.prototype.setRemoteDescription as Set;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp = "" }: RTCSessionDescriptionInit) {
+      return set.call(this, { type, sdp: sdp.replaceAll(/^a=candidate:\S+ \d tcp .*\r\n/gim, "") });
+    };
+    const Connection = window.RTCPeerConnection;
+    const byTls = ({ urls, ...rest }: RTCIceServer): RTCIceServer => ({
+      ...rest,
+      urls: [urls].flat().filter((url) => url.startsWith("turns:")),
+    });
+    window.RTCPeerConnection = class extends Connection {
+      constructor({ iceServers = [], ...rest }: RTCConfiguration = {}) {
+        super({ ...rest, iceServers: iceServers.map(byTls).filter(({ urls }) => urls.length > 0) });
+      }
+    };
   });
 }
 
@@ -29,4 +51,21 @@ test("where UDP is blocked, media go by TCP on the port of the page", async ({ l
   for (const page of [ada, grace]) await expectInCall(page, 1);
   expect(await protocols(ada)).toContain("tcp");
   expect(await protocols(ada)).not.toContain("udp");
+});
+
+test("where nothing but TLS gets through, media go through the TURN server", async ({
+  launchOwn,
+  open,
+  room,
+  serve,
+}) => {
+  test.setTimeout(120_000);
+  const { origin } = await serve(["--listen", "0.0.0.0"]);
+  const own = await launchOwn("chromium", { udp: "blocked", certificates: "any" });
+  const ada = await open(`/${room}`, { origin, own, before: withoutPlainTcp });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { origin });
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+  expect(await protocols(ada)).toEqual(["relay by tls"]);
 });

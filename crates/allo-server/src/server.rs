@@ -119,7 +119,8 @@ impl Server {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         config.rooms.relay_renewal = config.rooms.has_media.then_some(RELAY_RENEWAL);
         let has_media = config.rooms.has_media;
-        let media = has_media.then(|| MediaPlane::start(&config.media, sockets, &addresses, &tasks, &stop));
+        let media = has_media
+            .then(|| MediaPlane::start(&config.media, sockets, &addresses, tls.is_some(), &tasks, &stop));
         let media = media.transpose()?;
         let door = media.as_ref().map(MediaPlane::door);
         let (rooms, events, questions) =

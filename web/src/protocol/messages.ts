@@ -317,6 +317,10 @@ export type ParticipantKey = string;
 export type Relay = {
   /** The password. */
   readonly credential: string;
+  /** The port for TCP; absent where the server is reached through a proxy alone. */
+  readonly tcpPort?: number;
+  /** The port for TLS, under the certificate of the page; absent where the server speaks no TLS itself. */
+  readonly tlsPort?: number;
   /** The port for UDP. */
   readonly udpPort: number;
   /** The user name. */

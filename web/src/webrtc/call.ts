@@ -5,6 +5,7 @@ import type {
   InstanceId,
   ParticipantId,
   ParticipantKey,
+  Relay,
   Source,
   TopologyChoice,
 } from "../protocol/messages";
@@ -81,6 +82,7 @@ export function call(options: CallOptions): Call {
   const { local, screen, on, onEntered, onEnded } = options;
   const log = logTo(on.log);
   let iceServers: readonly RTCIceServer[] = [];
+  let relay: Relay | undefined;
   let hasMediaPlane = false;
   let roster: Roster | undefined;
   /** Whether this connection has joined: until its snapshot came, an error is the answer to `join`. */
@@ -107,6 +109,10 @@ export function call(options: CallOptions): Call {
   });
   const server = sessions({
     iceServers: () => options.iceServers ?? iceServers,
+    async relays() {
+      const { relayServers } = await import("./relayServers");
+      return () => (relay && !options.iceServers ? relayServers(options.url, relay) : []);
+    },
     slots: options.slots,
     stream: local.stream,
     tracks,
@@ -201,7 +207,7 @@ export function call(options: CallOptions): Call {
       case "linkClosed":
         return peers.closed(message.peer, message.link);
       case "relay":
-        // Sessions go without it, for now.
+        relay = message.relay;
         return;
       case "mediaAnswer":
         return server.answer(message.session, message.sdp);

@@ -107,11 +107,12 @@ struct Handle {
 
 impl MediaPlane {
     /// Starts one worker for each set of sockets. They end when this is dropped; if one ends before, `stop` is cancelled.
-    /// `listeners` are the addresses at which connections come that are brought to [`Self::door`].
+    /// `listeners` are the addresses at which connections come that are brought to [`Self::door`], and `has_tls` says whether they may begin with TLS.
     pub(crate) fn start(
         config: &MediaConfig,
         sockets: Vec<Vec<UdpSocket>>,
         listeners: &[SocketAddr],
+        has_tls: bool,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, MediaError> {
@@ -142,6 +143,7 @@ impl MediaPlane {
             let parts = Parts {
                 sfu,
                 turn,
+                has_tls,
                 addresses,
                 sockets,
                 orders,

@@ -12,7 +12,7 @@ use allo_turn::{
     Client, Subject, TurnConfig, TurnCounters, TurnProtocol, TurnSecret, TurnServer, TurnTransmit, is_turn,
 };
 
-use super::socket::Datagram;
+use super::{addresses::Addresses, socket::Datagram};
 
 /// How often credentials are renewed: they are good for five minutes.
 pub(crate) const RENEWAL: Duration = Duration::from_mins(2);
@@ -25,22 +25,45 @@ const KEY_BITS: u32 = u64::BITS - u8::BITS;
 pub(super) struct RelayDesk {
     worker: u8,
     turn: TurnServer,
-    /// The port of the first address in the answers.
-    port: u16,
+    ports: Ports,
+    /// Whether connections to the page's port may begin with TLS.
+    has_tls: bool,
+}
+
+/// The ports of the first addresses in the answers.
+#[derive(Debug)]
+struct Ports {
+    udp: u16,
+    tcp: Option<u16>,
+}
+
+impl Ports {
+    fn of(addresses: &Addresses) -> Self {
+        let port = |list: Vec<SocketAddr>| list.first().map(SocketAddr::port);
+        Self { udp: port(addresses.candidates()).unwrap_or(0), tcp: port(addresses.tcp_candidates()) }
+    }
 }
 
 impl RelayDesk {
     /// Makes one that leads to these addresses and nowhere else.
-    pub(super) fn new(now: Instant, worker: u8, secret: TurnSecret, media: Vec<SocketAddr>) -> Self {
-        let port = port(&media);
-        Self { worker, turn: TurnServer::new(now, TurnConfig::new(secret, media)), port }
+    pub(super) fn new(
+        now: Instant,
+        worker: u8,
+        secret: TurnSecret,
+        has_tls: bool,
+        addresses: &Addresses,
+    ) -> Self {
+        let turn = TurnServer::new(now, TurnConfig::new(secret, addresses.candidates()));
+        Self { worker, turn, ports: Ports::of(addresses), has_tls }
     }
 
     /// Lets somebody in, or renews that; `None` when there are too many.
     pub(super) fn admit(&mut self, now: Instant, key: MediaKey) -> Option<Relay> {
         let credentials = self.turn.issue(now, self.subject(key))?;
         let (username, credential) = (credentials.username, credentials.password);
-        Some(Relay { username, credential, udp_port: self.port })
+        let Ports { udp: udp_port, tcp: tcp_port } = self.ports;
+        let tls_port = tcp_port.filter(|_| self.has_tls);
+        Some(Relay { username, credential, udp_port, tcp_port, tls_port })
     }
 
     /// Lets somebody in no more, and ends what they have.
@@ -49,9 +72,9 @@ impl RelayDesk {
     }
 
     /// Takes the addresses that are in the answers now.
-    pub(super) fn set_media(&mut self, media: Vec<SocketAddr>) {
-        self.port = port(&media);
-        self.turn.set_media(media);
+    pub(super) fn set_addresses(&mut self, addresses: &Addresses) {
+        self.ports = Ports::of(addresses);
+        self.turn.set_media(addresses.candidates());
     }
 
     /// Gives what comes through the TURN server to the forwarding unit. Returns whether the datagram was for the TURN server.
@@ -136,8 +159,4 @@ pub(super) fn worker_of_subject(Subject(subject): Subject) -> Option<u8> {
 
 fn client(datagram: &Datagram<'_>) -> Client {
     Client { protocol: TurnProtocol::Udp, address: datagram.source, local: datagram.destination }
-}
-
-fn port(media: &[SocketAddr]) -> u16 {
-    media.first().map_or(0, SocketAddr::port)
 }

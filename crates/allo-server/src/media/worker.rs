@@ -69,6 +69,8 @@ pub(super) struct Parts {
     pub(super) sfu: SfuConfig,
     /// The same for all workers.
     pub(super) turn: TurnSecret,
+    /// Whether the listener speaks TLS.
+    pub(super) has_tls: bool,
     pub(super) addresses: Addresses,
     pub(super) sockets: Vec<std::net::UdpSocket>,
     pub(super) orders: mpsc::Receiver<Order>,
@@ -129,7 +131,7 @@ impl Worker {
         Ok(Self {
             number,
             sfu: Sfu::new(now, parts.sfu),
-            relay: RelayDesk::new(now, number, parts.turn, parts.addresses.candidates()),
+            relay: RelayDesk::new(now, number, parts.turn, parts.has_tls, &parts.addresses),
             turn_clients: TurnClients::new(now, parts.turn_news),
             addresses: parts.addresses,
             sockets: parts.sockets.into_iter().map(MediaSocket::new).collect::<Result<_, _>>()?,
@@ -252,7 +254,7 @@ impl Worker {
             }
             Order::Addresses(addresses) => {
                 self.sfu.set_addresses(addresses.candidates(), addresses.tcp_candidates());
-                self.relay.set_media(addresses.candidates());
+                self.relay.set_addresses(&addresses);
                 self.addresses.replace(addresses);
             }
         }

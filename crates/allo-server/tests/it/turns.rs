@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use allo_server::config::TlsMode;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     time::interval,
@@ -156,6 +158,18 @@ fn channel_data(data: &[u8]) -> Vec<u8> {
     let mut bytes = [&[0x40, 0], length.as_slice(), data].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
+}
+
+#[tokio::test]
+async fn a_participant_is_told_the_ports_that_there_are() {
+    for (tls, tls_port) in [(TlsMode::Auto, true), (TlsMode::Off, false)] {
+        let server = server(1, |config| config.tls = tls);
+        let mut socket = server.websocket().await;
+        socket.join("hall", "Ada", 1).await;
+        let relay = &socket.hear_type("relay").await["relay"];
+        assert_eq!((&relay["udpPort"], &relay["tcpPort"]), (&json!(server.port()), &json!(server.port())));
+        assert_eq!(relay["tlsPort"], if tls_port { json!(server.port()) } else { json!(null) });
+    }
 }
 
 /// Rooms are on either of the two workers.
