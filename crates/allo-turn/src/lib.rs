@@ -12,10 +12,10 @@
 //! ```
 //!
 //! Nothing is kept of anybody without credentials: a nonce proves itself. What is answered to such a one is at most a little longer
-//! than what it sent, and there are few answers in a second.
+//! than what it sent, and there are few answers in a second. Among them are those to who asks how it is seen (STUN, RFC 8489), which is how two
+//! participants find a way to each other.
 //!
-//! Not here: TCP allocations (RFC 6062), reservations of ports, mobility, SHA-256, and answers to Binding requests, which
-//! nobody gets who has no allocation.
+//! Not here: TCP allocations (RFC 6062), reservations of ports, mobility, and SHA-256.
 
 mod allocation;
 mod channel;

@@ -117,7 +117,7 @@ pub struct TurnCounters {
     pub bad: u64,
     /// Requests without the right proof that were answered.
     pub challenged: u64,
-    /// Those that were not, because there were too many.
+    /// Those that were not, and questions how somebody is seen, because there were too many.
     pub silenced: u64,
     /// Requests for peers that are not the media plane.
     pub forbidden: u64,
@@ -139,6 +139,8 @@ pub struct TurnServer {
     ends: BTreeSet<(Instant, Client)>,
     subjects: BTreeMap<Subject, Participant>,
     answers: Answers,
+    /// The same for those who ask how they are seen, so that neither uses up what is for the others.
+    bindings: Answers,
     upwards: Bucket,
     downwards: Bucket,
     next_port: u16,
@@ -166,6 +168,7 @@ impl TurnServer {
             ends: BTreeSet::new(),
             subjects: BTreeMap::new(),
             answers: Answers::new(now),
+            bindings: Answers::new(now),
             upwards: Bucket::new(now, config.bitrate_max),
             downwards: Bucket::new(now, config.bitrate_max),
             next_port: *PORTS.start(),
@@ -289,7 +292,7 @@ impl TurnServer {
 
     fn handle_message(&mut self, now: Instant, client: Client, message: &Message<'_>) {
         match (message.class, message.method) {
-            (Class::Request, Method::Binding) => self.handle_binding(client, message),
+            (Class::Request, Method::Binding) => self.handle_binding(now, client, message),
             (Class::Request, Method::Send | Method::Data) | (Class::Success | Class::Error, _) => {
                 self.counters.bad += 1;
             }
@@ -299,11 +302,10 @@ impl TurnServer {
         }
     }
 
-    /// A client that proved to be there may ask how it is seen, to keep its way open. Nobody else gets an answer: it would go to
-    /// whoever they say they are.
-    fn handle_binding(&mut self, client: Client, message: &Message<'_>) {
-        if !self.has_allocation(client) {
-            self.counters.bad += 1;
+    /// Anybody may ask how they are seen (RFC 8489 §2), but who proved nothing gets few answers: they go to whoever that one says to be.
+    fn handle_binding(&mut self, now: Instant, client: Client, message: &Message<'_>) {
+        if !self.has_allocation(client) && !self.bindings.admit(now, client.address.ip()) {
+            self.counters.silenced += 1;
             return;
         }
         let answer = answer(Class::Success, message).push_address(kind::XOR_MAPPED_ADDRESS, client.address);

@@ -353,6 +353,8 @@ export type ServerMessage =
     readonly protocolVersion: number;
     /** The server's name and version. */
     readonly server: string;
+    /** The port of the STUN server at the host of this connection's own address, by UDP; absent when there is none. */
+    readonly stunPort?: number;
   }
   /** Tells the whole state of the room: the answer to `join` and to `requestSnapshot`. */
   | {

@@ -82,6 +82,8 @@ export function call(options: CallOptions): Call {
   const { local, screen, on, onEntered, onEnded } = options;
   const log = logTo(on.log);
   let iceServers: readonly RTCIceServer[] = [];
+  /** How the browser learns how it is seen from outside, which is of no use to sessions. */
+  let stun: readonly RTCIceServer[] = [];
   let relay: Relay | undefined;
   let hasMediaPlane = false;
   let roster: Roster | undefined;
@@ -94,7 +96,7 @@ export function call(options: CallOptions): Call {
 
   const peers = links({
     negotiation: options.negotiation,
-    iceServers: () => options.iceServers ?? iceServers,
+    iceServers: () => options.iceServers ?? [...iceServers, ...stun],
     stream: local.stream,
     track: local.track,
     send,
@@ -173,6 +175,7 @@ export function call(options: CallOptions): Call {
 
   function join(welcome: Welcome): void {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
+    stun = welcome.stunPort ? [{ urls: `stun:${new URL(options.url).hostname}:${welcome.stunPort}` }] : [];
     hasMediaPlane = welcome.features.sfu ?? false;
     const { room, participantKey, instance, topology } = options;
     const wish = topology && { topology };

@@ -165,7 +165,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
       iceServers: list(ICE_SERVERS_MAX, iceServer),
       features: object<Fields<"welcome">["features"]>({}, { mesh: boolean, sfu: boolean, relay: boolean }),
     },
-    {},
+    { stunPort: unsigned(16) },
   ),
   snapshot: object<Fields<"snapshot">>(
     {

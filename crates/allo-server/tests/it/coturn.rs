@@ -1,4 +1,4 @@
-//! The TURN server as the client tool of coturn sees it, which somebody else wrote.
+//! The TURN server as the client tools of coturn see it, which somebody else wrote.
 
 use std::process::Stdio;
 
@@ -55,4 +55,14 @@ async fn its_client_may_send_to_nothing_else() {
     for (way, key) in WAYS.into_iter().zip(0..) {
         run(&server, key, way, ("127.0.0.2", 9), ["create perm sent", "error 403"]).await;
     }
+}
+
+#[tokio::test]
+async fn its_stun_client_is_told_how_it_is_seen() {
+    let server = server(2, |_| {});
+    let mut command = Command::new("turnutils_stunclient");
+    command.args(["-p", &server.port().to_string(), "127.0.0.1"]).stdin(Stdio::null()).kill_on_drop(true);
+    let output = soon("the tool", command.output()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("UDP reflexive addr: 127.0.0.1:"), "{said}");
 }

@@ -3,7 +3,7 @@
 use allo_turn::{Client, Credentials, TurnProtocol};
 
 use crate::lab::{
-    ADA, BOB, Lab, MINUTE, SECOND, UDP, address, assert_error, assert_success, client, media, media_ipv6,
+    ADA, BOB, Lab, MINUTE, UDP, address, assert_error, assert_success, client, media, media_ipv6,
 };
 use crate::wire::{
     ALLOCATE, BINDING, CHANNEL, CHANNEL_BIND, DATA, DATA_INDICATION, ERROR, EVEN_PORT, FAMILY, INTEGRITY,
@@ -214,11 +214,11 @@ fn everything_ends_with_the_participant_and_others_go_on() {
 }
 
 #[test]
-fn who_has_an_allocation_may_ask_how_it_is_seen() {
+fn who_has_an_allocation_may_ask_how_it_is_seen_as_often_as_it_likes() {
     let (mut lab, ..) = settled();
-    let request = lab.message(BINDING).bytes();
-    let answer = Message::parse(&lab.send(client(1), &request).unwrap());
-    assert_eq!((answer.kind, answer.address(MAPPED)), (BINDING | SUCCESS, client(1).address));
-    lab.pass(SECOND);
-    assert_eq!(lab.send(client(2), &request), None);
+    for _ in 0..100 {
+        let request = lab.message(BINDING).bytes();
+        let answer = Message::parse(&lab.send(client(1), &request).unwrap());
+        assert_eq!((answer.kind, answer.address(MAPPED)), (BINDING | SUCCESS, client(1).address));
+    }
 }
