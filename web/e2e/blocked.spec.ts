@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { expectInCall, join } from "./support/call";
+import { layNarrowWay } from "./support/narrow";
 import { expect, test } from "./support/test";
 
 /** The protocols of the ways that media take now, of all peer connections of a page. */
@@ -68,4 +69,19 @@ test("where nothing but TLS gets through, media go through the TURN server", asy
   await join(grace, "Grace");
   for (const page of [ada, grace]) await expectInCall(page, 1);
   expect(await protocols(ada)).toEqual(["relay by tls"]);
+});
+
+test("when UDP is blocked in mid-call, media go on by TCP", async ({ open, room, serve }) => {
+  test.setTimeout(120_000);
+  const { origin, port } = await serve(["--listen", "0.0.0.0"]);
+  const way = await layNarrowWay(port, "open");
+  const ada = await open(`/${room}?topology=sfu`, { origin, before: way.lead });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { origin });
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+  await expect.poll(() => protocols(ada)).toEqual(["udp"]);
+  await way.close();
+  await expect.poll(() => protocols(ada), { timeout: 60_000 }).toEqual(["tcp"]);
+  for (const page of [ada, grace]) await expectInCall(page, 1);
 });
