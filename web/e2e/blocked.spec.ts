@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { expectInCall, join } from "./support/call";
+import { layNarrowWay } from "./support/narrow";
 import { expect, test } from "./support/test";
 
 /** The protocols of the ways that media take now, of all peer connections of a page. */
@@ -13,8 +14,30 @@ function protocols(page: Page): Promise<readonly string[]> {
       const entries = [...report.values()];
       const used = new Set(entries.filter((it) => it.type === "transport").map((it) => it.selectedCandidatePairId));
       const pairs = entries.filter((it) => it.type === "candidate-pair" && used.has(it.id));
-      return pairs.map((pair) => String(report.get(pair.localCandidateId).protocol));
+      const own = pairs.map((pair) => report.get(pair.localCandidateId));
+      return own.map(({ protocol, relayProtocol }) => (relayProtocol ? `relay by ${relayProtocol}` : String(protocol)));
     });
+  });
+}
+
+/** To be called before the page is opened: its network lets through no TCP that is not TLS. */
+async function withoutPlainTcp(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    type Set = (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
+    const set = RTCPeerConnection.prototype.setRemoteDescription as Set;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp = "" }: RTCSessionDescriptionInit) {
+      return set.call(this, { type, sdp: sdp.replaceAll(/^a=candidate:\S+ \d tcp .*\r\n/gim, "") });
+    };
+    const Connection = window.RTCPeerConnection;
+    const byTls = ({ urls, ...rest }: RTCIceServer): RTCIceServer => ({
+      ...rest,
+      urls: [urls].flat().filter((url) => url.startsWith("turns:")),
+    });
+    window.RTCPeerConnection = class extends Connection {
+      constructor({ iceServers = [], ...rest }: RTCConfiguration = {}) {
+        super({ ...rest, iceServers: iceServers.map(byTls).filter(({ urls }) => urls.length > 0) });
+      }
+    };
   });
 }
 
@@ -29,4 +52,36 @@ test("where UDP is blocked, media go by TCP on the port of the page", async ({ l
   for (const page of [ada, grace]) await expectInCall(page, 1);
   expect(await protocols(ada)).toContain("tcp");
   expect(await protocols(ada)).not.toContain("udp");
+});
+
+test("where nothing but TLS gets through, media go through the TURN server", async ({
+  launchOwn,
+  open,
+  room,
+  serve,
+}) => {
+  test.setTimeout(120_000);
+  const { origin } = await serve(["--listen", "0.0.0.0"]);
+  const own = await launchOwn("chromium", { udp: "blocked", certificates: "any" });
+  const ada = await open(`/${room}`, { origin, own, before: withoutPlainTcp });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { origin });
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+  expect(await protocols(ada)).toEqual(["relay by tls"]);
+});
+
+test("when UDP is blocked in mid-call, media go on by TCP", async ({ open, room, serve }) => {
+  test.setTimeout(120_000);
+  const { origin, port } = await serve(["--listen", "0.0.0.0"]);
+  const way = await layNarrowWay(port, "open");
+  const ada = await open(`/${room}?topology=sfu`, { origin, before: way.lead });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { origin });
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+  await expect.poll(() => protocols(ada)).toEqual(["udp"]);
+  await way.close();
+  await expect.poll(() => protocols(ada), { timeout: 60_000 }).toEqual(["tcp"]);
+  for (const page of [ada, grace]) await expectInCall(page, 1);
 });

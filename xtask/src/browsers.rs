@@ -5,11 +5,12 @@ use anyhow::{Result, bail};
 use crate::run::{command, is_installed, output, run, say};
 
 /// A program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("nginx", "nginx-light"),
     ("pebble", "pebble"),
+    ("turnutils_uclient", "coturn"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
 ];

@@ -55,6 +55,12 @@ pub struct Relay {
     pub credential: String,
     /// The port for UDP.
     pub udp_port: u16,
+    /// The port for TCP; absent where the server is reached through a proxy alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_port: Option<u16>,
+    /// The port for TLS, under the certificate of the page; absent where the server speaks no TLS itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_port: Option<u16>,
 }
 
 // A password may not reach a log through `Debug`.

@@ -24,6 +24,9 @@ pub enum ServerMessage {
         limits: Limits,
         /// The ICE servers to use, from the operator's configuration.
         ice_servers: Vec<IceServer>,
+        /// The port of the STUN server at the host of this connection's own address, by UDP; absent when there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stun_port: Option<u16>,
         /// What the server can do beyond this version of the protocol.
         features: Features,
     },

@@ -35,6 +35,8 @@ pub struct RoomsConfig {
     ///
     /// Lower than their life, so that there are always good ones. Higher: less is said.
     pub relay_renewal: Option<Duration>,
+    /// The port at which the server tells whoever asks how they are seen; `None` when it does not.
+    pub stun_port: Option<u16>,
     /// How long two have to be alone before they are connected directly again.
     ///
     /// Lower: the server is relieved sooner. Higher: who comes and goes changes the way of media less often.
@@ -78,6 +80,7 @@ impl Default for RoomsConfig {
             topology: TopologyChoice::Auto,
             has_media: false,
             relay_renewal: None,
+            stun_port: None,
             mesh_again: Duration::from_secs(10),
             rooms: 10_000,
             rooms_per_address: 64,

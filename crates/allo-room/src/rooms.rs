@@ -219,6 +219,7 @@ impl Rooms {
             server: self.config.server.clone(),
             limits: self.config.limits(),
             ice_servers: self.config.ice_servers.clone(),
+            stun_port: self.config.stun_port,
             features: self.config.features(),
         };
         self.out.message(from, message);

@@ -4,6 +4,7 @@
 
 mod admission;
 mod banner;
+mod begun;
 pub mod config;
 pub mod doctor;
 mod http;

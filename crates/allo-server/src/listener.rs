@@ -1,4 +1,4 @@
-//! Sockets: each connection is TLS, media or plain HTTP by its first byte, and has so much time for each step.
+//! Sockets: each connection is TLS, media, TURN or plain HTTP by its first bytes, and has so much time for each step.
 
 use std::{
     convert::Infallible,
@@ -16,19 +16,32 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout, timeout_at},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::{debug, warn};
 
 use crate::{
     admission::Admitted,
+    begun::Begun,
     http,
-    media::{FRAME_MAX, Newcomer, begins_frame},
+    media::{FRAME_MAX, Newcomer, Visit, begins_frame, limit_unsent},
     server::Shared,
     tls::CHALLENGE_PROTOCOL,
 };
 
 /// The first byte of a TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// The first byte of what a TURN client says first: its request is a small number of two bytes (RFC 8656 §17).
+const TURN_REQUEST: u8 = 0x00;
+
+/// The length of a STUN message without attributes. A frame with a check is longer, and the number of a TURN request is less.
+const CHECK_MIN: u16 = 20;
+
+/// What TURN over TLS is called in a handshake (RFC 7443). Clients that say so and those that do not are told apart by what they send.
+pub(crate) const TURN_PROTOCOL: &[u8] = b"stun.turn";
+
+/// What TLS keeps of what it is to send, beside what waits before it.
+const TLS_BUFFER_BYTES: usize = 16 * 1024;
 
 /// The longest head of a request, in bytes. Beyond: 431.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -122,7 +135,7 @@ async fn serve(
             if stream.get_ref().1.alpn_protocol() == Some(CHALLENGE_PROTOCOL) {
                 return Ok(());
             }
-            serve_http(stream, peer, true, shared).await
+            serve_tls(stream, peer, shared).await
         }
         // There is no certificate to answer with.
         (None, TLS_HANDSHAKE) => Ok(()),
@@ -134,7 +147,27 @@ async fn serve(
     }
 }
 
-/// Brings a connection to the media plane once its first datagram is there (RFC 4571, RFC 6544).
+/// Serves what is inside TLS: a TURN client's messages, or requests.
+async fn serve_tls(
+    mut stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+) -> io::Result<()> {
+    let deadline = Instant::now() + shared.config.bounds.request_timeout;
+    let first = shared.stop.run_until_cancelled(timeout_at(deadline, stream.read_u8())).await;
+    let Some(first) = first else { return Ok(()) };
+    let first = first??;
+    if first != TURN_REQUEST {
+        return serve_http(Begun::new(first, stream), peer, true, shared).await;
+    }
+    let (socket, tls) = stream.get_mut();
+    limit_unsent(&*socket);
+    let local = socket.local_addr()?;
+    tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+    relay(stream, &[first], visit(peer, local, deadline, shared), shared).await
+}
+
+/// Brings a connection to the media plane once its first datagram is there (RFC 4571, RFC 6544), or serves a TURN client.
 async fn hand_over(
     mut stream: TcpStream,
     peer: SocketAddr,
@@ -143,16 +176,35 @@ async fn hand_over(
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
     let Some(door) = &shared.media else { return Ok(()) };
-    let length = usize::from(timeout_at(deadline, stream.read_u16()).await??);
+    let length = timeout_at(deadline, stream.read_u16()).await??;
+    let local = stream.local_addr()?;
+    if (1..CHECK_MIN).contains(&length) {
+        limit_unsent(&stream);
+        return relay(stream, &length.to_be_bytes(), visit(peer, local, deadline, shared), shared).await;
+    }
+    let length = usize::from(length);
     if !(1..=FRAME_MAX).contains(&length) {
         return Ok(());
     }
     let mut first = vec![0; length];
     timeout_at(deadline, stream.read_exact(&mut first)).await??;
-    let (local, patience) = (stream.local_addr()?, shared.config.bounds.request_timeout);
+    let patience = shared.config.bounds.request_timeout;
     let stream = stream.into_std()?;
     door.admit(Newcomer { stream, peer, local, first, patience, admitted });
     Ok(())
+}
+
+fn visit(peer: SocketAddr, local: SocketAddr, deadline: Instant, shared: &Shared) -> Visit {
+    Visit { peer, local, deadline, patience: shared.config.bounds.request_timeout }
+}
+
+/// Serves a TURN client, until either end is done or the server stops.
+async fn relay<S>(stream: S, begun: &[u8], visit: Visit, shared: &Arc<Shared>) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(door) = &shared.media else { return Ok(()) };
+    shared.stop.run_until_cancelled(door.relay(stream, begun, visit)).await.unwrap_or(Ok(()))
 }
 
 /// Answers requests, until the client goes, a WebSocket is opened, or the server stops.

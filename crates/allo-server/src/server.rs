@@ -18,7 +18,7 @@ use tracing::debug;
 
 use crate::{
     admission::{Admission, AdmissionBounds},
-    config::Config,
+    config::{Config, MediaConfig},
     identity, listener,
     media::{self, Door, MediaError, MediaPlane, RELAY_RENEWAL},
     rooms_task::{Events, Questions, RoomsTask},
@@ -118,8 +118,10 @@ impl Server {
         let secret = identity::secret(config.data_folder().as_deref()).map_err(|_| StartError::Random)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         config.rooms.relay_renewal = config.rooms.has_media.then_some(RELAY_RENEWAL);
+        config.rooms.stun_port = sockets.first().and_then(|sockets| udp_port(&config.media, sockets));
         let has_media = config.rooms.has_media;
-        let media = has_media.then(|| MediaPlane::start(&config.media, sockets, &addresses, &tasks, &stop));
+        let media = has_media
+            .then(|| MediaPlane::start(&config.media, sockets, &addresses, tls.is_some(), &tasks, &stop));
         let media = media.transpose()?;
         let door = media.as_ref().map(MediaPlane::door);
         let (rooms, events, questions) =
@@ -223,6 +225,12 @@ fn bind_all(config: &Config) -> Result<(Vec<TcpListener>, Vec<Vec<UdpSocket>>), 
             Err((address, error)) => return Err(listen_error(address, error)),
         }
     }
+}
+
+/// Returns the port at which the media plane is reached from outside.
+fn udp_port(config: &MediaConfig, sockets: &[UdpSocket]) -> Option<u16> {
+    let public = config.public_addresses.iter().find_map(|address| address.port);
+    public.or_else(|| Some(sockets.first()?.local_addr().ok()?.port()))
 }
 
 /// Returns the addresses for UDP: those of TCP, or others at the same port.

@@ -109,7 +109,7 @@ pub struct Counters {
     pub bad_stun: u64,
     /// Datagrams from nowhere that is known.
     pub strangers: u64,
-    /// Packets under SSRCs that nothing proved, and of which there were too many.
+    /// Packets under SSRCs that nothing proved, and of which there were too many; and checks that were said before, elsewhere.
     pub unproven: u64,
     /// Packets over the rate that a publisher may send.
     pub policed: u64,

@@ -47,6 +47,7 @@ mod layers;
 mod offer;
 mod packet;
 mod participant;
+mod paths;
 mod peer;
 mod red;
 mod room;

@@ -3,6 +3,7 @@
 const HEADER_LENGTH: usize = 20;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const BINDING_REQUEST: u16 = 0x0001;
+const BINDING_SUCCESS: u16 = 0x0101;
 const USERNAME: u16 = 0x0006;
 /// The last attribute of a check: its kind and its length, before a checksum of all that stands before it (RFC 8489 §14.7).
 const FINGERPRINT: [u8; 4] = [0x80, 0x28, 0, 4];
@@ -12,6 +13,9 @@ const FINGERPRINT_MASK: u32 = 0x5354_554e;
 const ATTRIBUTES_MAX: usize = 16;
 /// The longest part of a user name (RFC 8839 §5.4).
 const UFRAG_MAX: usize = 256;
+
+/// What names a request among all others, and its answer too (RFC 8489 §5).
+pub(crate) type TransactionId = [u8; 12];
 
 /// Returns the receiver's part of the user name of a well-formed Binding request, which is all that an ICE-lite end is ever sent.
 pub(crate) fn receiver_ufrag(datagram: &[u8]) -> Option<&str> {
@@ -32,6 +36,25 @@ pub(crate) fn receiver_ufrag(datagram: &[u8]) -> Option<&str> {
         attributes = attributes.get(padded..)?;
     }
     None
+}
+
+/// Returns what names a request among all others, if a datagram is a Binding request.
+pub(crate) fn transaction_of_request(datagram: &[u8]) -> Option<TransactionId> {
+    transaction_of(datagram, BINDING_REQUEST)
+}
+
+/// Returns which request a datagram answers with success, if it does.
+pub(crate) fn transaction_of_success(datagram: &[u8]) -> Option<TransactionId> {
+    transaction_of(datagram, BINDING_SUCCESS)
+}
+
+fn transaction_of(datagram: &[u8], kind: u16) -> Option<TransactionId> {
+    (read_u16(datagram, 0)? == kind).then_some(datagram.get(8..HEADER_LENGTH)?.try_into().ok()?)
+}
+
+/// RFC 7983 §7.
+pub(crate) fn is_stun(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| *first < 4)
 }
 
 fn has_wrong_fingerprint(datagram: &[u8]) -> bool {

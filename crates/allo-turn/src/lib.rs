@@ -12,14 +12,15 @@
 //! ```
 //!
 //! Nothing is kept of anybody without credentials: a nonce proves itself. What is answered to such a one is at most a little longer
-//! than what it sent, and there are few answers in a second.
+//! than what it sent, and there are few answers in a second. Among them are those to who asks how it is seen (STUN, RFC 8489), which is how two
+//! participants find a way to each other.
 //!
-//! Not here: TCP allocations (RFC 6062), even ports and reservations, mobility, SHA-256, and answers to Binding requests, which
-//! nobody gets who has no allocation.
+//! Not here: TCP allocations (RFC 6062), reservations of ports, mobility, and SHA-256.
 
 mod allocation;
 mod channel;
 mod credentials;
+mod greeter;
 mod limit;
 mod message;
 mod route;
@@ -27,5 +28,6 @@ mod server;
 
 pub use channel::{BadStream, Splitter};
 pub use credentials::{Credentials, Subject, TurnSecret};
+pub use greeter::{Greeter, Greeting};
 pub use route::{is_turn, subject_of};
-pub use server::{Client, Relayed, TurnConfig, TurnCounters, TurnProtocol, TurnServer, TurnTransmit};
+pub use server::{Client, REALM, Relayed, TurnConfig, TurnCounters, TurnProtocol, TurnServer, TurnTransmit};

@@ -5,12 +5,16 @@ use crate::{
     message::{Class, Message, Method, kind},
 };
 
-/// Returns whether bytes are for a TURN server, and nobody else: a message about an allocation, or channel data.
+/// Returns whether bytes are for a TURN server, and nobody else: a message about an allocation, channel data, or a question how its sender
+/// is seen.
 ///
-/// Binding requests are not among them, since ICE has the same (RFC 8445 §7.2).
+/// Binding requests with a user name are not among them: they are ICE's (RFC 8445 §7.2).
 pub fn is_turn(bytes: &[u8]) -> bool {
     match bytes.first().map(|first| first >> 6) {
-        Some(0) => Message::parse(bytes).is_some_and(|message| message.method != Method::Binding),
+        Some(0) => Message::parse(bytes).is_some_and(|message| match (message.class, message.method) {
+            (Class::Request, Method::Binding) => message.get(kind::USERNAME).is_none(),
+            (_, method) => method != Method::Binding,
+        }),
         Some(1) => true,
         _ => false,
     }
@@ -37,6 +41,8 @@ mod tests {
         assert!(is_turn(&request(Method::Allocate, "12c.ada")));
         assert!(is_turn(&[0x40, 0, 0, 0]));
         assert!(!is_turn(&request(Method::Binding, "serv:clie")));
+        assert!(is_turn(&Writer::new(Class::Request, Method::Binding, [7; 12]).finish()));
+        assert!(!is_turn(&Writer::new(Class::Success, Method::Binding, [7; 12]).finish()));
         for bytes in [&[][..], &[0; 20], &[0x80; 20], &[22; 20]] {
             assert!(!is_turn(bytes), "{bytes:?}");
         }

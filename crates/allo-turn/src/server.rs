@@ -19,15 +19,21 @@ use crate::{
 /// this machine hardly ever has an address that is such a name, too.
 const PORTS: RangeInclusive<u16> = 1_024..=17_407;
 
+/// What servers are called in challenges. Four characters make the shortest one.
+pub const REALM: &str = "allo";
+
 /// The number of UDP, as what is to be relayed by (RFC 8656 §18.8).
 const UDP: u8 = 17;
+
+/// The bit of EVEN-PORT that asks for the port behind it, too (RFC 8656 §18.7).
+const RESERVE: u8 = 0x80;
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
 pub struct TurnConfig {
     /// What credentials and nonces are made from.
     pub secret: TurnSecret,
-    /// What the server is called in challenges. Four characters make the shortest one.
+    /// What the server is called in challenges.
     pub realm: String,
     /// The addresses of the media plane: the only peers.
     pub media: Vec<SocketAddr>,
@@ -52,7 +58,7 @@ impl TurnConfig {
     pub fn new(secret: TurnSecret, media: Vec<SocketAddr>) -> Self {
         Self {
             secret,
-            realm: "allo".to_owned(),
+            realm: REALM.to_owned(),
             media,
             credentials_life: Duration::from_mins(5),
             subjects_max: 10_000,
@@ -111,7 +117,7 @@ pub struct TurnCounters {
     pub bad: u64,
     /// Requests without the right proof that were answered.
     pub challenged: u64,
-    /// Those that were not, because there were too many.
+    /// Those that were not, and questions how somebody is seen, because there were too many.
     pub silenced: u64,
     /// Requests for peers that are not the media plane.
     pub forbidden: u64,
@@ -133,6 +139,8 @@ pub struct TurnServer {
     ends: BTreeSet<(Instant, Client)>,
     subjects: BTreeMap<Subject, Participant>,
     answers: Answers,
+    /// The same for those who ask how they are seen, so that neither uses up what is for the others.
+    bindings: Answers,
     upwards: Bucket,
     downwards: Bucket,
     next_port: u16,
@@ -160,6 +168,7 @@ impl TurnServer {
             ends: BTreeSet::new(),
             subjects: BTreeMap::new(),
             answers: Answers::new(now),
+            bindings: Answers::new(now),
             upwards: Bucket::new(now, config.bitrate_max),
             downwards: Bucket::new(now, config.bitrate_max),
             next_port: *PORTS.start(),
@@ -283,7 +292,7 @@ impl TurnServer {
 
     fn handle_message(&mut self, now: Instant, client: Client, message: &Message<'_>) {
         match (message.class, message.method) {
-            (Class::Request, Method::Binding) => self.handle_binding(client, message),
+            (Class::Request, Method::Binding) => self.handle_binding(now, client, message),
             (Class::Request, Method::Send | Method::Data) | (Class::Success | Class::Error, _) => {
                 self.counters.bad += 1;
             }
@@ -293,11 +302,10 @@ impl TurnServer {
         }
     }
 
-    /// A client that proved to be there may ask how it is seen, to keep its way open. Nobody else gets an answer: it would go to
-    /// whoever they say they are.
-    fn handle_binding(&mut self, client: Client, message: &Message<'_>) {
-        if !self.has_allocation(client) {
-            self.counters.bad += 1;
+    /// Anybody may ask how they are seen (RFC 8489 §2), but who proved nothing gets few answers: they go to whoever that one says to be.
+    fn handle_binding(&mut self, now: Instant, client: Client, message: &Message<'_>) {
+        if !self.has_allocation(client) && !self.bindings.admit(now, client.address.ip()) {
+            self.counters.silenced += 1;
             return;
         }
         let answer = answer(Class::Success, message).push_address(kind::XOR_MAPPED_ADDRESS, client.address);
@@ -394,11 +402,13 @@ impl TurnServer {
             Some([_, ..]) => return Err(442),
             _ => return Err(400),
         }
-        match (message.get(kind::EVEN_PORT), message.get(kind::RESERVATION_TOKEN)) {
-            (None, None) => {}
+        // A port is a name, so it can well be even; but the next one is kept for nobody.
+        let is_even = match (message.get(kind::EVEN_PORT), message.get(kind::RESERVATION_TOKEN)) {
+            (None, None) => false,
             (Some(_), Some(_)) => return Err(400),
+            (Some([bits, ..]), None) if bits & RESERVE == 0 => true,
             _ => return Err(508),
-        }
+        };
         let is_ipv4 = match message.get(kind::REQUESTED_ADDRESS_FAMILY) {
             None | Some([1, ..]) => true,
             Some([2, ..]) => false,
@@ -412,8 +422,12 @@ impl TurnServer {
         if self.allocations.len() >= self.config.allocations_max {
             return Err(508);
         }
-        let relayed =
-            free_name(&mut self.next_port, &self.config.media, media, &self.relayed).ok_or(508_u16)?;
+        let is_taken = |name: SocketAddr| {
+            self.config.media.contains(&name)
+                || self.relayed.contains_key(&name)
+                || (is_even && !name.port().is_multiple_of(2))
+        };
+        let relayed = free_name(&mut self.next_port, media, is_taken).ok_or(508_u16)?;
         participant.allocations += 1;
         let who = (claim.subject, username);
         let rate = self.config.bitrate_per_allocation;
@@ -565,17 +579,12 @@ fn data_indication(source: SocketAddr, data: &[u8]) -> Vec<u8> {
     writer.push_address(kind::XOR_PEER_ADDRESS, source).push(kind::DATA, data).finish()
 }
 
-/// Returns a relayed address that nobody has, the media plane included: the next port, or one of those behind it.
-fn free_name(
-    next: &mut u16,
-    media: &[SocketAddr],
-    own: IpAddr,
-    taken: &BTreeMap<SocketAddr, Client>,
-) -> Option<SocketAddr> {
+/// Returns a relayed address that is not taken: the next port, or one of those behind it.
+fn free_name(next: &mut u16, own: IpAddr, is_taken: impl Fn(SocketAddr) -> bool) -> Option<SocketAddr> {
     for _ in PORTS {
         let name = SocketAddr::new(own, *next);
         *next = if PORTS.contains(&(*next + 1)) { *next + 1 } else { *PORTS.start() };
-        if !media.contains(&name) && !taken.contains_key(&name) {
+        if !is_taken(name) {
             return Some(name);
         }
     }

@@ -12,6 +12,8 @@ export type Habits = {
   readonly sound?: "plays" | "waits";
   /** Whether media may go by UDP. */
   readonly udp?: "open" | "blocked";
+  /** Whether media may go by TLS whose certificate only the page accepts, as a person who was asked would. */
+  readonly certificates?: "known" | "any";
 };
 
 const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
@@ -58,12 +60,14 @@ export async function launchOwn(kind: BrowserKind, habits: Habits = {}): Promise
   return { browser: await type.connect(server.wsEndpoint()), kill: () => server.kill() };
 }
 
-function chromiumOptions({ devices = "given", sound = "plays", udp = "open" }: Habits): LaunchOptions {
+function chromiumOptions(habits: Habits): LaunchOptions {
+  const { devices = "given", sound = "plays", udp = "open", certificates = "known" } = habits;
   const flags = [...CHROMIUM_FLAGS];
   // Without it Chromium asks as it asks people, and nobody is there to say yes.
   if (devices === "given") flags.push("--use-fake-ui-for-media-stream");
   if (sound === "waits") flags.push("--autoplay-policy=user-gesture-required");
   if (udp === "blocked") flags.push("--webrtc-ip-handling-policy=disable_non_proxied_udp");
+  if (certificates === "any") flags.push("--ignore-certificate-errors");
   return { executablePath: CHROMIUM, args: flags };
 }
 

@@ -15,8 +15,8 @@ export type NarrowWay = {
 /** What a router keeps waiting. */
 const QUEUE_MS_MAX = 200;
 
-/** Lays a way to the server whose media come by this port. */
-export async function layNarrowWay(serverPort: number): Promise<NarrowWay> {
+/** Lays a way to the server whose media come by this port. By TCP there is another one, or none. */
+export async function layNarrowWay(serverPort: number, tcp: "open" | "blocked" = "blocked"): Promise<NarrowWay> {
   let rate: number | null = null;
   let freeAt = 0;
   let isOpen = true;
@@ -50,7 +50,8 @@ export async function layNarrowWay(serverPort: number): Promise<NarrowWay> {
 
   return {
     lead: async (page) => {
-      await page.addInitScript(takeWay, { from: serverPort, to: (near.address() as AddressInfo).port });
+      const protocol = tcp === "open" ? "udp" : "\\S+";
+      await page.addInitScript(takeWay, { from: serverPort, to: (near.address() as AddressInfo).port, protocol });
     },
     setRate: (bitsPerSecond) => {
       rate = bitsPerSecond;
@@ -64,10 +65,10 @@ export async function layNarrowWay(serverPort: number): Promise<NarrowWay> {
 }
 
 /** In the page: where the server's answers name its port, they name that of the way. */
-function takeWay({ from, to }: { from: number; to: number }): void {
+function takeWay({ from, to, protocol }: { from: number; to: number; protocol: string }): void {
   type Set = (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
   const set = RTCPeerConnection.prototype.setRemoteDescription as Set;
-  const candidate = new RegExp(`^(a=candidate:(?:\\S+ ){5})${from} `, "gm");
+  const candidate = new RegExp(`^(a=candidate:(?:\\S+ ){2}${protocol} (?:\\S+ ){2})${from} `, "gm");
   RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp = "" }: RTCSessionDescriptionInit) {
     return set.call(this, { type, sdp: sdp.replaceAll(candidate, `$1${to} `) });
   };

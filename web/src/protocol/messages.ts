@@ -317,6 +317,10 @@ export type ParticipantKey = string;
 export type Relay = {
   /** The password. */
   readonly credential: string;
+  /** The port for TCP; absent where the server is reached through a proxy alone. */
+  readonly tcpPort?: number;
+  /** The port for TLS, under the certificate of the page; absent where the server speaks no TLS itself. */
+  readonly tlsPort?: number;
   /** The port for UDP. */
   readonly udpPort: number;
   /** The user name. */
@@ -349,6 +353,8 @@ export type ServerMessage =
     readonly protocolVersion: number;
     /** The server's name and version. */
     readonly server: string;
+    /** The port of the STUN server at the host of this connection's own address, by UDP; absent when there is none. */
+    readonly stunPort?: number;
   }
   /** Tells the whole state of the room: the answer to `join` and to `requestSnapshot`. */
   | {

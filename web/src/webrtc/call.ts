@@ -5,6 +5,7 @@ import type {
   InstanceId,
   ParticipantId,
   ParticipantKey,
+  Relay,
   Source,
   TopologyChoice,
 } from "../protocol/messages";
@@ -81,6 +82,9 @@ export function call(options: CallOptions): Call {
   const { local, screen, on, onEntered, onEnded } = options;
   const log = logTo(on.log);
   let iceServers: readonly RTCIceServer[] = [];
+  /** How the browser learns how it is seen from outside, which is of no use to sessions. */
+  let stun: readonly RTCIceServer[] = [];
+  let relay: Relay | undefined;
   let hasMediaPlane = false;
   let roster: Roster | undefined;
   /** Whether this connection has joined: until its snapshot came, an error is the answer to `join`. */
@@ -92,7 +96,7 @@ export function call(options: CallOptions): Call {
 
   const peers = links({
     negotiation: options.negotiation,
-    iceServers: () => options.iceServers ?? iceServers,
+    iceServers: () => options.iceServers ?? [...iceServers, ...stun],
     stream: local.stream,
     track: local.track,
     send,
@@ -107,6 +111,10 @@ export function call(options: CallOptions): Call {
   });
   const server = sessions({
     iceServers: () => options.iceServers ?? iceServers,
+    async relays() {
+      const { relayServers } = await import("./relayServers");
+      return () => (relay && !options.iceServers ? relayServers(options.url, relay) : []);
+    },
     slots: options.slots,
     stream: local.stream,
     tracks,
@@ -167,6 +175,7 @@ export function call(options: CallOptions): Call {
 
   function join(welcome: Welcome): void {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
+    stun = welcome.stunPort ? [{ urls: `stun:${new URL(options.url).hostname}:${welcome.stunPort}` }] : [];
     hasMediaPlane = welcome.features.sfu ?? false;
     const { room, participantKey, instance, topology } = options;
     const wish = topology && { topology };
@@ -201,7 +210,7 @@ export function call(options: CallOptions): Call {
       case "linkClosed":
         return peers.closed(message.peer, message.link);
       case "relay":
-        // Sessions go without it, for now.
+        relay = message.relay;
         return;
       case "mediaAnswer":
         return server.answer(message.session, message.sdp);

@@ -97,7 +97,10 @@ const iceServer = object<IceServer>(
   { username: text(1024), credential: text(1024) },
 );
 
-const relay = object<Relay>({ username: text(1024), credential: text(1024), udpPort: unsigned(16) }, {});
+const relay = object<Relay>(
+  { username: text(1024), credential: text(1024), udpPort: unsigned(16) },
+  { tcpPort: unsigned(16), tlsPort: unsigned(16) },
+);
 
 const mid = matching(/^[A-Za-z0-9]{1,16}$/);
 
@@ -162,7 +165,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
       iceServers: list(ICE_SERVERS_MAX, iceServer),
       features: object<Fields<"welcome">["features"]>({}, { mesh: boolean, sfu: boolean, relay: boolean }),
     },
-    {},
+    { stunPort: unsigned(16) },
   ),
   snapshot: object<Fields<"snapshot">>(
     {

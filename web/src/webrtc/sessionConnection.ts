@@ -54,10 +54,12 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   let applied: { readonly offer: string; readonly answer: string } | undefined;
   let lastStep = Promise.resolve();
   let state: LinkState = "new";
+  let watching: Promise<void> | undefined;
 
   const health = linkHealth({
     onState(next) {
       state = next;
+      if (next === "connected") watching ??= watch();
       on.state?.(next);
     },
     restartIce: () => connection.restartIce(),
@@ -72,6 +74,14 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   sending.open();
   for (let slot = 0; slot < slots.audio; slot += 1) receive("audio");
   for (let slot = 0; slot < slots.video; slot += 1) receive("video");
+
+  /** Whoever cannot load it waits for the browser to notice. */
+  function watch(): Promise<void> {
+    return import("./pulse").then(
+      ({ watchPulse }) => watchPulse(connection, () => health.deaf("restartIce")),
+      () => {},
+    );
+  }
 
   function receive(kind: "audio" | "video"): void {
     preferCodecs(connection.addTransceiver(kind, { direction: "recvonly" }));

@@ -35,12 +35,15 @@ class FakeConnection {
   }
 }
 
-function called() {
+const RELAY: RTCIceServer = { urls: "turns:meet.example.org:8443?transport=tcp" };
+
+function called(relays: readonly RTCIceServer[] = []) {
   const made: FakeConnection[] = [];
   const said: ClientMessage[] = [];
   const errors: ClientErrorCode[] = [];
   const it = sessions({
     iceServers: () => [],
+    relays: () => Promise.resolve(() => relays),
     slots: { audio: 3, video: 9 },
     stream: {} as MediaStream,
     tracks: () => ({ mic: null, cam: null, screen: null, screenAudio: null }),
@@ -102,6 +105,26 @@ test("the pause grows, and is short again after a session that stood", () => {
   vi.advanceTimersByTime(60_000);
   end();
   expect(pauses).toEqual([500, 1_000, 2_000, 500]);
+});
+
+test("relays are for a session that does not stand without them, and for those after it", async () => {
+  const { made, want } = called([RELAY]);
+  await vi.advanceTimersByTimeAsync(5_999);
+  expect(made).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(made.map(({ options }) => options.iceServers)).toEqual([[], [RELAY]]);
+  expect(made[0]?.done).toEqual(["close"]);
+  want(false);
+  want(true);
+  expect(made[2]?.options.iceServers).toEqual([RELAY]);
+});
+
+test.each(["a session stands", "there are none", "no session is wanted"])("if %s no relays are asked", async (why) => {
+  const { made, want } = called(why === "there are none" ? [] : [RELAY]);
+  if (why === "a session stands") made[0]?.enter("connected");
+  if (why === "no session is wanted") want(false);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(made).toHaveLength(1);
 });
 
 test.each(["badOffer", "mediaUnavailable"] as const)(

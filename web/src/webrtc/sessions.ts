@@ -10,6 +10,8 @@ import type { Callbacks, ClientErrorCode, LinkState } from "./types";
 
 export type SessionsOptions = {
   readonly iceServers: () => readonly RTCIceServer[];
+  /** Loads what tells the server's own relays, for networks that let nothing else out. */
+  readonly relays: () => Promise<() => readonly RTCIceServer[]>;
   readonly slots: SlotCounts;
   readonly stream: MediaStream;
   readonly tracks: () => LocalTracks;
@@ -50,9 +52,14 @@ type Session = { readonly number: MediaSession; readonly connection: SessionConn
 const FINAL: readonly ClientErrorCode[] = ["badOffer", "mediaUnavailable"];
 /** A session that stood this long was a good one: the next failure starts counting anew. */
 const STEADY_MS = 10_000;
+/**
+ * A session that does not stand by then is made anew, with relays. Lower: they are asked where a slow network would do without. Higher: who
+ * needs them waits for longer.
+ */
+const RELAY_AFTER_MS = 6_000;
 
 export function sessions(options: SessionsOptions): Sessions {
-  const { iceServers, slots, stream, tracks, send, onChange, on, random = Math.random } = options;
+  const { iceServers, relays, slots, stream, tracks, send, onChange, on, random = Math.random } = options;
   const connect = options.connect ?? sessionConnection;
   const log = logTo(on.log);
   let isWanted = false;
@@ -63,24 +70,31 @@ export function sessions(options: SessionsOptions): Sessions {
   let connectedAt = Infinity;
   let current: Session | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
+  let rescue: ReturnType<typeof setTimeout> | undefined;
+  /** Tells the relays, once they were needed. They cost the server something, so nobody begins with them. */
+  let relayed = (): readonly RTCIceServer[] => [];
 
   function make(): void {
-    clearTimeout(retry);
-    retry = undefined;
+    clearTimers();
     current?.connection.close();
     lastNumber += 1;
     const number = lastNumber;
     connectedAt = Infinity;
     log("sessionMade", { number });
+    if (relayed().length === 0)
+      rescue = setTimeout(() => void relay(number).catch(() => log("relaysNotLoaded")), RELAY_AFTER_MS);
     const connection = connect({
-      iceServers: iceServers(),
+      iceServers: [...iceServers(), ...relayed()],
       slots,
       stream,
       tracks: tracks(),
       on: {
         offer: (sdp, tracks) => send({ type: "mediaOffer", session: number, sdp, tracks }),
         state(state) {
-          if (state === "connected") connectedAt = performance.now();
+          if (state === "connected") {
+            connectedAt = performance.now();
+            clearTimeout(rescue);
+          }
           onChange();
         },
         renewWanted: () => current?.number === number && again(),
@@ -88,6 +102,22 @@ export function sessions(options: SessionsOptions): Sessions {
       },
     });
     current = { number, connection, slots: [] };
+  }
+
+  /** Makes another one, with relays if there are any. */
+  async function relay(number: MediaSession): Promise<void> {
+    const tell = await relays();
+    const isStill = current?.number === number && current.connection.state() !== "connected";
+    if (!isStill || tell().length === 0) return;
+    log("relaysAsked");
+    relayed = tell;
+    make();
+  }
+
+  function clearTimers(): void {
+    clearTimeout(retry);
+    clearTimeout(rescue);
+    retry = undefined;
   }
 
   function again(): void {
@@ -98,8 +128,7 @@ export function sessions(options: SessionsOptions): Sessions {
   }
 
   function end(): void {
-    clearTimeout(retry);
-    retry = undefined;
+    clearTimers();
     current?.connection.close();
     current = undefined;
   }

@@ -192,7 +192,7 @@ export class FakePeerConnection extends EventTarget {
   readonly lines: FakeTransceiver[] = [];
   private offers = 0;
 
-  constructor() {
+  constructor(readonly configuration: RTCConfiguration = {}) {
     super();
     FakePeerConnection.made.push(this);
   }

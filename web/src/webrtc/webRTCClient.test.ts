@@ -288,6 +288,20 @@ test("a reconnection says the subscription and an unanswered offer again", async
   expect(said("subscribe")).toHaveLength(1);
 });
 
+test("links ask the server how they are seen from outside, and sessions have no use for that", async () => {
+  webRTCClient({ url: "wss://allo.example:8443/ws" })
+    .join({ room: "family", displayName: "Ada", participantKey: KEY })
+    .catch(() => {});
+  FakeWebSocket.last()
+    .accept()
+    .hear({ ...WELCOME, stunPort: 3478, features: { mesh: true, sfu: true } })
+    .hear(snapshot(4, "ada", "grace"))
+    .hear({ type: "greet", peer: "grace", link: 1, polite: true });
+  await vi.advanceTimersByTimeAsync(0);
+  const servers = FakePeerConnection.made.map(({ configuration }) => configuration.iceServers);
+  expect(servers).toEqual([[], [{ urls: "stun:allo.example:3478" }]]);
+});
+
 test("the WebSocket is at the page's own host", () => {
   expect(signalingUrl({ protocol: "https:", host: "allo.example:8443" })).toBe("wss://allo.example:8443/ws");
   expect(signalingUrl({ protocol: "http:", host: "localhost:8443" })).toBe("ws://localhost:8443/ws");

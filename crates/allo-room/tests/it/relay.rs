@@ -28,7 +28,13 @@ fn asked(commands: &[MediaCommand]) -> Vec<(MediaRoom, MediaKey)> {
 }
 
 fn relay() -> Relay {
-    Relay { username: "12c.1".to_owned(), credential: "secret".to_owned(), udp_port: 8443 }
+    Relay {
+        username: "12c.1".to_owned(),
+        credential: "secret".to_owned(),
+        udp_port: 8443,
+        tcp_port: Some(8443),
+        tls_port: None,
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! ```
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     future::poll_fn,
     io,
     net::SocketAddr,
@@ -17,7 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use allo_sfu::worker_of;
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -29,12 +28,10 @@ use tracing::debug;
 
 use super::{
     framing::{Deframer, push_frame},
+    queue::Queue,
     train::Train,
 };
 use crate::admission::Admitted;
-
-/// Connections that wait for a worker to look at them. Beyond, they are closed: a client tries again.
-const NEWCOMERS_MAX: usize = 64;
 
 /// Bundles of datagrams that wait for a worker, of all connections together. Beyond, the connections are not read.
 const ARRIVALS_MAX: usize = 64;
@@ -44,12 +41,6 @@ const ARRIVALS_MAX: usize = 64;
 /// Higher: fewer calls of the system. Lower: less memory for each connection.
 const READ_BYTES: usize = 4096;
 
-/// What waits for a connection that takes less than it is sent. Beyond, the oldest of it is dropped, like in any queue of a
-/// network: what is this old is of no use to a call.
-///
-/// Higher: bursts, such as a keyframe, get through whole. Lower: what gets through is younger.
-const QUEUE_BYTES_MAX: usize = 64 * 1024;
-
 /// What the system may hold of what it has not sent yet: the rest is better kept here, where it can grow old and be dropped.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
@@ -57,9 +48,6 @@ const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// Where that cannot be said: what the system may hold in all.
 #[cfg(not(target_os = "linux"))]
 const BUFFER_BYTES: usize = 128 * 1024;
-
-/// A connection that has taken nothing for so long while something waited is closed.
-const STALL_MAX: Duration = Duration::from_secs(10);
 
 /// A connection on which no datagram came for so long is closed. Consent alone is asked for every few seconds (RFC 7675).
 const IDLE_MAX: Duration = Duration::from_mins(1);
@@ -78,27 +66,6 @@ pub(crate) struct Newcomer {
     /// How long a frame may take from its first byte to its last.
     pub(crate) patience: Duration,
     pub(crate) admitted: Admitted,
-}
-
-/// The way of connections to the workers.
-#[derive(Debug, Clone)]
-pub(crate) struct Door(Vec<mpsc::Sender<Newcomer>>);
-
-impl Door {
-    /// Makes a door, and each worker's end of it.
-    pub(super) fn new(workers: usize) -> (Self, Vec<mpsc::Receiver<Newcomer>>) {
-        let (senders, receivers) = (0..workers).map(|_| mpsc::channel(NEWCOMERS_MAX)).unzip();
-        (Self(senders), receivers)
-    }
-
-    /// Hands a connection to the worker that its first datagram names. Without one, or when that has no time, it is closed.
-    pub(crate) fn admit(&self, newcomer: Newcomer) {
-        let worker = worker_of(&newcomer.first).and_then(|worker| self.0.get(usize::from(worker)));
-        let admitted = worker.is_some_and(|worker| worker.try_send(newcomer).is_ok());
-        if !admitted {
-            debug!("a connection for media is for nobody");
-        }
-    }
 }
 
 /// What comes of connections.
@@ -294,60 +261,6 @@ impl Connections {
     }
 }
 
-/// What waits for a connection: trains of frames. Of the first, a part may have been written.
-#[derive(Debug, Default)]
-struct Queue {
-    trains: VecDeque<Vec<u8>>,
-    /// How much of the first was written.
-    written: usize,
-    bytes: usize,
-    /// Since when nothing could be written, while something waited.
-    stalled_at: Option<Instant>,
-}
-
-impl Queue {
-    /// Appends a train. Returns how many others were dropped for it: the oldest of which nothing is written.
-    fn push(&mut self, frames: Vec<u8>) -> u64 {
-        self.bytes += frames.len();
-        self.trains.push_back(frames);
-        let oldest = usize::from(self.written > 0);
-        let mut dropped = 0;
-        while self.bytes > QUEUE_BYTES_MAX && self.trains.len() > oldest + 1 {
-            self.bytes -= self.trains.remove(oldest).map_or(0, |train| train.len());
-            dropped += 1;
-        }
-        dropped
-    }
-
-    /// Writes as much as `write` takes. Returns whether anything waits still.
-    fn write(&mut self, now: Instant, write: impl Fn(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
-        while let Some(train) = self.trains.front() {
-            match write(&train[self.written..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.stalled_at = None;
-                    self.written += count;
-                    if self.written >= train.len() {
-                        self.bytes -= train.len();
-                        self.written = 0;
-                        self.trains.pop_front();
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stalled_at.get_or_insert(now);
-                    return Ok(true);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
-    fn is_stalled(&self, now: Instant) -> bool {
-        self.stalled_at.is_some_and(|at| now.saturating_duration_since(at) > STALL_MAX)
-    }
-}
-
 /// Reads one connection, as fast as the worker takes it.
 struct Reader {
     stream: Arc<TcpStream>,
@@ -403,88 +316,14 @@ fn take_all(deframer: &mut Deframer) -> io::Result<Option<Datagrams>> {
     Ok((!ends.is_empty()).then_some(Datagrams::Some { bytes, ends }))
 }
 
-fn limit_unsent(stream: &std::net::TcpStream) {
-    let socket = SockRef::from(stream);
+/// Keeps what the system holds of what it has not sent short.
+pub(crate) fn limit_unsent<'a>(socket: impl Into<SockRef<'a>>) {
+    let socket = socket.into();
     #[cfg(target_os = "linux")]
     let limited = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
     #[cfg(not(target_os = "linux"))]
     let limited = socket.set_send_buffer_size(BUFFER_BYTES);
     if let Err(error) = limited {
         debug!(%error, "the buffer of a connection stayed as it was");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::{Cell, RefCell};
-
-    use super::*;
-
-    const FULL: io::ErrorKind = io::ErrorKind::WouldBlock;
-
-    /// Writes at most so much in all.
-    fn write(queue: &mut Queue, now: Instant, room: usize) -> (bool, Vec<u8>) {
-        let (room, written) = (Cell::new(room), RefCell::new(Vec::new()));
-        let waits = queue.write(now, |bytes| {
-            let count = bytes.len().min(room.get());
-            room.set(room.get() - count);
-            written.borrow_mut().extend_from_slice(&bytes[..count]);
-            if count == 0 { Err(FULL.into()) } else { Ok(count) }
-        });
-        (waits.unwrap(), written.into_inner())
-    }
-
-    #[test]
-    fn what_does_not_fit_waits_and_goes_out_in_order() {
-        let now = Instant::now();
-        let mut queue = Queue::default();
-        assert_eq!(queue.push(vec![1; 10]) + queue.push(vec![2; 10]), 0);
-        assert_eq!(write(&mut queue, now, 15), (true, [[1; 10].as_slice(), &[2; 5]].concat()));
-        assert_eq!(queue.push(vec![3; 10]), 0);
-        assert_eq!(write(&mut queue, now, 100), (false, [[2; 5].as_slice(), &[3; 10]].concat()));
-        assert_eq!((queue.bytes, queue.written), (0, 0));
-    }
-
-    #[test]
-    fn the_oldest_is_dropped_but_never_the_rest_of_what_was_begun() {
-        let now = Instant::now();
-        let mut queue = Queue::default();
-        queue.push(vec![0; 1_000]);
-        assert_eq!(write(&mut queue, now, 300), (true, vec![0; 300]));
-        let dropped: u64 = (1..=200_u8).map(|n| queue.push(vec![n; 1_000])).sum();
-        assert_eq!(dropped, 200 - 64);
-        assert!(queue.bytes <= QUEUE_BYTES_MAX, "{}", queue.bytes);
-        let (waits, written) = write(&mut queue, now, usize::MAX);
-        assert_eq!((waits, &written[..700]), (false, vec![0; 700].as_slice()));
-        let kept: Vec<_> = written[700..].chunks(1_000).map(|train| train[0]).collect();
-        assert_eq!(kept, (137..=200).collect::<Vec<u8>>());
-    }
-
-    #[test]
-    fn a_train_larger_than_the_bound_goes_alone() {
-        let mut queue = Queue::default();
-        queue.push(vec![1; 10]);
-        assert_eq!(queue.push(vec![2; QUEUE_BYTES_MAX + 1]), 1);
-        assert_eq!(queue.trains.len(), 1);
-    }
-
-    #[test]
-    fn who_takes_nothing_for_long_is_stalled_and_who_takes_a_little_is_not() {
-        let now = Instant::now();
-        let mut queue = Queue::default();
-        assert!(!queue.is_stalled(now + 2 * STALL_MAX), "nothing waits");
-        queue.push(vec![0; 1_000]);
-        write(&mut queue, now, 0);
-        write(&mut queue, now + STALL_MAX, 1);
-        assert!(!queue.is_stalled(now + STALL_MAX + STALL_MAX / 2));
-        assert!(queue.is_stalled(now + 3 * STALL_MAX));
-    }
-
-    #[test]
-    fn the_end_of_a_connection_is_an_error() {
-        let mut queue = Queue::default();
-        queue.push(vec![0; 10]);
-        assert!(queue.write(Instant::now(), |_| Ok(0)).is_err());
-        assert!(queue.write(Instant::now(), |_| Err(io::ErrorKind::BrokenPipe.into())).is_err());
     }
 }

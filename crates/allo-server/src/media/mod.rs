@@ -4,7 +4,7 @@
 //!  rooms task ── MediaCommand ──► MediaPlane ──► worker 0: sockets ⇄ Sfu        one thread each,
 //!      ▲                          which worker?  worker 1: sockets ⇄ Sfu        all at one address and port
 //!      └─────── MediaEvent ◄─────────────────────┘   ▲
-//!  listener ── TCP connections that begin with a check ─► Door ─┤
+//!  listener ── TCP connections that begin with a check, or a TURN client's ─► Door ─┤
 //!                                                    └── parcels: datagrams that came to the wrong worker
 //! ```
 //!
@@ -14,13 +14,17 @@ mod addresses;
 mod backlog;
 mod business;
 mod connections;
+mod door;
 mod framing;
 mod handover;
 mod placement;
+mod queue;
 mod relay;
 mod socket;
 mod train;
 mod translate;
+mod turn_clients;
+mod turn_stream;
 mod watch;
 mod worker;
 
@@ -39,7 +43,7 @@ use std::{
 
 use allo_room::{MediaCommand, MediaEvent};
 use allo_sfu::{Bitrate, Certificate, CredentialSeed, NoCertificate, SfuConfig};
-use allo_turn::TurnSecret;
+use allo_turn::{Greeter, REALM, TurnSecret};
 use thiserror::Error;
 use tokio::{
     runtime,
@@ -49,6 +53,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use self::{
+    door::Doorway,
     handover::POST_MAX,
     placement::Placement,
     watch::Watch,
@@ -56,7 +61,8 @@ use self::{
 };
 use crate::config::MediaConfig;
 
-pub(crate) use connections::{Door, Newcomer};
+pub(crate) use connections::{Newcomer, limit_unsent};
+pub(crate) use door::{Door, Visit};
 pub(crate) use framing::{FRAME_MAX, begins_frame};
 pub(crate) use relay::RENEWAL as RELAY_RENEWAL;
 pub(crate) use socket::bind;
@@ -101,11 +107,12 @@ struct Handle {
 
 impl MediaPlane {
     /// Starts one worker for each set of sockets. They end when this is dropped; if one ends before, `stop` is cancelled.
-    /// `listeners` are the addresses at which connections come that are brought to [`Self::door`].
+    /// `listeners` are the addresses at which connections come that are brought to [`Self::door`], and `has_tls` says whether they may begin with TLS.
     pub(crate) fn start(
         config: &MediaConfig,
         sockets: Vec<Vec<UdpSocket>>,
         listeners: &[SocketAddr],
+        has_tls: bool,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, MediaError> {
@@ -115,10 +122,11 @@ impl MediaPlane {
         let watch = Watch::new(bound, listeners.to_vec(), config.public_addresses.clone());
         let (to_rooms, events) = mpsc::channel(EVENTS_MAX);
         let (others, posts): (Vec<_>, Vec<_>) = sockets.iter().map(|_| mpsc::channel(POST_MAX)).unzip();
-        let (door, newcomers) = Door::new(sockets.len());
         let secret = TurnSecret::new(random()?, Instant::now());
+        let (door, doorways) = Door::new(sockets.len(), Greeter::new(secret.clone(), REALM.to_owned()));
         let mut workers = Vec::new();
-        for (((number, sockets), post), newcomers) in (0..=u8::MAX).zip(sockets).zip(posts).zip(newcomers) {
+        for (((number, sockets), post), doorway) in (0..=u8::MAX).zip(sockets).zip(posts).zip(doorways) {
+            let Doorway { newcomers, turn_news } = doorway;
             let mut sfu = SfuConfig::new(
                 certificate.clone(),
                 watch.known().candidates(),
@@ -135,11 +143,13 @@ impl MediaPlane {
             let parts = Parts {
                 sfu,
                 turn,
+                has_tls,
                 addresses,
                 sockets,
                 orders,
                 events,
                 newcomers,
+                turn_news,
                 post,
                 others,
                 is_overloaded,

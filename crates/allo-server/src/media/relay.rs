@@ -8,9 +8,11 @@ use std::{
 use allo_protocol::Relay;
 use allo_room::MediaKey;
 use allo_sfu::{Protocol, Sfu, Transmit, worker_of};
-use allo_turn::{Client, Subject, TurnConfig, TurnCounters, TurnProtocol, TurnSecret, TurnServer, is_turn};
+use allo_turn::{
+    Client, Subject, TurnConfig, TurnCounters, TurnProtocol, TurnSecret, TurnServer, TurnTransmit, is_turn,
+};
 
-use super::socket::Datagram;
+use super::{addresses::Addresses, socket::Datagram};
 
 /// How often credentials are renewed: they are good for five minutes.
 pub(crate) const RENEWAL: Duration = Duration::from_mins(2);
@@ -23,22 +25,45 @@ const KEY_BITS: u32 = u64::BITS - u8::BITS;
 pub(super) struct RelayDesk {
     worker: u8,
     turn: TurnServer,
-    /// The port of the first address in the answers.
-    port: u16,
+    ports: Ports,
+    /// Whether connections to the page's port may begin with TLS.
+    has_tls: bool,
+}
+
+/// The ports of the first addresses in the answers.
+#[derive(Debug)]
+struct Ports {
+    udp: u16,
+    tcp: Option<u16>,
+}
+
+impl Ports {
+    fn of(addresses: &Addresses) -> Self {
+        let port = |list: Vec<SocketAddr>| list.first().map(SocketAddr::port);
+        Self { udp: port(addresses.candidates()).unwrap_or(0), tcp: port(addresses.tcp_candidates()) }
+    }
 }
 
 impl RelayDesk {
     /// Makes one that leads to these addresses and nowhere else.
-    pub(super) fn new(now: Instant, worker: u8, secret: TurnSecret, media: Vec<SocketAddr>) -> Self {
-        let port = port(&media);
-        Self { worker, turn: TurnServer::new(now, TurnConfig::new(secret, media)), port }
+    pub(super) fn new(
+        now: Instant,
+        worker: u8,
+        secret: TurnSecret,
+        has_tls: bool,
+        addresses: &Addresses,
+    ) -> Self {
+        let turn = TurnServer::new(now, TurnConfig::new(secret, addresses.candidates()));
+        Self { worker, turn, ports: Ports::of(addresses), has_tls }
     }
 
     /// Lets somebody in, or renews that; `None` when there are too many.
     pub(super) fn admit(&mut self, now: Instant, key: MediaKey) -> Option<Relay> {
         let credentials = self.turn.issue(now, self.subject(key))?;
         let (username, credential) = (credentials.username, credentials.password);
-        Some(Relay { username, credential, udp_port: self.port })
+        let Ports { udp: udp_port, tcp: tcp_port } = self.ports;
+        let tls_port = tcp_port.filter(|_| self.has_tls);
+        Some(Relay { username, credential, udp_port, tcp_port, tls_port })
     }
 
     /// Lets somebody in no more, and ends what they have.
@@ -47,9 +72,9 @@ impl RelayDesk {
     }
 
     /// Takes the addresses that are in the answers now.
-    pub(super) fn set_media(&mut self, media: Vec<SocketAddr>) {
-        self.port = port(&media);
-        self.turn.set_media(media);
+    pub(super) fn set_addresses(&mut self, addresses: &Addresses) {
+        self.ports = Ports::of(addresses);
+        self.turn.set_media(addresses.candidates());
     }
 
     /// Gives what comes through the TURN server to the forwarding unit. Returns whether the datagram was for the TURN server.
@@ -60,11 +85,21 @@ impl RelayDesk {
         if !is_own {
             return false;
         }
-        self.turn.handle_input(now, client, datagram.bytes);
+        self.handle(now, client, datagram.bytes, sfu);
+        true
+    }
+
+    /// Gives a message or channel data of a client to the TURN server, and what comes through it to the forwarding unit.
+    pub(super) fn handle(&mut self, now: Instant, client: Client, bytes: &[u8], sfu: &mut Sfu) {
+        self.turn.handle_input(now, client, bytes);
         while let Some(relayed) = self.turn.poll_relayed() {
             sfu.handle_datagram(now, relayed.source, relayed.destination, &relayed.contents);
         }
-        true
+    }
+
+    /// Ends what a client has whose connection is over.
+    pub(super) fn handle_closed(&mut self, client: Client) {
+        self.turn.handle_closed(client);
     }
 
     /// Returns whether who sent a datagram has an allocation here.
@@ -85,15 +120,8 @@ impl RelayDesk {
     }
 
     /// Returns what is to be sent to a client next.
-    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
-        let transmit = self.turn.poll_transmit()?;
-        let Client { address, local, .. } = transmit.client;
-        Some(Transmit {
-            protocol: Protocol::Udp,
-            source: local,
-            destination: address,
-            contents: transmit.contents,
-        })
+    pub(super) fn poll_transmit(&mut self) -> Option<TurnTransmit> {
+        self.turn.poll_transmit()
     }
 
     /// Lets time pass.
@@ -109,7 +137,8 @@ impl RelayDesk {
         self.turn.counters()
     }
 
-    fn has(&self, client: Client) -> bool {
+    /// Returns whether a client has an allocation here.
+    pub(super) fn has(&self, client: Client) -> bool {
         self.turn.allocations() > 0 && self.turn.has_allocation(client)
     }
 
@@ -120,14 +149,14 @@ impl RelayDesk {
 
 /// Returns the worker that a TURN request says to be for. Whether it may, only that worker can tell.
 pub(super) fn relay_worker_of(datagram: &[u8]) -> Option<u8> {
-    let Subject(subject) = allo_turn::subject_of(datagram)?;
+    worker_of_subject(allo_turn::subject_of(datagram)?)
+}
+
+/// Returns the worker that gave a participant credentials.
+pub(super) fn worker_of_subject(Subject(subject): Subject) -> Option<u8> {
     u8::try_from(subject >> KEY_BITS).ok()
 }
 
 fn client(datagram: &Datagram<'_>) -> Client {
     Client { protocol: TurnProtocol::Udp, address: datagram.source, local: datagram.destination }
-}
-
-fn port(media: &[SocketAddr]) -> u16 {
-    media.first().map_or(0, SocketAddr::port)
 }

@@ -14,7 +14,7 @@ use std::{
 
 use allo_room::{MediaCommand, MediaEvent};
 use allo_sfu::{Peer, Protocol, Sfu, SfuConfig, Transmit};
-use allo_turn::TurnSecret;
+use allo_turn::{TurnProtocol, TurnSecret, TurnTransmit};
 use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
 use tracing::debug;
 
@@ -28,6 +28,7 @@ use super::{
     socket::{Batch, Datagram, MediaSocket},
     train::Train,
     translate,
+    turn_clients::{News, TurnClients},
 };
 
 /// Further orders that are obeyed before sockets are read again. An offer takes about a millisecond.
@@ -40,6 +41,9 @@ const PARCELS_AT_ONCE: usize = 16;
 
 /// Further bundles of TCP connections that are taken before sockets are read again.
 const ARRIVALS_AT_ONCE: usize = 16;
+
+/// Further news of TURN clients' connections that are taken before sockets are read again.
+const NEWS_AT_ONCE: usize = 16;
 
 /// Further TCP connections that are looked at before sockets are read again. Most of them are worth nothing.
 const NEWCOMERS_AT_ONCE: usize = 8;
@@ -65,11 +69,14 @@ pub(super) struct Parts {
     pub(super) sfu: SfuConfig,
     /// The same for all workers.
     pub(super) turn: TurnSecret,
+    /// Whether the listener speaks TLS.
+    pub(super) has_tls: bool,
     pub(super) addresses: Addresses,
     pub(super) sockets: Vec<std::net::UdpSocket>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) events: mpsc::Sender<Vec<MediaEvent>>,
     pub(super) newcomers: mpsc::Receiver<Newcomer>,
+    pub(super) turn_news: mpsc::Receiver<News>,
     pub(super) post: mpsc::Receiver<Post>,
     /// The post of every worker, this one included.
     pub(super) others: Vec<mpsc::Sender<Post>>,
@@ -81,6 +88,7 @@ pub(super) struct Worker {
     number: u8,
     sfu: Sfu,
     relay: RelayDesk,
+    turn_clients: TurnClients,
     addresses: Addresses,
     sockets: Vec<MediaSocket>,
     newcomers: mpsc::Receiver<Newcomer>,
@@ -123,7 +131,8 @@ impl Worker {
         Ok(Self {
             number,
             sfu: Sfu::new(now, parts.sfu),
-            relay: RelayDesk::new(now, number, parts.turn, parts.addresses.candidates()),
+            relay: RelayDesk::new(now, number, parts.turn, parts.has_tls, &parts.addresses),
+            turn_clients: TurnClients::new(now, parts.turn_news),
             addresses: parts.addresses,
             sockets: parts.sockets.into_iter().map(MediaSocket::new).collect::<Result<_, _>>()?,
             newcomers: parts.newcomers,
@@ -154,6 +163,7 @@ impl Worker {
                 Reason::Post(post) => self.handle_post(now, post),
                 Reason::Newcomer(newcomer) => self.handle_newcomer(now, newcomer),
                 Reason::Arrival(arrival) => self.handle_arrival(now, &arrival),
+                Reason::News(news) => self.handle_news(now, news),
                 Reason::Look => {}
             }
             self.turn(now);
@@ -173,6 +183,7 @@ impl Worker {
             self.relay.poll_timeout(),
             self.business.poll_timeout(),
             self.connections.poll_timeout(),
+            self.turn_clients.poll_timeout(),
         ];
         let due = timers.into_iter().flatten().min();
         let (sockets, connections) = (&self.sockets, &mut self.connections);
@@ -182,6 +193,7 @@ impl Worker {
             Some(post) = self.post.recv() => Reason::Post(post),
             () = poll_fn(|context| poll_readable(sockets, context)) => Reason::Look,
             arrival = connections.next() => arrival.map_or(Reason::Look, Reason::Arrival),
+            Some(news) = self.turn_clients.next() => Reason::News(news),
             Some(newcomer) = self.newcomers.recv() => Reason::Newcomer(newcomer),
             () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => Reason::Look,
             // The rooms have taken what they had: there is room for what waits here.
@@ -203,6 +215,10 @@ impl Worker {
             let Some(arrival) = self.connections.try_recv() else { break };
             self.handle_arrival(now, &arrival);
         }
+        for _ in 0..NEWS_AT_ONCE {
+            let Some(news) = self.turn_clients.try_recv() else { break };
+            self.handle_news(now, news);
+        }
         for _ in 0..NEWCOMERS_AT_ONCE {
             let Ok(newcomer) = self.newcomers.try_recv() else { break };
             self.handle_newcomer(now, newcomer);
@@ -215,6 +231,7 @@ impl Worker {
         self.send(now);
         self.connections.flush(now);
         self.connections.sweep(now, |peer| self.sfu.knows_peer(Peer::tcp(peer)));
+        self.turn_clients.sweep(now, &self.relay);
         self.handover.flush();
         self.tell();
         if now >= self.counters_at {
@@ -237,7 +254,7 @@ impl Worker {
             }
             Order::Addresses(addresses) => {
                 self.sfu.set_addresses(addresses.candidates(), addresses.tcp_candidates());
-                self.relay.set_media(addresses.candidates());
+                self.relay.set_addresses(&addresses);
                 self.addresses.replace(addresses);
             }
         }
@@ -291,6 +308,10 @@ impl Worker {
         });
     }
 
+    fn handle_news(&mut self, now: Instant, news: News) {
+        self.turn_clients.handle(now, news, &mut self.relay, &mut self.sfu);
+    }
+
     /// Reads one batch of each socket. If there is more, the next turn comes at once.
     fn read(&mut self, now: Instant) {
         for socket in &self.sockets {
@@ -322,7 +343,10 @@ impl Worker {
         }
         self.send_train(now);
         while let Some(transmit) = self.relay.poll_transmit() {
-            self.couple(&transmit, |worker| worker.send_to_client(now));
+            match transmit.client.protocol {
+                TurnProtocol::Udp => self.couple(&datagram(transmit), |worker| worker.send_to_client(now)),
+                TurnProtocol::Tcp => self.turn_clients.send(transmit),
+            }
         }
         self.send_to_client(now);
     }
@@ -389,6 +413,7 @@ impl Worker {
             connections = ?self.connections.counters,
             handover = ?self.handover.counters,
             relay = ?self.relay.counters(),
+            turn_clients = ?self.turn_clients.counters,
             "counted since the start",
         );
     }
@@ -400,6 +425,7 @@ enum Reason {
     Post(Post),
     Newcomer(Newcomer),
     Arrival(Arrival),
+    News(News),
     /// There is something to read, a timeout, or room for events.
     Look,
     /// Nobody gives orders any more.
@@ -423,6 +449,11 @@ fn take(
     if (candidate != destination || addresses.has_detours()) && sfu.knows(source) {
         addresses.learn(source, destination, candidate);
     }
+}
+
+/// Returns what to send to a TURN client that comes by UDP.
+fn datagram(TurnTransmit { client, contents }: TurnTransmit) -> Transmit {
+    Transmit { protocol: Protocol::Udp, source: client.local, destination: client.address, contents }
 }
 
 /// Returns when one of the sockets has something to read.

@@ -33,7 +33,10 @@ use self::{
     authority::LocalAuthority,
     files::CertificateFiles,
 };
-use crate::config::{Config, TlsMode};
+use crate::{
+    config::{Config, TlsMode},
+    listener::TURN_PROTOCOL,
+};
 
 pub(crate) use acme::{Failure, PROTOCOL as CHALLENGE_PROTOCOL};
 pub(crate) use names::local_addresses;
@@ -279,7 +282,7 @@ fn server_config(current: Arc<Current>) -> Result<ServerConfig, TlsError> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(current);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), TURN_PROTOCOL.to_vec()];
     Ok(config)
 }
 

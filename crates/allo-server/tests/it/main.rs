@@ -5,6 +5,7 @@
 mod abuse;
 mod acme;
 mod configuration;
+mod coturn;
 mod https;
 mod logs;
 mod media;
@@ -20,4 +21,5 @@ mod tcp;
 #[path = "../../../allo-turn/tests/it/wire.rs"]
 #[allow(dead_code, reason = "the tests of allo-turn use the rest")]
 mod turn_wire;
+mod turns;
 mod websocket;

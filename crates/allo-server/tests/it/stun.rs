@@ -13,12 +13,13 @@ const USE_CANDIDATE: u16 = 0x0025;
 const ICE_CONTROLLING: u16 = 0x802a;
 const FINGERPRINT: u16 = 0x8028;
 
-/// Makes a check for the end with this name and password.
+/// Makes a check for the end with this name and password. Each has a name of its own, of which `transaction` is the first byte.
 pub(crate) fn check(ufrag: &str, password: &str, transaction: u8) -> Vec<u8> {
     let mut message = vec![0; 20];
     message[..2].copy_from_slice(&BINDING_REQUEST.to_be_bytes());
     message[4..8].copy_from_slice(&MAGIC_COOKIE.to_be_bytes());
-    message[8..].fill(transaction);
+    aws_lc_rs::rand::fill(&mut message[9..]).unwrap();
+    message[8] = transaction;
     push(&mut message, USERNAME, format!("{ufrag}:clie").as_bytes());
     push(&mut message, PRIORITY, &[0x6e, 0, 1, 0xff]);
     push(&mut message, ICE_CONTROLLING, &[7; 8]);

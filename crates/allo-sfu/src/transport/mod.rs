@@ -29,9 +29,11 @@ use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::offer::{Offer, OfferError, OfferedLine};
 use crate::packet::MediaPacket;
+use crate::paths::{Path, Paths};
 use crate::peer::{Peer, Protocol};
 use crate::sfu::SfuConfig;
 use crate::ssrcs::{Ssrcs, ssrc_of};
+use crate::stun::{transaction_of_request, transaction_of_success};
 
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
@@ -126,10 +128,11 @@ pub(crate) struct Transport {
     lines: Vec<Line>,
     /// What was said in the handshake, until it is over.
     handshake: Option<Handshake>,
+    paths: Paths,
     ssrcs: Ssrcs,
     egress: Egress,
-    /// Which way what is sent takes: the one that the engine's datagrams took last.
-    path: Option<Path>,
+    /// By which path the engine's datagrams went last.
+    chosen: Option<Path>,
     /// The SSRC of the packet that the engine looks at.
     incoming: Option<u32>,
     /// The latest time the engine was told. Look-ahead may have told it a little more than is past.
@@ -143,14 +146,6 @@ pub(crate) struct Transport {
     transmits: VecDeque<Transmit>,
     /// As above.
     events: VecDeque<TransportEvent>,
-}
-
-/// A way to the participant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Path {
-    protocol: Protocol,
-    source: SocketAddr,
-    destination: SocketAddr,
 }
 
 #[derive(Debug)]
@@ -184,9 +179,10 @@ impl Transport {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
             handshake: Some(Handshake::default()),
+            paths: Paths::default(),
             ssrcs: Ssrcs::new(now),
             egress: Egress::new(now, guess),
-            path: None,
+            chosen: None,
             incoming: None,
             clock: now,
             due: Some(now),
@@ -208,6 +204,7 @@ impl Transport {
         offer.check_follows(&before)?;
         let sdp = offer.sdp;
         self.unpark();
+        let mut is_restart = false;
         let answer = self.contain(|rtc| {
             let Ok(offer) = SdpOffer::from_sdp_string(&sdp) else { return Ok(None) };
             let before = rtc.direct_api().local_ice_credentials();
@@ -219,11 +216,15 @@ impl Transport {
             }
             // What the engine draws at a restart can be guessed, and does not say which worker it is.
             rtc.direct_api().set_local_ice_credentials(credentials.clone().into());
+            is_restart = true;
             Ok(Some(
                 answer.replace(&drawn.ufrag, &credentials.ufrag).replace(&drawn.pass, &credentials.password),
             ))
         });
         let answer = answer.flatten();
+        if is_restart {
+            self.paths.restart();
+        }
         if answer.is_some() {
             self.lines = offer.lines.into_iter().map(Line::new).collect();
         }
@@ -244,7 +245,7 @@ impl Transport {
     }
 
     /// Takes a datagram. What the engine cannot make sense of has no effect. Returns whether the engine saw it: media under too
-    /// many SSRCs does not get so far.
+    /// many SSRCs does not get so far, nor does a check of connectivity that was said before, elsewhere.
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -255,6 +256,11 @@ impl Transport {
         if !self.is_fit_for_handshake(bytes) {
             return true;
         }
+        let check = transaction_of_request(bytes);
+        if check.is_some_and(|check| !self.paths.admits(source, check)) {
+            return false;
+        }
+        self.paths.hear(now, source);
         if is_report(bytes) && self.handle_reports(now, bytes) {
             return true;
         }
@@ -275,6 +281,13 @@ impl Transport {
             if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
         });
         self.drain(now);
+        let is_answer = |it: &Transmit| it.is_to(source) && transaction_of_success(&it.contents) == check;
+        // The engine answers only a check whose integrity it has verified.
+        if let Some(check) = check
+            && self.transmits.iter().any(is_answer)
+        {
+            self.paths.prove(now, Path { peer: source, own: destination }, check);
+        }
         if let Some(ssrc) = self.incoming.take().filter(|_| is_new) {
             self.restore_owners(now, ssrc);
         }
@@ -284,14 +297,14 @@ impl Transport {
     /// Takes a datagram of reports. Returns whether there is nothing in it for the engine.
     fn handle_reports(&mut self, now: Instant, bytes: &[u8]) -> bool {
         let is_all_ours = self.egress.handle_reports(now, bytes) == Some(false);
-        self.collect();
+        self.collect(now);
         is_all_ours
     }
 
     /// Lets time pass.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.egress.handle_timeout(now);
-        self.collect();
+        self.collect(now);
         if self.due.is_some_and(|due| due <= now + LOOK_AHEAD) {
             self.turn(now);
         }
@@ -342,7 +355,7 @@ impl Transport {
     /// Sends what was written.
     pub(crate) fn flush(&mut self, now: Instant) {
         self.egress.flush(now);
-        self.collect();
+        self.collect(now);
     }
 
     /// Asks the participant for a keyframe (PLI).
@@ -362,7 +375,7 @@ impl Transport {
     /// retransmissions, as far as there is room, and probed beyond it.
     pub(crate) fn set_bitrates(&mut self, now: Instant, through: Bitrate, next: Bitrate, desired: Bitrate) {
         self.egress.set_bitrates(now, through, next, desired);
-        self.collect();
+        self.collect(now);
     }
 
     /// Says what gets through.
@@ -390,11 +403,11 @@ impl Transport {
     }
 
     /// Takes what is to be sent, and what was heard.
-    fn collect(&mut self) {
+    fn collect(&mut self, now: Instant) {
         while let Some(contents) = self.egress.poll_transmit() {
-            // Before there is a way there is nobody to send it to.
-            if let Some(Path { protocol, source, destination }) = self.path {
-                self.transmits.push_back(Transmit { protocol, source, destination, contents });
+            // Before there is a path there is nobody to send it to.
+            if let Some(chosen) = self.chosen {
+                self.post(now, chosen, contents);
             }
         }
         while let Some(event) = self.egress.poll_event() {

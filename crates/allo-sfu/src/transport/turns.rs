@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc};
 
-use super::{CloseReason, Path, State, Transmit, Transport, TransportEvent, keys};
+use super::{CloseReason, State, Transmit, Transport, TransportEvent, keys};
+use crate::paths::Path;
+use crate::peer::Peer;
+use crate::stun::is_stun;
 
 /// Timeouts so near are served at once.
 pub(super) const LOOK_AHEAD: Duration = Duration::from_micros(200);
@@ -14,9 +17,6 @@ const TURNS_MAX: usize = 512;
 
 /// A transport without media for so long goes to sleep.
 const AWAKE: Duration = Duration::from_millis(500);
-
-/// The first bytes below belong to STUN (RFC 7983 §7).
-const FIRST_NOT_STUN: u8 = 4;
 
 /// How long a transport sleeps at most when all that is due is word of the way that it takes.
 ///
@@ -48,14 +48,13 @@ impl Transport {
             match output {
                 Output::Transmit(transmit) => {
                     let contents: Vec<u8> = transmit.contents.into();
-                    let (protocol, source) = (transmit.proto.into(), transmit.source);
-                    let path = Path { protocol, source, destination: transmit.destination };
+                    let peer = Peer { protocol: transmit.proto.into(), address: transmit.destination };
+                    let path = Path { peer, own: transmit.source };
                     // Answers to checks go back where these came from, all else the way that was agreed upon.
-                    if contents.first().is_some_and(|first| *first >= FIRST_NOT_STUN) {
-                        self.path = Some(path);
+                    if !is_stun(&contents) {
+                        self.chosen = Some(path);
                     }
-                    let Path { protocol, source, destination } = path;
-                    self.transmits.push_back(Transmit { protocol, source, destination, contents });
+                    self.post(now, path, contents);
                 }
                 Output::Event(event) => self.handle_event(event),
                 Output::Timeout(due) => {
@@ -74,6 +73,13 @@ impl Transport {
         }
         let is_open = matches!(self.state, State::Open(_));
         self.due = is_open.then(|| now + Duration::from_millis(100));
+    }
+
+    /// Sends a datagram by this path, or by another one if the participant is there now. An answer goes back where the question came from.
+    pub(super) fn post(&mut self, now: Instant, chosen: Path, contents: Vec<u8>) {
+        let Path { peer, own } = if is_stun(&contents) { chosen } else { self.paths.find(now, chosen) };
+        let Peer { protocol, address } = peer;
+        self.transmits.push_back(Transmit { protocol, source: own, destination: address, contents });
     }
 
     /// Returns when the engine is to be told the time, if it asks for it then.
@@ -106,8 +112,8 @@ impl Transport {
             },
             Event::PeerStats(stats) => {
                 if let Some(pair) = stats.selected_candidate_pair {
-                    let (source, destination) = (pair.local.addr, pair.remote.addr);
-                    self.path = Some(Path { protocol: pair.protocol.into(), source, destination });
+                    let peer = Peer { protocol: pair.protocol.into(), address: pair.remote.addr };
+                    self.chosen = Some(Path { peer, own: pair.local.addr });
                 }
                 return;
             }

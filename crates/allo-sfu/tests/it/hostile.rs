@@ -233,6 +233,28 @@ fn a_replayed_check_does_not_move_the_media() {
 }
 
 #[test]
+fn a_replayed_check_does_not_move_the_media_of_who_is_silent_either() {
+    let (mut lab, all) = Lab::meeting(57, 2);
+    let mut checks = Vec::new();
+    for _ in 0..20 {
+        lab.run_for(SECOND);
+        checks.push(lab.latest_up[&(all[0], true)].clone());
+    }
+    lab.clients.get_mut(&all[0]).unwrap().is_deaf = true;
+    // Longer than anybody is waited for.
+    for n in 0..40 {
+        lab.run_for(SECOND);
+        lab.inject(stranger(), &checks[n % checks.len()]);
+    }
+    assert!(lab.astray.is_empty(), "{} datagrams went to who replayed checks", lab.astray.len());
+    lab.clients.get_mut(&all[0]).unwrap().is_deaf = false;
+    let since = lab.now;
+    lab.run_for(5 * SECOND);
+    assert!(lab.clients[&all[0]].seen(since).len() >= 55, "it finds back");
+    assert!(lab.astray.is_empty());
+}
+
+#[test]
 fn replayed_and_forged_media_have_no_effect() {
     let (mut lab, all) = Lab::meeting(44, 2);
     lab.run_for(2 * SECOND);

@@ -59,6 +59,8 @@ pub(crate) struct Lab {
     pub(crate) sfu: Sfu,
     pub(crate) clients: BTreeMap<ParticipantId, Client>,
     pub(crate) networks: BTreeMap<ParticipantId, Network>,
+    /// The address that a router gives a participant now, if it has one that gives others than at first.
+    mapped: BTreeMap<ParticipantId, SocketAddr>,
     pub(crate) events: Vec<(Instant, SfuEvent)>,
     /// How often the worker asked to be told the time.
     pub(crate) timeouts: u64,
@@ -100,6 +102,7 @@ impl Lab {
             sfu: Sfu::new(now, config(WORKER)),
             clients: BTreeMap::new(),
             networks: BTreeMap::new(),
+            mapped: BTreeMap::new(),
             events: Vec::new(),
             timeouts: 0,
             sent: BTreeMap::new(),
@@ -151,6 +154,17 @@ impl Lab {
         let until = self.now + 5 * SECOND;
         let is_done = |lab: &Self| lab.clients.values().all(|client| client.is_connected);
         assert!(self.run_until(until, is_done), "not all connected within five seconds");
+    }
+
+    /// Lets the router of a participant give it another address, of which its own end knows nothing.
+    pub(crate) fn rebind(&mut self, own: ParticipantId, address: SocketAddr) {
+        self.mapped.insert(own, address);
+    }
+
+    /// Returns where the worker sees a participant.
+    fn peer(&self, own: ParticipantId) -> Peer {
+        let peer = self.clients[&own].peer();
+        Peer { address: self.mapped.get(&own).copied().unwrap_or(peer.address), ..peer }
     }
 
     /// Lets a participant leave, without a word from its own end.
@@ -245,8 +259,8 @@ impl Lab {
     fn deliver(&mut self, flying: &Flying) {
         let Flying { to, source, destination, bytes } = flying;
         let Some(own) = to else {
-            let client = self.clients.values().find(|client| client.address == *source);
-            let peer = client.map_or(Peer::udp(*source), Client::peer);
+            let client = self.clients.keys().map(|own| self.peer(*own)).find(|peer| peer.address == *source);
+            let peer = client.unwrap_or(Peer::udp(*source));
             return self.sfu.handle_from(self.now, peer, *destination, bytes);
         };
         let client = self.clients.get_mut(own).filter(|client| !client.is_deaf);
@@ -263,8 +277,8 @@ impl Lab {
                 None => self.trains.push(1),
             }
             before = Some(transmit.destination);
-            let to = self.clients.iter().find(|(_, client)| transmit.is_to(client.peer()));
-            let Some(own) = to.map(|(own, _)| *own) else {
+            let to = self.clients.keys().find(|own| transmit.is_to(self.peer(**own)));
+            let Some(own) = to.copied() else {
                 self.astray.push((transmit.destination, transmit.contents));
                 continue;
             };
@@ -308,7 +322,8 @@ impl Lab {
         let is_check = transmit.contents[0] < 4;
         self.latest_up.insert((own, is_check), transmit.contents.to_vec());
         let network = self.networks[&own];
-        let (source, destination) = (transmit.source, transmit.destination);
+        let source = self.mapped.get(&own).copied().unwrap_or(transmit.source);
+        let destination = transmit.destination;
         self.fly(self.now, network, None, source, destination, transmit.contents.to_vec());
     }
 

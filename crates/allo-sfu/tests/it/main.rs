@@ -14,6 +14,7 @@ mod forger;
 mod hostile;
 mod insiders;
 mod lab;
+mod paths;
 mod sound;
 mod streams;
 mod subscriptions;
