@@ -109,6 +109,8 @@ impl RoomsConfig {
             ping_interval_ms: milliseconds(self.ping_interval),
             missed_pongs: self.missed_pongs,
             lease_ms: milliseconds(self.lease),
+            chat_bytes: 4000,
+            password_bytes: 256,
         }
     }
 
@@ -127,7 +129,7 @@ impl RoomsConfig {
 
     /// Returns what this server can do.
     pub(crate) fn features(&self) -> Features {
-        Features { mesh: true, sfu: self.has_media, relay: self.relay_renewal.is_some() }
+        Features { mesh: true, sfu: self.has_media, relay: self.relay_renewal.is_some(), meeting: false }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use allo_protocol::{Connection, InstanceId, LeaveReason, Participant, ParticipantId, ParticipantKey};
+use allo_protocol::{
+    Connection, InstanceId, LeaveReason, MayPublish, Participant, ParticipantId, ParticipantKey, Role,
+};
 
 use crate::{ConnectionId, DisplayName, RoomsConfig};
 
@@ -123,6 +125,10 @@ impl Member {
                 Presence::Online(_) => Connection::Online,
                 Presence::Away(_) => Connection::Reconnecting,
             },
+            role: Role::Participant,
+            may_publish: MayPublish::EVERYTHING,
+            hand: None,
+            recording: false,
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     TooManyOffers,
     #[error("Each source has one track, with a mid of 1 to 16 letters and digits, and there are at most 6.")]
     BadTracks,
+    #[error("This server cannot do that yet.")]
+    NotBuilt,
     #[error("This call was opened elsewhere.")]
     Superseded,
 }
@@ -52,6 +54,7 @@ impl Refusal {
             Self::MediaUnavailable => ErrorCode::MediaUnavailable,
             Self::TooManyOffers => ErrorCode::ServerBusy,
             Self::BadTracks => ErrorCode::BadOffer,
+            Self::NotBuilt => ErrorCode::NotAllowed,
             Self::Superseded => ErrorCode::Superseded,
         }
     }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    InstanceId, LeaveReason, LinkId, ParticipantId, ParticipantKey, ServerMessage, Tile, Topology,
-    TopologyChoice,
+    InstanceId, LeaveReason, LinkId, ParticipantId, ParticipantKey, RoomSettings, ServerMessage, Tile,
+    Topology, TopologyChoice,
 };
 
 use crate::connection::Seat;
@@ -420,6 +420,7 @@ impl Room {
             topology: self.way.topology(),
             topology_choice: self.way.choice(),
             resumed,
+            settings: RoomSettings::default(),
         };
         out.message(connection, message);
     }

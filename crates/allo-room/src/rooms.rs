@@ -250,6 +250,9 @@ impl Rooms {
             cam,
             screen,
             topology,
+            owner_secret: _,
+            password: _,
+            opening_password: _,
         } = message
         else {
             return Err(Refusal::JoinMissing);
@@ -385,6 +388,26 @@ impl Rooms {
                 self.out.close(from, CloseCode::Normal);
                 self.remove(now, &seat.room, &seat.participant, LeaveReason::Left);
             }
+            ClientMessage::Chat { .. }
+            | ClientMessage::RaiseHand {}
+            | ClientMessage::LowerHand { .. }
+            | ClientMessage::React { .. }
+            | ClientMessage::SetRecording { .. }
+            | ClientMessage::SetRoom { .. }
+            | ClientMessage::SetPassword { .. }
+            | ClientMessage::Spotlight { .. }
+            | ClientMessage::Admit { .. }
+            | ClientMessage::AdmitAll {}
+            | ClientMessage::Deny { .. }
+            | ClientMessage::TurnOff { .. }
+            | ClientMessage::AskToTurnOn { .. }
+            | ClientMessage::SetMayPublish { .. }
+            | ClientMessage::Rename { .. }
+            | ClientMessage::Remove { .. }
+            | ClientMessage::Ban { .. }
+            | ClientMessage::EndMeeting {}
+            | ClientMessage::SetRole { .. }
+            | ClientMessage::SetOwnerSecret { .. } => self.refuse(from, &Refusal::NotBuilt),
             // The caller has handled these; to name them keeps a new message from being forgotten here.
             ClientMessage::Hello { .. }
             | ClientMessage::Join { .. }

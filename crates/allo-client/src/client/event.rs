@@ -1,6 +1,8 @@
 //! What a participant tells whoever runs it.
 
-use allo_protocol::{ErrorCode, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, Topology};
+use allo_protocol::{
+    ErrorCode, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, RoomSettings, Topology,
+};
 use serde::Serialize;
 
 use crate::peer::LinkState;
@@ -66,6 +68,11 @@ pub enum Event {
     TopologyChanged {
         /// The new way.
         topology: Topology,
+    },
+    /// The room is kept in another way from now on.
+    RoomUpdated {
+        /// How it is kept, whole.
+        settings: RoomSettings,
     },
     /// The session with the server's media plane changed its state.
     SessionState {

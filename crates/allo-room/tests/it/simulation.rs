@@ -543,6 +543,14 @@ impl Client {
             | ServerMessage::Demand { .. }
             | ServerMessage::Speakers { .. }
             | ServerMessage::Relay { .. }
+            | ServerMessage::Waiting { .. }
+            | ServerMessage::Knocking { .. }
+            | ServerMessage::RoomUpdated { .. }
+            | ServerMessage::TurnedOff { .. }
+            | ServerMessage::AskedToTurnOn { .. }
+            | ServerMessage::Chat { .. }
+            | ServerMessage::ChatHistory { .. }
+            | ServerMessage::Reacted { .. }
             | ServerMessage::Pong {} => {}
         }
         None

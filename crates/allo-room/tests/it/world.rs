@@ -183,6 +183,9 @@ pub(crate) fn join(room: &str, n: u8, instance: u8) -> ClientMessage {
         cam: false,
         screen: false,
         topology: None,
+        owner_secret: None,
+        password: None,
+        opening_password: None,
     }
 }
 

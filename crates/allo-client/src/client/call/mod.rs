@@ -130,6 +130,9 @@ impl Call {
             cam: options.cam,
             screen: false,
             topology: options.topology,
+            owner_secret: None,
+            password: None,
+            opening_password: None,
         });
         self.events.push_back(Event::Signaling { is_open: true });
     }
@@ -151,6 +154,7 @@ impl Call {
                 topology,
                 topology_choice,
                 resumed,
+                settings: _,
             } => {
                 self.handle_snapshot(now, version, room, you, participants);
                 self.routing.set_topology(topology);
@@ -210,8 +214,18 @@ impl Call {
             ServerMessage::Speakers { active, speaking } => {
                 self.events.push_back(Event::Speakers { active, speaking });
             }
+            ServerMessage::RoomUpdated { version, settings } => {
+                self.handle_change(now, version, Change::Settings(settings));
+            }
+            ServerMessage::Waiting { .. }
+            | ServerMessage::Knocking { .. }
+            | ServerMessage::TurnedOff { .. }
+            | ServerMessage::AskedToTurnOn { .. }
+            | ServerMessage::Chat { .. }
+            | ServerMessage::ChatHistory { .. }
+            | ServerMessage::Reacted { .. }
             // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it.
-            ServerMessage::Relay { .. }
+            | ServerMessage::Relay { .. }
             | ServerMessage::Welcome { .. }
             | ServerMessage::Ping {}
             | ServerMessage::Pong {} => {}
@@ -362,6 +376,7 @@ impl Call {
                 self.routing.set_topology(topology);
                 Event::TopologyChanged { topology }
             }
+            Change::Settings(settings) => Event::RoomUpdated { settings },
         };
         self.events.push_back(event);
         self.route(now);
