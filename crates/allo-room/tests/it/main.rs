@@ -7,6 +7,7 @@ mod matrix;
 mod media;
 mod media_simulation;
 mod meeting;
+mod meeting_simulation;
 mod relay;
 mod simulation;
 mod world;
