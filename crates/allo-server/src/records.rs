@@ -169,8 +169,10 @@ impl Folder {
         Some((RoomName::parse(&room, u32::MAX).ok()?, record))
     }
 
+    /// Writes what it can, and returns the first error.
     fn write_all(&self, waiting: Waiting) -> io::Result<()> {
-        waiting.into_iter().try_for_each(|(room, record)| self.write(&room, record))
+        let written = waiting.into_iter().map(|(room, record)| self.write(&room, record));
+        written.fold(Ok(()), Result::and)
     }
 
     fn write(&self, room: &RoomName, record: Option<RoomRecord>) -> io::Result<()> {

@@ -746,6 +746,62 @@ fn a_room_begins_with_a_lobby_where_the_operator_wants_it() {
 }
 
 #[test]
+fn one_network_becomes_the_owner_of_so_many_rooms_and_no_more() {
+    let mut world = World::new();
+    let mut owned = 0;
+    for n in 0..200 {
+        let connection = come(&mut world, owner_join(&format!("room-{n}"), 1, 7));
+        match errors(&world.heard(connection)).as_slice() {
+            [] => owned += 1,
+            [(ErrorCode::TooManyRooms, false)] => {}
+            other => panic!("{other:?}"),
+        }
+        world.say(connection, ClientMessage::Leave {});
+    }
+    assert_eq!(owned, 64);
+    let known = come(&mut world, owner_join("room-0", 1, 7));
+    assert_eq!(role_of(&world.heard(known)), Role::Owner, "what one has one keeps");
+    let free = come(&mut world, join("free", 1, 0));
+    assert!(you(&world.heard(free)).is_some(), "and rooms without an owner cost nothing");
+}
+
+#[test]
+fn of_rooms_that_nobody_is_in_so_many_are_known_and_no_more() {
+    let mut world = World::with(RoomsConfig { records: 2, ..RoomsConfig::default() });
+    for n in 0..4 {
+        let connection = come(&mut world, owner_join(&format!("room-{n}"), 1, 7));
+        world.say(connection, ClientMessage::Leave {});
+        world.pass(SECOND);
+    }
+    for (n, role) in [(0, Role::Owner), (3, Role::Participant)] {
+        let thief = come(&mut world, owner_join(&format!("room-{n}"), 2, 66));
+        assert_eq!(role_of(&world.heard(thief)), role, "room {n}");
+    }
+}
+
+#[test]
+fn who_is_put_out_has_no_session_and_no_way_in_any_more() {
+    let config = RoomsConfig { has_media: true, relay_renewal: Some(120 * SECOND), ..RoomsConfig::default() };
+    let mut world = World::with(config);
+    let (ada, _) = opened(&mut world, "family", 1);
+    let (grace, grace_id) = world.join("family", 2);
+    let offer =
+        ClientMessage::MediaOffer { session: MediaSession(1), sdp: "v=0".to_owned(), tracks: Vec::new() };
+    world.say(grace, offer);
+    world.commands();
+    world.say(ada, ClientMessage::Ban { participant: grace_id });
+    let ends = |commands: &[MediaCommand]| {
+        let is_end =
+            |it: &&MediaCommand| matches!(it, MediaCommand::Disconnect { .. } | MediaCommand::Unrelay { .. });
+        commands.iter().filter(is_end).count()
+    };
+    assert_eq!(ends(&world.commands()), 2);
+    assert_eq!(world.rooms.counts().sessions, 0);
+    world.say(ada, ClientMessage::EndMeeting {});
+    assert_eq!(ends(&world.commands()), 1, "the owner had no session yet");
+}
+
+#[test]
 fn so_many_wait_and_no_more() {
     let mut world = World::new();
     let (ada, _) = opened(&mut world, "family", 1);
