@@ -17,7 +17,8 @@ use std::{env, fs, io};
 
 use allo_protocol::ClientMessage;
 use allo_room::{
-    ConnectionId, DisplayName, IdentitySecret, MediaCommand, MediaEvent, Output, RoomName, Rooms, RoomsConfig,
+    ConnectionId, DisplayName, IdentitySecret, MediaCommand, MediaEvent, Output, PasswordHash, RoomName,
+    Rooms, RoomsConfig,
 };
 use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, Red, RoomId, Sfu, SfuConfig};
 
@@ -79,11 +80,18 @@ pub fn conversation(bytes: &[u8]) {
 /// Does what the rooms say, as a media plane that accepts everything.
 fn drain(now: Instant, rooms: &mut Rooms) {
     while let Some(output) = rooms.poll_output() {
-        if let Output::Media(MediaCommand::Connect { key, .. }) = output {
-            rooms.handle_media(
-                now,
-                vec![MediaEvent::Answered { key, sdp: String::new() }, MediaEvent::Connected(key)],
-            );
+        match output {
+            Output::Media(MediaCommand::Connect { key, .. }) => {
+                let answered = MediaEvent::Answered { key, sdp: String::new() };
+                rooms.handle_media(now, vec![answered, MediaEvent::Connected(key)]);
+            }
+            Output::HashPassword { check, password } => {
+                rooms.handle_hash(check, Some(PasswordHash(password.0)));
+            }
+            Output::CheckPassword { check, password, hash } => {
+                rooms.handle_verdict(now, check, Some(password.0 == hash.0));
+            }
+            Output::Media(_) | Output::Message { .. } | Output::Close { .. } | Output::Keep { .. } => {}
         }
     }
 }

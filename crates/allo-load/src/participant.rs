@@ -240,6 +240,9 @@ impl Participant {
             cam: role.picture != Picture::Nothing,
             screen: false,
             topology: Some(TopologyChoice::Sfu),
+            owner_secret: None,
+            password: None,
+            opening_password: None,
         };
         self.signaling.send(message).await;
     }

@@ -61,7 +61,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use allo_protocol::Connection;
+    use allo_protocol::{Connection, MayPublish, Role};
 
     use super::*;
 
@@ -73,6 +73,10 @@ mod tests {
             cam,
             screen: false,
             connection: Connection::Online,
+            role: Role::Participant,
+            may_publish: MayPublish::EVERYTHING,
+            hand: None,
+            recording: false,
         }
     }
 

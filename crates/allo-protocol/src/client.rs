@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    IceCandidate, InstanceId, LinkId, MediaSession, ParticipantId, ParticipantKey, SessionDescription,
-    Source, TopologyChoice,
+    Device, IceCandidate, InstanceId, LinkId, MayPublish, MediaSession, OwnerSecret, ParticipantId,
+    ParticipantKey, Password, Reaction, Recorders, Role, SessionDescription, Source, TopologyChoice,
 };
 
 /// A message from a client to the server.
@@ -22,7 +22,8 @@ pub enum ClientMessage {
         /// The client's own name and version, for the operator's eyes: at most 64 bytes.
         client: String,
     },
-    /// Enters a room, or comes back to it. Answered with `snapshot`. Saying it again changes nothing.
+    /// Enters a room, or comes back to it. Answered with `snapshot`, or with `waiting` in a room that has a lobby.
+    /// Saying it again changes nothing.
     Join {
         /// The room. The server normalises it; the snapshot says the name in use.
         room: String,
@@ -47,6 +48,15 @@ pub enum ClientMessage {
         /// Which way media are to take in this room. It counts when this join opens the room; otherwise the server chooses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         topology: Option<TopologyChoice>,
+        /// Makes whoever opens the room its owner, and so whoever shows it again. Another one than the room's gives no right.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner_secret: Option<OwnerSecret>,
+        /// The room's password, for newcomers to a room that has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<Password>,
+        /// The operator's password, for whoever opens a room on a server where not everyone may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening_password: Option<Password>,
     },
     /// Says what changed about oneself. A field left out stays as it was.
     UpdateSelf {
@@ -112,6 +122,124 @@ pub enum ClientMessage {
         tiles: Vec<Tile>,
         /// Whether to receive sound.
         audio: bool,
+    },
+    /// Says something in writing, to everyone or to one. It comes back as `chat` to whoever said it, too.
+    Chat {
+        /// To whom alone; to everyone if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<ParticipantId>,
+        /// Plain text.
+        text: String,
+    },
+    /// Raises one's hand.
+    RaiseHand {},
+    /// Lowers a hand.
+    LowerHand {
+        /// Whose; one's own if left out. Another's, as a moderator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        participant: Option<ParticipantId>,
+    },
+    /// Gives a sign to everyone.
+    React {
+        /// Which.
+        reaction: Reaction,
+    },
+    /// Says whether one records. Everyone is told; the recording should begin only when they have been.
+    SetRecording {
+        /// Whether a recording begins, or ends.
+        recording: bool,
+    },
+    /// Changes how the room is kept, as a moderator. A field left out stays as it was.
+    SetRoom {
+        /// Whether newcomers wait until a moderator admits them. Turned off, those who wait are admitted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lobby: Option<bool>,
+        /// Whether newcomers are refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locked: Option<bool>,
+        /// How many may be in the room; whoever is there stays. It counts as far as the server's own limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        participants_max: Option<u32>,
+        /// Who may record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recorders: Option<Recorders>,
+    },
+    /// Sets the password that newcomers need, as a moderator.
+    SetPassword {
+        /// The new one; none is needed any more if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<Password>,
+    },
+    /// Shows somebody large to everyone, as a moderator.
+    Spotlight {
+        /// Whom; nobody if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        participant: Option<ParticipantId>,
+    },
+    /// Lets somebody in who waits, as a moderator.
+    Admit {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// Lets everyone in who waits, as a moderator.
+    AdmitAll {},
+    /// Turns somebody away who waits, as a moderator.
+    Deny {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// Turns off a device of somebody, or of everybody who is not a moderator, as a moderator. They may turn it on again.
+    TurnOff {
+        /// Whose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        participant: Option<ParticipantId>,
+        /// Which.
+        device: Device,
+    },
+    /// Asks somebody to turn on a device, as a moderator. Nobody but they can do it.
+    AskToTurnOn {
+        /// Whom.
+        participant: ParticipantId,
+        /// Which.
+        device: Device,
+    },
+    /// Says what somebody may send, as a moderator. The server forwards nothing else of theirs.
+    SetMayPublish {
+        /// Who.
+        participant: ParticipantId,
+        /// What.
+        may_publish: MayPublish,
+    },
+    /// Gives somebody another name, as a moderator. They keep it.
+    Rename {
+        /// Whom.
+        participant: ParticipantId,
+        /// The name. The server normalises it.
+        display_name: String,
+    },
+    /// Puts somebody out of the room, as a moderator. They may knock to come in again.
+    Remove {
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// Puts somebody out, or turns them away who wait, for the whole meeting, as a moderator.
+    Ban {
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// Ends the meeting for everyone, as a moderator.
+    EndMeeting {},
+    /// Makes somebody something, as an owner.
+    SetRole {
+        /// Whom; oneself, too, while there is another owner.
+        participant: ParticipantId,
+        /// What.
+        role: Role,
+    },
+    /// Replaces the secret that makes whoever shows it an owner, as an owner. Who is an owner stays one.
+    SetOwnerSecret {
+        /// The new secret.
+        owner_secret: OwnerSecret,
     },
     /// Says that the link to a participant who is `reconnecting` is alive, so that they are not taken for lost.
     Vouch {

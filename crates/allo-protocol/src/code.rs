@@ -35,6 +35,36 @@ pub enum ErrorCode {
     MediaLost,
     /// A fault of the server ended a media session.
     MediaFault,
+    /// It needs a right that the sender does not have.
+    NotAllowed,
+    /// Nobody new comes into the room.
+    RoomLocked,
+    /// The room has a password, and none was given.
+    PasswordRequired,
+    /// The password is not that of the room, or not the operator's.
+    WrongPassword,
+    /// The password is empty or too long.
+    BadPassword,
+    /// Too many passwords were tried in too short a time.
+    TooManyAttempts,
+    /// Only who has the operator's password may open a room on this server.
+    MayNotOpen,
+    /// As many wait to be let in as may.
+    LobbyFull,
+    /// The text is empty or too long.
+    BadText,
+    /// Too much of this in too short a time.
+    TooFast,
+    /// The room keeps in mind as many people as it can.
+    TooManyPeople,
+    /// A moderator turned the sender away. Fatal.
+    Denied,
+    /// A moderator put the sender out. Fatal.
+    Removed,
+    /// A moderator put the sender out for the whole meeting. Fatal.
+    Banned,
+    /// A moderator ended the meeting. Fatal.
+    MeetingEnded,
     /// The same participant came in by another connection. Fatal.
     Superseded,
     /// Too many messages in too short a time. Fatal.
@@ -61,12 +91,16 @@ pub enum CloseCode {
     ServiceRestart = 1012,
     /// Follows [`ErrorCode::BadMessage`].
     BadMessage = 4400,
+    /// Follows [`ErrorCode::Denied`], [`ErrorCode::Removed`] and [`ErrorCode::Banned`]. Not to be tried again but by a person's wish.
+    PutOut = 4403,
     /// Follows [`ErrorCode::UnsupportedVersion`].
     UnsupportedVersion = 4406,
     /// Follows [`ErrorCode::TimedOut`].
     TimedOut = 4408,
     /// Follows [`ErrorCode::Superseded`]. To come back at once would only take turns with the other.
     Superseded = 4409,
+    /// Follows [`ErrorCode::MeetingEnded`]. Not to be tried again but by a person's wish.
+    Ended = 4410,
     /// Stands for [`ErrorCode::TooSlow`], which would not be read.
     TooSlow = 4413,
     /// Follows [`ErrorCode::TooManyMessages`].

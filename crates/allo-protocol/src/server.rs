@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ErrorCode, IceCandidate, IceServer, LinkId, MediaSession, ParticipantId, Relay, SessionDescription,
-    Source, Topology, TopologyChoice,
+    ChatMessage, Device, ErrorCode, IceCandidate, IceServer, Knocker, LinkId, MayPublish, MediaSession,
+    ParticipantId, Reaction, Relay, Role, RoomSettings, SessionDescription, Source, Topology, TopologyChoice,
 };
 
 /// A message from the server to a client.
@@ -46,6 +46,57 @@ pub enum ServerMessage {
         topology_choice: TopologyChoice,
         /// Whether the server still knew the receiver. If not, the links and the media session of before are over.
         resumed: bool,
+        /// How the room is kept.
+        #[serde(default)]
+        settings: RoomSettings,
+    },
+    /// Tells, in place of a snapshot, that a moderator has to admit the receiver first. Nothing of the room is told until then.
+    Waiting {
+        /// The room's name, as the server writes it.
+        room: String,
+    },
+    /// Tells a moderator who waits to be let in: all of them, in the order in which they came.
+    Knocking {
+        /// Those who wait.
+        people: Vec<Knocker>,
+    },
+    /// Tells that the room is kept in another way.
+    RoomUpdated {
+        /// The version of the room after this change.
+        version: u32,
+        /// How it is kept, whole.
+        settings: RoomSettings,
+    },
+    /// Tells that a moderator turned off a device of the receiver. The receiver may turn it on again.
+    TurnedOff {
+        /// Which.
+        device: Device,
+        /// Who it was.
+        by: ParticipantId,
+    },
+    /// Tells that a moderator asks the receiver to turn on a device.
+    AskedToTurnOn {
+        /// Which.
+        device: Device,
+        /// Who it was.
+        by: ParticipantId,
+    },
+    /// Brings something that was said in writing.
+    Chat {
+        /// It.
+        message: ChatMessage,
+    },
+    /// Brings what was said in writing before, the oldest first: after a snapshot, if there is any. Some may be known.
+    ChatHistory {
+        /// It, as far as the server keeps it and it was meant for the receiver.
+        messages: Vec<ChatMessage>,
+    },
+    /// Tells that somebody gives a sign.
+    Reacted {
+        /// Who.
+        participant: ParticipantId,
+        /// Which.
+        reaction: Reaction,
     },
     /// Tells that someone came in.
     ParticipantJoined {
@@ -190,6 +241,18 @@ pub struct Participant {
     pub screen: bool,
     /// Whether their signaling is there.
     pub connection: Connection,
+    /// What they are; absent for `participant`.
+    #[serde(default, skip_serializing_if = "Role::is_default")]
+    pub role: Role,
+    /// What they may send; absent for everything.
+    #[serde(default, skip_serializing_if = "MayPublish::is_everything")]
+    pub may_publish: MayPublish,
+    /// The place of their raised hand: lower numbers were raised earlier. Absent while it is not raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand: Option<u32>,
+    /// Whether they record; absent if not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recording: bool,
 }
 
 /// What a receiving line carries.
@@ -241,6 +304,8 @@ pub enum LeaveReason {
     Left,
     /// They were not heard of for too long.
     Lost,
+    /// A moderator put them out.
+    Removed,
 }
 
 /// What the server allows. Beyond each, the answer is in `docs/protocol.md`.
@@ -274,6 +339,12 @@ pub struct Limits {
     pub missed_pongs: u32,
     /// How long a participant without signaling is kept, in milliseconds, counted from the last sign of life.
     pub lease_ms: u32,
+    /// The longest text of `chat`, in bytes of UTF-8.
+    #[serde(default)]
+    pub chat_bytes: u32,
+    /// The longest password, in bytes of UTF-8.
+    #[serde(default)]
+    pub password_bytes: u32,
 }
 
 /// What the server can do beyond the base protocol. All are off when absent.
@@ -287,4 +358,11 @@ pub struct Features {
     pub sfu: bool,
     /// The server is a TURN server for its own media: `relay` follows each snapshot.
     pub relay: bool,
+    /// Rooms have roles, a lobby, chat and all that belongs to a meeting.
+    pub meeting: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }

@@ -2,9 +2,20 @@
 
 use std::time::Duration;
 
-use allo_protocol::{Features, IceServer, Limits, TopologyChoice};
+use allo_protocol::{Features, IceServer, Limits, Password, TopologyChoice};
 
+use crate::chat::TEXT_BYTES_MAX;
+use crate::rooms::PASSWORD_BYTES_MAX;
 use crate::sessions::{LINES_MAX, TRACKS_MAX};
+
+/// Who may open a room. Into one that is open, everyone may come whom its own moderators let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// Everyone.
+    Anyone,
+    /// Who has this password of the operator's, and those who were in the meeting before, should the server be restarted.
+    WithPassword(Password),
+}
 
 /// The bounds and times of [`Rooms`](crate::Rooms). Beyond each bound, the one who went beyond it gets an error.
 #[derive(Debug, Clone)]
@@ -41,6 +52,20 @@ pub struct RoomsConfig {
     ///
     /// Lower: the server is relieved sooner. Higher: who comes and goes changes the way of media less often.
     pub mesh_again: Duration,
+    /// Who may open a room.
+    pub opening: Opening,
+    /// Whether a room that has an owner begins with a lobby.
+    pub lobby: bool,
+    /// Whether what is said in writing is kept for those who come later, as long as the room is there.
+    pub chat_history: bool,
+    /// How long a meeting goes on that nobody is in: its lock, its bans, and who was let in.
+    ///
+    /// Higher: everyone may be away for longer. Lower: the next meeting begins afresh sooner.
+    pub meeting_memory: Duration,
+    /// How long a room keeps its owner that nobody is in. After that anyone may have it.
+    pub owner_memory: Duration,
+    /// Rooms with an owner that are kept in mind while nobody is in them. Beyond, the one that was left first is forgotten.
+    pub records: usize,
     /// Rooms on this server. The next one is refused.
     pub rooms: usize,
     /// Rooms that exist at a time and were opened from one address. The next one is refused.
@@ -82,6 +107,12 @@ impl Default for RoomsConfig {
             relay_renewal: None,
             stun_port: None,
             mesh_again: Duration::from_secs(10),
+            opening: Opening::Anyone,
+            lobby: false,
+            chat_history: true,
+            meeting_memory: Duration::from_hours(6),
+            owner_memory: Duration::from_hours(90 * 24),
+            records: 20_000,
             rooms: 10_000,
             rooms_per_address: 64,
             join_timeout: Duration::from_secs(10),
@@ -112,6 +143,8 @@ impl RoomsConfig {
             ping_interval_ms: milliseconds(self.ping_interval),
             missed_pongs: self.missed_pongs,
             lease_ms: milliseconds(self.lease),
+            chat_bytes: u32::try_from(TEXT_BYTES_MAX).unwrap_or(u32::MAX),
+            password_bytes: u32::try_from(PASSWORD_BYTES_MAX).unwrap_or(u32::MAX),
         }
     }
 
@@ -130,7 +163,7 @@ impl RoomsConfig {
 
     /// Returns what this server can do.
     pub(crate) fn features(&self) -> Features {
-        Features { mesh: true, sfu: self.has_media, relay: self.relay_renewal.is_some() }
+        Features { mesh: true, sfu: self.has_media, relay: self.relay_renewal.is_some(), meeting: true }
     }
 }
 

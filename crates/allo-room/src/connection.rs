@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use allo_protocol::{CloseCode, ErrorCode, ParticipantId};
 
-use crate::{RoomName, RoomsConfig};
+use crate::{CheckId, RoomName, RoomsConfig};
 
 /// A connection. The shell numbers them and never uses a number twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,12 +48,22 @@ impl Fault {
 /// How far a connection has come.
 ///
 /// ```text
-/// Opened ── hello ──► Welcomed ── join ──► Joined
+///                      the password is wrong
+///                     ┌───────────────────────┐
+///                     ▼                       │
+/// Opened ── hello ──► Welcomed ── join ──► Checking ── it is right ──┐
+///                     │                                              ▼
+///                     ├── join ─────────────────────────────────► Joined
+///                     └── join ──► Waiting ── a moderator admits ────┘
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
     Opened,
     Welcomed,
+    /// A password that came with `join` is being compared.
+    Checking(CheckId),
+    /// The seat is the one that they will have.
+    Waiting(Seat),
     Joined(Seat),
 }
 
@@ -100,6 +110,12 @@ impl Connection {
         self.unanswered = 0;
     }
 
+    /// Gives the time for another `join`, as at the beginning.
+    pub(crate) fn may_join_again(&mut self, now: Instant, config: &RoomsConfig) {
+        self.stage = Stage::Welcomed;
+        self.join_by = now + config.join_timeout;
+    }
+
     pub(crate) fn heard_at(&self) -> Instant {
         self.heard_at
     }
@@ -110,13 +126,13 @@ impl Connection {
             // A client that has not said hello need not know what a ping is.
             Stage::Opened => self.join_by,
             Stage::Welcomed => self.join_by.min(self.ping_at),
-            Stage::Joined(_) => self.ping_at,
+            Stage::Checking(_) | Stage::Waiting(_) | Stage::Joined(_) => self.ping_at,
         }
     }
 
     /// Returns what is due at `now`. A ping that is due counts as sent.
     pub(crate) fn poll_due(&mut self, now: Instant, interval: Duration, missed_pongs: u32) -> Due {
-        if !matches!(self.stage, Stage::Joined(_)) && self.join_by <= now {
+        if matches!(self.stage, Stage::Opened | Stage::Welcomed) && self.join_by <= now {
             return Due::TimedOut("No room was joined in time.");
         }
         if matches!(self.stage, Stage::Opened) || self.ping_at > now {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use allo_protocol::{ParticipantId, ParticipantKey};
+use allo_protocol::{OwnerSecret, ParticipantId, ParticipantKey};
 use aws_lc_rs::hmac;
 
-use crate::RoomName;
+use crate::{OwnerProof, RoomName};
 
 /// Letters and digits that are not mistaken for each other.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -25,6 +25,15 @@ impl IdentitySecret {
     pub const fn new(random: [u8; 32]) -> Self {
         Self(random)
     }
+
+    /// Returns a secret for another purpose, from which this one cannot be told.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        let mut derived = [0; 32];
+        derived.copy_from_slice(hmac::sign(&key, purpose.as_bytes()).as_ref());
+        derived
+    }
 }
 
 impl fmt::Debug for IdentitySecret {
@@ -33,18 +42,36 @@ impl fmt::Debug for IdentitySecret {
     }
 }
 
-/// Gives participants their identifiers.
-pub(crate) struct Identities(hmac::Key);
+/// Gives participants their identifiers, and tells owners by their secrets.
+pub(crate) struct Identities {
+    people: hmac::Key,
+    owners: hmac::Key,
+}
 
 impl Identities {
     pub(crate) fn new(secret: &IdentitySecret) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &secret.0))
+        let people = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
+        let owners = hmac::Key::new(hmac::HMAC_SHA256, &secret.derive("owners"));
+        Self { people, owners }
+    }
+
+    /// Returns what a room keeps of an owner's secret.
+    pub(crate) fn proof(&self, room: &RoomName, secret: &OwnerSecret) -> OwnerProof {
+        let mut context = hmac::Context::with_key(&self.owners);
+        context.update(secret.as_bytes());
+        context.update(room.as_str().as_bytes());
+        OwnerProof::new(context.sign().as_ref().try_into().expect("SHA-256 has 32 bytes"))
+    }
+
+    /// Returns whether two texts are the same, in a time that does not tell where they differ.
+    pub(crate) fn is_same(&self, a: &str, b: &str) -> bool {
+        hmac::verify(&self.owners, a.as_bytes(), hmac::sign(&self.owners, b.as_bytes()).as_ref()).is_ok()
     }
 
     /// Returns the identifiers that a key may have in a room, the usual one first: 60 bits may be taken by somebody else.
     pub(crate) fn of(&self, room: &RoomName, key: &ParticipantKey) -> impl Iterator<Item = ParticipantId> {
         (0..=u32::MAX).map(move |attempt| {
-            let mut context = hmac::Context::with_key(&self.0);
+            let mut context = hmac::Context::with_key(&self.people);
             context.update(key.as_bytes());
             context.update(&attempt.to_be_bytes());
             context.update(room.as_str().as_bytes());
@@ -82,6 +109,18 @@ mod tests {
         assert_ne!(id(1, "family", 7), id(1, "family", 8));
         assert_ne!(id(1, "family", 7), id(1, "school", 7));
         assert_ne!(id(1, "family", 7), id(2, "family", 7));
+    }
+
+    #[test]
+    fn a_proof_is_of_one_secret_one_room_and_one_server() {
+        let proof = |server: u8, room: &str, secret| {
+            let identities = Identities::new(&IdentitySecret::new([server; 32]));
+            identities.proof(&RoomName::parse(room, 64).unwrap(), &OwnerSecret::from_bytes([secret; 16]))
+        };
+        assert_eq!(proof(1, "family", 7), proof(1, "Family", 7));
+        for other in [proof(1, "family", 8), proof(1, "school", 7), proof(2, "family", 7)] {
+            assert_ne!(proof(1, "family", 7), other);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! whom. It is used as a sans-IO object: tell it what happened with `handle_*`, giving it the time; then drain
 //! [`Rooms::poll_output`], and call [`Rooms::handle_timeout`] when [`Rooms::poll_timeout`] says so.
 
+mod attempts;
+mod chat;
 mod config;
 mod connection;
 mod directory;
@@ -13,19 +15,23 @@ mod media;
 mod name;
 mod output;
 mod participant;
+mod record;
 mod refusal;
+mod rights;
 mod room;
 mod rooms;
 mod sessions;
 mod timers;
 mod token_bucket;
 mod topology;
+mod waiting;
 
-pub use config::RoomsConfig;
+pub use config::{Opening, RoomsConfig};
 pub use connection::{ConnectionId, Fault};
 pub use identity::IdentitySecret;
 pub use media::{MediaCommand, MediaEvent, MediaKey, MediaRoom, MediaTrackId, Picture};
 pub use name::{BadDisplayName, BadRoomName, DisplayName, RoomName};
-pub use output::Output;
+pub use output::{CheckId, Output};
+pub use record::{OwnerProof, PasswordHash, RoomRecord};
 pub use rooms::{Counts, Rooms};
 pub use token_bucket::TokenBucket;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use allo_protocol::{CloseCode, ErrorCode, ServerMessage};
+use allo_protocol::{CloseCode, ErrorCode, Password, ServerMessage};
 
 use crate::connection::{ConnectionId, Seat};
 use crate::media::{MediaCommand, MediaKey, MediaRoom};
+use crate::{PasswordHash, RoomName, RoomRecord};
 
 /// What the shell is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,34 @@ pub enum Output {
     },
     /// Tell the media plane.
     Media(MediaCommand),
+    /// Hash a password, and tell [`Rooms::handle_hash`](crate::Rooms::handle_hash). It takes long, on purpose: nobody waits for it here.
+    HashPassword {
+        /// To be named in the answer.
+        check: CheckId,
+        /// What to hash.
+        password: Password,
+    },
+    /// Compare a password with a hash, and tell [`Rooms::handle_verdict`](crate::Rooms::handle_verdict).
+    CheckPassword {
+        /// To be named in the answer.
+        check: CheckId,
+        /// What somebody gave.
+        password: Password,
+        /// What it is to be.
+        hash: PasswordHash,
+    },
+    /// Keep what there is to be known of a room, in place of what was kept before; nothing any more if `None`.
+    Keep {
+        /// Which room.
+        room: RoomName,
+        /// What is to be known, for [`Rooms::handle_record`](crate::Rooms::handle_record) at the next start.
+        record: Option<RoomRecord>,
+    },
 }
+
+/// A password that is being hashed or compared. A number is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CheckId(pub u64);
 
 /// Outputs not yet taken.
 ///
@@ -35,6 +63,8 @@ pub enum Output {
 #[derive(Debug, Default)]
 pub(crate) struct Outputs {
     queue: VecDeque<Output>,
+    /// What is to be kept of rooms, the latest word about each. It is drained with the rest.
+    kept: BTreeMap<RoomName, Option<RoomRecord>>,
     /// Whose each media session is, from the command that begins it to the one that ends it. At most one for each participant.
     seats: BTreeMap<MediaKey, Seat>,
     /// Who may come through the TURN server. At most as many.
@@ -48,6 +78,19 @@ impl Outputs {
 
     pub(crate) fn media(&mut self, command: MediaCommand) {
         self.queue.push_back(Output::Media(command));
+    }
+
+    pub(crate) fn hash_password(&mut self, check: CheckId, password: Password) {
+        self.queue.push_back(Output::HashPassword { check, password });
+    }
+
+    pub(crate) fn check_password(&mut self, check: CheckId, password: Password, hash: PasswordHash) {
+        self.queue.push_back(Output::CheckPassword { check, password, hash });
+    }
+
+    /// Has something kept of a room. Of several words about the same room, the last one counts.
+    pub(crate) fn keep(&mut self, room: RoomName, record: Option<RoomRecord>) {
+        self.kept.insert(room, record);
     }
 
     /// Begins a media session, or changes it.
@@ -93,6 +136,9 @@ impl Outputs {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Output> {
-        self.queue.pop_front()
+        self.queue.pop_front().or_else(|| {
+            let (room, record) = self.kept.pop_first()?;
+            Some(Output::Keep { room, record })
+        })
     }
 }

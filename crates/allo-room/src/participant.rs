@@ -1,10 +1,15 @@
 //! Someone in a room.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use allo_protocol::{Connection, InstanceId, LeaveReason, Participant, ParticipantId, ParticipantKey};
+use allo_protocol::{
+    Connection, Device, InstanceId, LeaveReason, MayPublish, Participant, ParticipantId, ParticipantKey,
+    Role, Source,
+};
 
-use crate::{ConnectionId, DisplayName, RoomsConfig};
+use crate::room::Arrival;
+use crate::{ConnectionId, DisplayName, RoomsConfig, TokenBucket};
 
 /// A participant as the server knows them.
 #[derive(Debug)]
@@ -17,7 +22,20 @@ pub(crate) struct Member {
     pub(crate) name: DisplayName,
     pub(crate) devices: Devices,
     pub(crate) presence: Presence,
+    /// What a moderator turned off, and which one, until it is turned on again.
+    pub(crate) turned_off: BTreeMap<Device, ParticipantId>,
+    /// The place of their raised hand.
+    pub(crate) hand: Option<u32>,
+    pub(crate) is_recording: bool,
+    pub(crate) texts: TokenBucket,
+    pub(crate) signs: TokenBucket,
 }
+
+/// Texts of one participant: so many a second for long, and so many at once. Beyond: refused.
+const TEXTS: (u32, u32) = (5, 10);
+
+/// Reactions of one participant: so many a second for long, and so many at once. Beyond: refused.
+const SIGNS: (u32, u32) = (3, 10);
 
 /// What somebody has turned on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +58,35 @@ impl Devices {
         self.mic = change.mic.unwrap_or(self.mic);
         self.cam = change.cam.unwrap_or(self.cam);
         self.screen = change.screen.unwrap_or(self.screen);
+    }
+
+    /// Turns off what may not be on.
+    pub(crate) fn limit(&mut self, may: MayPublish) {
+        self.mic &= may.mic;
+        self.cam &= may.cam;
+        self.screen &= may.screen;
+    }
+
+    pub(crate) fn turn_off(&mut self, device: Device) {
+        match device {
+            Device::Mic => self.mic = false,
+            Device::Cam => self.cam = false,
+            Device::Screen => self.screen = false,
+        }
+    }
+}
+
+impl DeviceChange {
+    /// Returns whether it turns nothing on that may not be on.
+    pub(crate) fn is_allowed(self, may: MayPublish) -> bool {
+        let is_on = |device: Option<bool>| device == Some(true);
+        (may.mic || !is_on(self.mic)) && (may.cam || !is_on(self.cam)) && (may.screen || !is_on(self.screen))
+    }
+
+    /// Returns what it turns on.
+    fn turned_on(self) -> impl Iterator<Item = Device> {
+        let devices = [(Device::Mic, self.mic), (Device::Cam, self.cam), (Device::Screen, self.screen)];
+        devices.into_iter().filter_map(|(device, is_on)| (is_on == Some(true)).then_some(device))
     }
 }
 
@@ -104,6 +151,60 @@ impl Lease {
 }
 
 impl Member {
+    pub(crate) fn new(id: ParticipantId, name: DisplayName, arrival: &Arrival) -> Self {
+        let Arrival { connection, key, instance, attempt, devices, .. } = *arrival;
+        Self {
+            id,
+            key,
+            instance,
+            attempt,
+            name,
+            devices,
+            presence: Presence::Online(connection),
+            turned_off: BTreeMap::new(),
+            hand: None,
+            is_recording: false,
+            texts: TokenBucket::new(TEXTS.0, TEXTS.1),
+            signs: TokenBucket::new(SIGNS.0, SIGNS.1),
+        }
+    }
+
+    /// Gives them another connection. Another run of the page knows nothing of what the one before was doing.
+    pub(crate) fn attach(&mut self, name: DisplayName, arrival: &Arrival) {
+        if self.instance != arrival.instance {
+            self.turned_off.clear();
+            self.is_recording = false;
+        }
+        self.instance = arrival.instance;
+        self.attempt = arrival.attempt;
+        self.name = name;
+        self.devices = arrival.devices;
+        // The word that it was turned off may have been lost with the connection.
+        self.turned_off.keys().for_each(|device| self.devices.turn_off(*device));
+        self.presence = Presence::Online(arrival.connection);
+    }
+
+    /// Takes what they say about their devices.
+    pub(crate) fn change_devices(&mut self, change: DeviceChange) {
+        self.devices.apply(change);
+        change.turned_on().for_each(|device| drop(self.turned_off.remove(&device)));
+    }
+
+    /// Returns what is not to be forwarded of them.
+    pub(crate) fn withheld(&self, may: MayPublish) -> BTreeSet<Source> {
+        let is_off = |device| self.turned_off.contains_key(&device);
+        // Who is away may turn their microphone on and cannot say so.
+        let is_muted = !self.devices.mic && self.connection().is_some();
+        let is_screen_off = !may.screen || is_off(Device::Screen);
+        let withheld = [
+            (Source::Mic, !may.mic || is_off(Device::Mic) || is_muted),
+            (Source::Cam, !may.cam || is_off(Device::Cam)),
+            (Source::Screen, is_screen_off),
+            (Source::ScreenAudio, is_screen_off),
+        ];
+        withheld.into_iter().filter_map(|(source, is_withheld)| is_withheld.then_some(source)).collect()
+    }
+
     pub(crate) fn connection(&self) -> Option<ConnectionId> {
         match self.presence {
             Presence::Online(connection) => Some(connection),
@@ -112,7 +213,7 @@ impl Member {
     }
 
     /// Returns what the others are told.
-    pub(crate) fn describe(&self) -> Participant {
+    pub(crate) fn describe(&self, role: Role, may_publish: MayPublish) -> Participant {
         Participant {
             id: self.id.clone(),
             display_name: self.name.as_str().to_owned(),
@@ -123,6 +224,10 @@ impl Member {
                 Presence::Online(_) => Connection::Online,
                 Presence::Away(_) => Connection::Reconnecting,
             },
+            role,
+            may_publish,
+            hand: self.hand,
+            recording: self.is_recording,
         }
     }
 }

@@ -1,8 +1,9 @@
-//! What is refused without harm: the connection stays, and may try something else.
+//! What is refused: mostly without harm, so that the connection stays and may try something else.
 
-use allo_protocol::ErrorCode;
+use allo_protocol::{CloseCode, ErrorCode};
 use thiserror::Error;
 
+use crate::rights::Rule;
 use crate::{BadDisplayName, BadRoomName};
 
 /// Why something is refused, in a sentence for the person who asked for it.
@@ -35,6 +36,52 @@ pub(crate) enum Refusal {
     TooManyOffers,
     #[error("Each source has one track, with a mid of 1 to 16 letters and digits, and there are at most 6.")]
     BadTracks,
+    #[error("Only {} may do that in this room.", whom(*.rule))]
+    NotAllowed { rule: Rule },
+    #[error("You cannot do that to an owner of this room.")]
+    NoPower,
+    #[error("There must be another owner first.")]
+    LastOwner,
+    #[error("A moderator does not let you turn that on.")]
+    MayNotPublish,
+    #[error("A moderator chose the name that you have here.")]
+    NameGiven,
+    #[error("Nobody new comes into this room: it is locked.")]
+    RoomLocked,
+    #[error("This room has a password.")]
+    PasswordRequired,
+    #[error("This is not the password.")]
+    WrongPassword,
+    #[error("A password has 1 to {bytes_max} bytes.")]
+    BadPassword { bytes_max: usize },
+    #[error("A password is being checked already.")]
+    PasswordPending,
+    #[error("The password could not be checked. Please try again.")]
+    PasswordUnchecked,
+    #[error("Too many passwords were tried. Please wait a minute.")]
+    TooManyAttempts,
+    #[error("Nobody is in this room, and only who has this server's password may open one.")]
+    MayNotOpen,
+    #[error("Too many people wait to be let in. Please try again later.")]
+    LobbyFull,
+    #[error("There is nothing in this text.")]
+    TextEmpty,
+    #[error("This text is longer than {bytes_max} bytes.")]
+    TextTooLong { bytes_max: usize },
+    #[error("That was too much in too short a time. Please wait a moment.")]
+    TooFast,
+    #[error("This room cannot keep more people in mind.")]
+    TooManyPeople,
+    #[error("You wait to be let in.")]
+    StillWaiting,
+    #[error("You were not let in.")]
+    Denied,
+    #[error("You were put out of this room.")]
+    Removed,
+    #[error("You were put out of this room, for as long as the meeting lasts.")]
+    Banned,
+    #[error("The meeting was ended for everyone.")]
+    MeetingEnded,
     #[error("This call was opened elsewhere.")]
     Superseded,
 }
@@ -42,7 +89,9 @@ pub(crate) enum Refusal {
 impl Refusal {
     pub(crate) fn code(&self) -> ErrorCode {
         match self {
-            Self::HelloMissing | Self::HelloRepeated | Self::JoinMissing => ErrorCode::OutOfOrder,
+            Self::HelloMissing | Self::HelloRepeated | Self::JoinMissing | Self::StillWaiting => {
+                ErrorCode::OutOfOrder
+            }
             Self::AlreadyJoined => ErrorCode::AlreadyJoined,
             Self::BadRoomName(_) => ErrorCode::BadRoomName,
             Self::BadDisplayName(_) => ErrorCode::BadDisplayName,
@@ -50,9 +99,46 @@ impl Refusal {
             Self::ServerFull | Self::AddressFull => ErrorCode::TooManyRooms,
             Self::NoSuchPeer => ErrorCode::NoSuchPeer,
             Self::MediaUnavailable => ErrorCode::MediaUnavailable,
-            Self::TooManyOffers => ErrorCode::ServerBusy,
+            Self::TooManyOffers | Self::PasswordUnchecked => ErrorCode::ServerBusy,
             Self::BadTracks => ErrorCode::BadOffer,
+            Self::NotAllowed { .. }
+            | Self::NoPower
+            | Self::LastOwner
+            | Self::MayNotPublish
+            | Self::NameGiven => ErrorCode::NotAllowed,
+            Self::RoomLocked => ErrorCode::RoomLocked,
+            Self::PasswordRequired => ErrorCode::PasswordRequired,
+            Self::WrongPassword => ErrorCode::WrongPassword,
+            Self::BadPassword { .. } => ErrorCode::BadPassword,
+            Self::PasswordPending | Self::TooFast => ErrorCode::TooFast,
+            Self::TooManyAttempts => ErrorCode::TooManyAttempts,
+            Self::MayNotOpen => ErrorCode::MayNotOpen,
+            Self::LobbyFull => ErrorCode::LobbyFull,
+            Self::TextEmpty | Self::TextTooLong { .. } => ErrorCode::BadText,
+            Self::TooManyPeople => ErrorCode::TooManyPeople,
+            Self::Denied => ErrorCode::Denied,
+            Self::Removed => ErrorCode::Removed,
+            Self::Banned => ErrorCode::Banned,
+            Self::MeetingEnded => ErrorCode::MeetingEnded,
             Self::Superseded => ErrorCode::Superseded,
         }
+    }
+
+    /// Returns the code to close the connection with, if this is its end.
+    pub(crate) fn close_code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Superseded => Some(CloseCode::Superseded),
+            Self::Denied | Self::Removed | Self::Banned => Some(CloseCode::PutOut),
+            Self::MeetingEnded => Some(CloseCode::Ended),
+            _ => None,
+        }
+    }
+}
+
+fn whom(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Anyone | Rule::Participant => "participants",
+        Rule::Recorder | Rule::Moderator => "moderators",
+        Rule::Owner => "owners",
     }
 }

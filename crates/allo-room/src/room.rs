@@ -1,23 +1,33 @@
 //! One room: who is in it, in which version, and which link joins which two.
 
+mod entry;
+mod moderation;
+mod talk;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    InstanceId, LeaveReason, LinkId, ParticipantId, ParticipantKey, ServerMessage, Tile, Topology,
-    TopologyChoice,
+    InstanceId, LeaveReason, LinkId, Participant, ParticipantId, ParticipantKey, Password, ServerMessage,
+    Tile, Topology, TopologyChoice,
 };
 
+use crate::chat::History;
 use crate::connection::Seat;
 use crate::links::Links;
 use crate::media::{MediaEvent, MediaKey};
 use crate::output::Outputs;
 use crate::participant::{DeviceChange, Devices, Lease, Member, Presence};
+use crate::record::{OwnerProof, PasswordHash, RoomRecord};
 use crate::refusal::Refusal;
 use crate::sessions::{MediaOffer, Offered, Sessions};
 use crate::topology::Way;
-use crate::{ConnectionId, DisplayName, RoomName, RoomsConfig};
+use crate::waiting::Waiting;
+use crate::{CheckId, ConnectionId, DisplayName, RoomName, RoomsConfig};
+
+pub(crate) use entry::Entry;
+pub(crate) use moderation::{PutOut, RoomChange};
 
 /// Who joins, and as what.
 #[derive(Debug)]
@@ -29,9 +39,16 @@ pub(crate) struct Arrival {
     pub(crate) name: DisplayName,
     pub(crate) devices: Devices,
     pub(crate) topology: Option<TopologyChoice>,
+    pub(crate) from: IpAddr,
+    /// What the secret of an owner, if they gave one, comes to.
+    pub(crate) proof: Option<OwnerProof>,
+    pub(crate) password: Option<Password>,
+    pub(crate) opening_password: Option<Password>,
+    /// The hash that their password was found to fit.
+    pub(crate) fits: Option<PasswordHash>,
 }
 
-/// A room. It exists as long as it has a member.
+/// A room. It exists as long as it has a member, or someone who waits to be one.
 #[derive(Debug)]
 pub(crate) struct Room {
     name: RoomName,
@@ -47,11 +64,36 @@ pub(crate) struct Room {
     relayed: BTreeMap<ParticipantId, MediaKey>,
     /// When their credentials are renewed, all at once.
     relays_at: Option<Instant>,
+    /// What outlives the meeting; `None` in a room without an owner, where nobody has power over anybody.
+    record: Option<RoomRecord>,
+    waiting: Waiting,
+    history: History,
+    last_hand: u32,
+    spotlight: Option<ParticipantId>,
+    /// The new password that is being hashed.
+    hashing: Option<CheckId>,
+    /// How many it holds by the configuration.
+    places: u32,
 }
 
 impl Room {
-    pub(crate) fn new(name: RoomName, opened_from: IpAddr, way: Way, links: Links, media: Sessions) -> Self {
+    pub(crate) fn new(
+        name: RoomName,
+        opened_from: IpAddr,
+        way: Way,
+        links: Links,
+        media: Sessions,
+        record: Option<RoomRecord>,
+        places: u32,
+    ) -> Self {
         Self {
+            places,
+            record,
+            waiting: Waiting::default(),
+            history: History::default(),
+            last_hand: 0,
+            spotlight: None,
+            hashing: None,
             name,
             opened_from,
             version: 0,
@@ -65,14 +107,19 @@ impl Room {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && self.waiting.is_empty()
     }
 
-    /// Says why there is no place for another member, if there is none.
-    pub(crate) fn check_place(&self, config: &RoomsConfig) -> Result<(), Refusal> {
-        let places = config.places(self.way.choice());
-        let is_full = self.members.len() >= usize::try_from(places).unwrap_or(usize::MAX);
-        if is_full { Err(Refusal::RoomFull { places }) } else { Ok(()) }
+    /// Returns what is to be kept of a room that closes.
+    pub(crate) fn into_record(self) -> Option<RoomRecord> {
+        self.record
+    }
+
+    /// Has what outlives the room kept, as it is now.
+    fn keep_record(&self, out: &mut Outputs) {
+        if let Some(record) = &self.record {
+            out.keep(self.name.clone(), Some(record.clone()));
+        }
     }
 
     pub(crate) fn find_by_key(&self, key: &ParticipantKey) -> Option<&Member> {
@@ -96,38 +143,38 @@ impl Room {
         &mut self,
         now: Instant,
         id: &ParticipantId,
-        arrival: Arrival,
+        arrival: &Arrival,
         config: &RoomsConfig,
         out: &mut Outputs,
     ) {
-        let Arrival { connection, key, instance, attempt, name, devices, topology: _ } = arrival;
-        let name = name.unique(self.members.iter().map(|member| &member.name));
-        let presence = Presence::Online(connection);
-        self.members.push(Member { id: id.clone(), key, instance, attempt, name, devices, presence });
-        self.settle_mic(id, out);
+        let connection = arrival.connection;
+        let name = self.name_of(id, arrival.name.clone());
+        let mut member = Member::new(id.clone(), name, arrival);
+        member.devices.limit(self.may_publish(id));
+        self.members.push(member);
+        self.settle_media(id, out);
         self.tell_joined(id, out);
         self.settle_way(now, Some(connection), config, out);
-        self.tell_snapshot(id, false, out);
+        self.tell_everything(now, id, false, out);
         self.renew_links(id, out);
         self.greet_all(id, out);
     }
 
     /// Gives a member a new connection in place of the one that they had or had lost.
-    pub(crate) fn attach(&mut self, id: &ParticipantId, arrival: Arrival, out: &mut Outputs) {
-        let name = self.free_name(id, arrival.name);
+    pub(crate) fn attach(&mut self, now: Instant, id: &ParticipantId, arrival: &Arrival, out: &mut Outputs) {
+        let before = self.describe(id);
+        self.prove_owner(id, arrival.proof.as_ref(), out);
+        let name = self.name_of(id, arrival.name.clone());
+        let may = self.may_publish(id);
         let Some(member) = self.find_mut(id) else { return };
         let is_same_instance = member.instance == arrival.instance;
-        let before = member.describe();
-        member.instance = arrival.instance;
-        member.attempt = arrival.attempt;
-        member.name = name;
-        member.devices = arrival.devices;
-        member.presence = Presence::Online(arrival.connection);
-        let is_changed = member.describe() != before;
-        if is_changed {
+        member.attach(name, arrival);
+        member.devices.limit(may);
+        if self.describe(id) != before {
             self.tell_updated(id, Some(arrival.connection), out);
         }
-        self.tell_snapshot(id, true, out);
+        self.tell_everything(now, id, true, out);
+        self.tell_turned_off(id, out);
         if is_same_instance {
             self.media.describe(id).into_iter().for_each(|news| out.message(arrival.connection, news));
         } else {
@@ -135,7 +182,7 @@ impl Room {
             self.renew_links(id, out);
         }
         self.relay_for(id, out);
-        self.settle_mic(id, out);
+        self.settle_media(id, out);
         self.greet_all(id, out);
     }
 
@@ -175,7 +222,7 @@ impl Room {
         if let Some(member) = self.find_mut(id) {
             member.presence = Presence::Away(lease);
             self.tell_updated(id, None, out);
-            self.settle_mic(id, out);
+            self.settle_media(id, out);
         }
     }
 
@@ -224,6 +271,10 @@ impl Room {
             participant: id.clone(),
             reason,
         });
+        if self.spotlight.as_ref() == Some(id) {
+            self.spotlight = None;
+            self.tell_settings(out);
+        }
         self.settle_way(now, None, config, out);
         true
     }
@@ -235,25 +286,37 @@ impl Room {
         name: Option<DisplayName>,
         change: DeviceChange,
         out: &mut Outputs,
-    ) {
-        let name = name.map(|name| self.free_name(id, name));
-        let Some(member) = self.find_mut(id) else { return };
-        let before = member.describe();
-        if let Some(name) = name {
-            member.name = name;
+    ) -> Result<(), Refusal> {
+        if !change.is_allowed(self.may_publish(id)) {
+            return Err(Refusal::MayNotPublish);
         }
-        member.devices.apply(change);
-        if member.describe() != before {
-            self.tell_updated(id, None, out);
+        if name.is_some() && self.given_name(id).is_some() {
+            return Err(Refusal::NameGiven);
         }
-        self.settle_mic(id, out);
+        let before = self.describe(id);
+        let name = name.map(|name| self.name_of(id, name));
+        if let Some(member) = self.find_mut(id) {
+            member.name = name.unwrap_or_else(|| member.name.clone());
+            member.change_devices(change);
+        }
+        self.tell_change(id, before.as_ref(), out);
+        Ok(())
     }
 
-    /// Has nothing forwarded of a microphone that is shown as off. Who is away may turn it on and cannot say so.
-    fn settle_mic(&mut self, id: &ParticipantId, out: &mut Outputs) {
+    /// Tells everyone if somebody is not as they were `before`, and has forwarded of them what may be.
+    fn tell_change(&mut self, id: &ParticipantId, before: Option<&Participant>, out: &mut Outputs) {
+        if self.describe(id).as_ref() != before {
+            self.tell_updated(id, None, out);
+        }
+        self.settle_media(id, out);
+    }
+
+    /// Has nothing forwarded of a microphone that is shown as off, nor of what a moderator does not let through.
+    fn settle_media(&mut self, id: &ParticipantId, out: &mut Outputs) {
+        let may = self.may_publish(id);
         let Some(member) = self.find(id) else { return };
-        let is_muted = !member.devices.mic && member.connection().is_some();
-        self.media.mute(id, is_muted).into_iter().for_each(|command| out.media(command));
+        let withheld = member.withheld(may);
+        self.media.withhold(id, withheld).into_iter().for_each(|command| out.media(command));
     }
 
     /// Passes a message along a link. On an older link, or to someone who is away, it is dropped: a greeting follows.
@@ -309,8 +372,9 @@ impl Room {
         config: &RoomsConfig,
         out: &mut Outputs,
     ) {
-        if !self.way.settle(now, self.members.len(), config.mesh_again) {
-            return;
+        let silenced: Vec<ParticipantId> = self.silenced().cloned().collect();
+        if !self.way.settle(now, self.members.len(), !silenced.is_empty(), config.mesh_again) {
+            return self.cut_links(&silenced, out);
         }
         self.version += 1;
         let (version, topology) = (self.version, self.way.topology());
@@ -318,6 +382,27 @@ impl Room {
         if topology == Topology::Mesh {
             self.links.keep_all();
             self.make_missing_links(out);
+        }
+        self.cut_links(&silenced, out);
+    }
+
+    /// Returns those who may not send everything.
+    fn silenced(&self) -> impl Iterator<Item = &ParticipantId> {
+        let everything = allo_protocol::MayPublish::EVERYTHING;
+        self.members.iter().map(|member| &member.id).filter(move |id| self.may_publish(id) != everything)
+    }
+
+    /// Ends the links of those who may not send everything: on a link nobody can see to that. In a room that is a mesh by choice there is
+    /// no other way, and it is left to the peers.
+    fn cut_links(&mut self, silenced: &[ParticipantId], out: &mut Outputs) {
+        if self.way.topology() == Topology::Mesh {
+            return;
+        }
+        for id in silenced {
+            for (other, link) in self.links.remove(id) {
+                self.tell_link_closed(&other, id, link, out);
+                self.tell_link_closed(id, &other, link, out);
+            }
         }
     }
 
@@ -409,17 +494,27 @@ impl Room {
         }
     }
 
+    /// Tells one member all that they are to know when they come, or come back.
+    pub(crate) fn tell_everything(&self, now: Instant, id: &ParticipantId, resumed: bool, out: &mut Outputs) {
+        self.tell_snapshot(id, resumed, out);
+        self.tell_history(now, id, out);
+        if !self.waiting.is_empty() {
+            self.tell_knocking_to(id, out);
+        }
+    }
+
     /// Tells one member the whole state, and whether they were known before.
-    pub(crate) fn tell_snapshot(&self, id: &ParticipantId, resumed: bool, out: &mut Outputs) {
+    fn tell_snapshot(&self, id: &ParticipantId, resumed: bool, out: &mut Outputs) {
         let Some(connection) = self.find(id).and_then(Member::connection) else { return };
         let message = ServerMessage::Snapshot {
             version: self.version,
             room: self.name.as_str().to_owned(),
             you: id.clone(),
-            participants: self.members.iter().map(Member::describe).collect(),
+            participants: self.members.iter().map(|member| self.describe_member(member)).collect(),
             topology: self.way.topology(),
             topology_choice: self.way.choice(),
             resumed,
+            settings: self.settings(),
         };
         out.message(connection, message);
     }
@@ -428,7 +523,7 @@ impl Room {
         self.version += 1;
         let version = self.version;
         let Some(member) = self.find(id) else { return };
-        let participant = member.describe();
+        let participant = self.describe_member(member);
         self.broadcast(member.connection(), out, || ServerMessage::ParticipantJoined {
             version,
             participant: participant.clone(),
@@ -438,7 +533,7 @@ impl Room {
     fn tell_updated(&mut self, id: &ParticipantId, except: Option<ConnectionId>, out: &mut Outputs) {
         self.version += 1;
         let version = self.version;
-        let Some(participant) = self.find(id).map(Member::describe) else { return };
+        let Some(participant) = self.describe(id) else { return };
         self.broadcast(except, out, || ServerMessage::ParticipantUpdated {
             version,
             participant: participant.clone(),
@@ -456,8 +551,18 @@ impl Room {
         }
     }
 
-    /// Returns a name for `id` that nobody else in the room has.
-    fn free_name(&self, id: &ParticipantId, name: DisplayName) -> DisplayName {
+    /// Returns what the others are told of somebody.
+    fn describe(&self, id: &ParticipantId) -> Option<Participant> {
+        self.find(id).map(|member| self.describe_member(member))
+    }
+
+    fn describe_member(&self, member: &Member) -> Participant {
+        member.describe(self.role(&member.id), self.may_publish(&member.id))
+    }
+
+    /// Returns a name for `id` that nobody else in the room has: the one that a moderator gave them, or made from `name`.
+    fn name_of(&self, id: &ParticipantId, name: DisplayName) -> DisplayName {
+        let name = self.given_name(id).cloned().unwrap_or(name);
         name.unique(self.members.iter().filter(|member| member.id != *id).map(|member| &member.name))
     }
 

@@ -1,8 +1,12 @@
 //! Every room of a server, and every connection to them.
 
+mod entry;
+mod moderation;
+mod passwords;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allo_protocol::{
     ClientMessage, CloseCode, ErrorCode, LeaveReason, PROTOCOL_VERSION, ParticipantId, ServerMessage,
@@ -11,23 +15,36 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tracing::debug;
 
+use crate::attempts::{Attempts, Network};
 use crate::connection::{Connection, ConnectionId, Due, Fault, Seat, Stage};
 use crate::directory::Directory;
 use crate::identity::Identities;
 use crate::media::{MediaEvent, MediaKey};
 use crate::output::{Output, Outputs};
-use crate::participant::{DeviceChange, Devices, Lease, Presence};
+use crate::participant::{DeviceChange, Lease, Presence};
 use crate::refusal::Refusal;
-use crate::room::{Arrival, Room};
+use crate::rights::Rule;
+use crate::room::Room;
 use crate::sessions::MediaOffer;
 use crate::timers::Timers;
-use crate::{DisplayName, IdentitySecret, RoomName, RoomsConfig};
+use crate::{CheckId, DisplayName, IdentitySecret, RoomName, RoomRecord, RoomsConfig};
+
+use passwords::Check;
+pub(crate) use passwords::PASSWORD_BYTES_MAX;
 
 /// The longest client name in `hello`, in bytes. A longer one makes the message a bad one.
 const CLIENT_NAME_BYTES: usize = 64;
 
 /// RFC 6455 §7.4.1: what browsers say when a page is closed.
 const GOING_AWAY: u16 = 1001;
+
+/// Passwords that one network may try at once, and how long until it may try another. Beyond: refused. The right one costs nothing.
+///
+/// Higher: a whole class behind one address may mistype. Lower: guessing takes longer.
+const ATTEMPTS_OF_NETWORK: (Duration, u32) = (Duration::from_secs(6), 30);
+
+/// The same for all that are tried in one room, from wherever.
+const ATTEMPTS_IN_ROOM: (Duration, u32) = (Duration::from_secs(1), 100);
 
 /// What is there, for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +65,7 @@ enum Timer {
     Connection(ConnectionId),
     Lease(RoomName, ParticipantId),
     Room(RoomName),
+    Record(RoomName),
 }
 
 /// Every room of a server, and every connection to them.
@@ -65,6 +83,11 @@ pub struct Rooms {
     participants: usize,
     timers: Timers<Timer>,
     last_media_key: u64,
+    /// Passwords that the shell looks at: at most one for each connection and one for each room.
+    checks: BTreeMap<CheckId, Check>,
+    last_check: CheckId,
+    attempts_of_network: Attempts<Network>,
+    attempts_in_room: Attempts<RoomName>,
     out: Outputs,
 }
 
@@ -76,10 +99,14 @@ impl Rooms {
             identities: Identities::new(secret),
             rng: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
-            directory: Directory::default(),
+            directory: Directory::new(),
             participants: 0,
             timers: Timers::new(),
             last_media_key: 0,
+            checks: BTreeMap::new(),
+            last_check: CheckId(0),
+            attempts_of_network: Attempts::new(ATTEMPTS_OF_NETWORK.0, ATTEMPTS_OF_NETWORK.1),
+            attempts_in_room: Attempts::new(ATTEMPTS_IN_ROOM.0, ATTEMPTS_IN_ROOM.1),
             out: Outputs::default(),
         }
     }
@@ -120,8 +147,19 @@ impl Rooms {
             (Stage::Welcomed, _) => {
                 self.refuse(from, &Refusal::JoinMissing);
             }
+            (stage @ (Stage::Checking(_) | Stage::Waiting(_)), ClientMessage::Leave {}) => {
+                self.forget(from);
+                self.out.close(from, CloseCode::Normal);
+                self.detach(now, stage, Lease::closing(now, &self.config));
+            }
+            (Stage::Waiting(seat), message @ ClientMessage::Join { .. }) => {
+                self.wait_again(now, from, &seat, message);
+            }
+            (Stage::Checking(_) | Stage::Waiting(_), _) => {
+                self.refuse(from, &Refusal::StillWaiting);
+            }
             (Stage::Joined(seat), message @ ClientMessage::Join { .. }) => {
-                self.join_again(from, &seat, message);
+                self.join_again(now, from, &seat, message);
             }
             (Stage::Joined(seat), message) => self.handle_joined(now, from, &seat, message),
         }
@@ -149,7 +187,16 @@ impl Rooms {
             } else {
                 Lease::lost(now, connection.heard_at(), &self.config)
             };
-            self.detach(connection.stage, lease);
+            self.detach(now, connection.stage, lease);
+        }
+    }
+
+    /// Takes what was kept of a room, at the start of the server.
+    pub fn handle_record(&mut self, now: Instant, room: RoomName, record: RoomRecord) {
+        if self.directory.get(&room).is_none() {
+            let at = self.directory.put(now, room.clone(), record, &self.config);
+            self.timers.set(Timer::Record(room), at);
+            self.forget_beyond();
         }
     }
 
@@ -176,6 +223,7 @@ impl Rooms {
                 Timer::Connection(id) => self.connection_due(now, id),
                 Timer::Lease(room, participant) => self.lease_over(now, &room, &participant),
                 Timer::Room(room) => self.room_due(now, &room),
+                Timer::Record(room) => self.record_due(now, &room),
             }
         }
     }
@@ -225,132 +273,21 @@ impl Rooms {
         self.out.message(from, message);
     }
 
-    fn join(&mut self, now: Instant, from: ConnectionId, message: ClientMessage) {
-        let joined =
-            self.parse_join(from, message).and_then(|(room, arrival)| self.admit(now, from, room, arrival));
-        match joined {
-            Ok(seat) => self.set_stage(from, Stage::Joined(seat)),
-            Err(Refusal::Superseded) => self.supersede(from),
-            Err(refusal) => self.refuse(from, &refusal),
-        }
-    }
-
-    /// Reads the names in a `join`.
-    fn parse_join(
-        &self,
-        connection: ConnectionId,
-        message: ClientMessage,
-    ) -> Result<(RoomName, Arrival), Refusal> {
-        let ClientMessage::Join {
-            room,
-            display_name,
-            participant_key: key,
-            instance,
-            attempt,
-            mic,
-            cam,
-            screen,
-            topology,
-        } = message
-        else {
-            return Err(Refusal::JoinMissing);
-        };
-        let room = RoomName::parse(&room, self.config.room_name_bytes)?;
-        let name = self.display_name(&display_name)?;
-        Ok((
-            room,
-            Arrival {
-                connection,
-                key,
-                instance,
-                attempt,
-                name,
-                devices: Devices { mic, cam, screen },
-                topology,
-            },
-        ))
-    }
-
-    fn display_name(&self, text: &str) -> Result<DisplayName, Refusal> {
-        Ok(DisplayName::parse(text, self.config.display_name_graphemes)?)
-    }
-
-    /// Lets someone into a room: someone who is known there by their key, or a newcomer.
-    fn admit(
-        &mut self,
-        now: Instant,
-        from: ConnectionId,
-        name: RoomName,
-        arrival: Arrival,
-    ) -> Result<Seat, Refusal> {
-        if let Some(member) = self.directory.get(&name).and_then(|room| room.find_by_key(&arrival.key)) {
-            if arrival.attempt < member.attempt {
-                return Err(Refusal::Superseded);
-            }
-            let (participant, presence) = (member.id.clone(), member.presence);
-            self.attach(&name, &participant, presence, arrival);
-            return Ok(Seat { room: name, participant });
-        }
-        let address = self.connections.get(&from).expect("a message comes from an open connection").from;
-        let (asked, rng) = (arrival.topology, &mut self.rng);
-        let room = self.directory.find_or_open(now, &name, address, asked, &self.config, rng)?;
-        let mut ids = self.identities.of(&name, &arrival.key);
-        let id = ids.find(|id| !room.contains(id)).expect("a room is smaller than the choice of identifiers");
-        drop(ids);
-        room.enter(now, &id, arrival, &self.config, &mut self.out);
-        if let Some(renewal) = self.config.relay_renewal {
-            self.last_media_key += 1;
-            room.open_relay(now, &id, MediaKey(self.last_media_key), renewal, &mut self.out);
-        }
-        self.set_room_timer(&name);
-        self.participants += 1;
-        debug!(participant = %id, "participant joined");
-        Ok(Seat { room: name, participant: id })
-    }
-
-    /// Gives a known participant a new connection; the old one, if it is there, is closed.
-    fn attach(&mut self, room: &RoomName, id: &ParticipantId, presence: Presence, arrival: Arrival) {
-        match presence {
-            Presence::Online(old) => self.supersede(old),
-            Presence::Away(_) => self.timers.clear(&Timer::Lease(room.clone(), id.clone())),
-        }
-        debug!(participant = %id, "participant attached");
-        if let Some(room) = self.directory.get_mut(room) {
-            room.attach(id, arrival, &mut self.out);
-        }
-    }
-
-    /// Closes a connection whose participant goes on with another one.
-    fn supersede(&mut self, connection: ConnectionId) {
-        // Forgotten first, so that its end is not taken for the participant's.
-        self.forget(connection);
-        self.out.error(connection, ErrorCode::Superseded, Refusal::Superseded.to_string(), true);
-        self.out.close(connection, CloseCode::Superseded);
-    }
-
-    /// Answers a `join` on a connection that has joined.
-    fn join_again(&mut self, from: ConnectionId, seat: &Seat, message: ClientMessage) {
-        match self.parse_join(from, message) {
-            Ok((room, arrival)) => {
-                let member = self.directory.get(&room).and_then(|room| room.find_by_key(&arrival.key));
-                if room == seat.room && member.is_some_and(|member| member.id == seat.participant) {
-                    self.tell_snapshot(seat);
-                } else {
-                    self.refuse(from, &Refusal::AlreadyJoined);
-                }
-            }
-            Err(refusal) => self.refuse(from, &refusal),
-        }
-    }
-
     /// Handles what a participant says in a room.
     fn handle_joined(&mut self, now: Instant, from: ConnectionId, seat: &Seat, message: ClientMessage) {
+        let rule = Rule::of(&message, &seat.participant);
+        if !self.directory.get(&seat.room).is_some_and(|room| room.allows(&seat.participant, rule)) {
+            return self.refuse(from, &Refusal::NotAllowed { rule });
+        }
         match message {
             ClientMessage::UpdateSelf { display_name, mic, cam, screen } => {
                 let change = DeviceChange { mic, cam, screen };
-                match display_name.map(|name| self.display_name(&name)).transpose() {
-                    Ok(name) => self.in_room(seat, |room, id, out| room.update(id, name, change, out)),
-                    Err(refusal) => self.refuse(from, &refusal),
+                let name = display_name.map(|name| self.display_name(&name)).transpose();
+                let updated = name.and_then(|name| {
+                    self.try_in_room(seat, |room, id, out| room.update(id, name, change, out))
+                });
+                if let Err(refusal) = updated {
+                    self.refuse(from, &refusal);
                 }
             }
             ClientMessage::SessionDescription { to, link, description } => {
@@ -380,18 +317,22 @@ impl Rooms {
             ClientMessage::Subscribe { tiles, audio } => {
                 self.in_room(seat, |room, id, out| room.subscribe(id, tiles, audio, out));
             }
-            ClientMessage::RequestSnapshot {} => self.tell_snapshot(seat),
+            ClientMessage::RequestSnapshot {} => self.tell_everything(now, seat),
             ClientMessage::Leave {} => {
                 self.forget(from);
                 self.out.close(from, CloseCode::Normal);
                 self.remove(now, &seat.room, &seat.participant, LeaveReason::Left);
             }
-            // The caller has handled these; to name them keeps a new message from being forgotten here.
-            ClientMessage::Hello { .. }
-            | ClientMessage::Join { .. }
-            | ClientMessage::Ping {}
-            | ClientMessage::Pong {} => {}
+            message => {
+                if let Err(refusal) = self.handle_meeting(now, from, seat, message) {
+                    self.refuse(from, &refusal);
+                }
+            }
         }
+    }
+
+    fn display_name(&self, text: &str) -> Result<DisplayName, Refusal> {
+        Ok(DisplayName::parse(text, self.config.display_name_graphemes)?)
     }
 
     fn vouch(&mut self, now: Instant, from: ConnectionId, seat: &Seat, peer: &ParticipantId) {
@@ -408,6 +349,16 @@ impl Rooms {
         if let Some(room) = self.directory.get_mut(&seat.room) {
             act(room, &seat.participant, &mut self.out);
         }
+    }
+
+    /// Does the same with something that may be refused.
+    fn try_in_room(
+        &mut self,
+        seat: &Seat,
+        act: impl FnOnce(&mut Room, &ParticipantId, &mut Outputs) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let room = self.directory.get_mut(&seat.room).ok_or(Refusal::JoinMissing)?;
+        act(room, &seat.participant, &mut self.out)
     }
 
     /// Acts on a peer in the same room.
@@ -430,8 +381,8 @@ impl Rooms {
         *peer != seat.participant && self.directory.get(&seat.room).is_some_and(|room| room.contains(peer))
     }
 
-    fn tell_snapshot(&mut self, seat: &Seat) {
-        self.in_room(seat, |room, id, out| room.tell_snapshot(id, true, out));
+    fn tell_everything(&mut self, now: Instant, seat: &Seat) {
+        self.in_room(seat, |room, id, out| room.tell_everything(now, id, true, out));
     }
 
     fn connection_due(&mut self, now: Instant, id: ConnectionId) {
@@ -478,6 +429,32 @@ impl Rooms {
         }
     }
 
+    /// Lets the meeting of a room be over that nobody is in, or forgets whose it is.
+    fn record_due(&mut self, now: Instant, name: &RoomName) {
+        if let Some((record, again_at)) = self.directory.remind(now, name, &self.config) {
+            self.out.keep(name.clone(), record);
+            if let Some(at) = again_at {
+                self.timers.set(Timer::Record(name.clone()), at);
+            }
+        }
+    }
+
+    /// Closes a room if nobody is in it any more.
+    fn close_if_empty(&mut self, now: Instant, name: &RoomName) {
+        if let Some(at) = self.directory.close_if_empty(now, name, &self.config) {
+            self.timers.set(Timer::Record(name.clone()), at);
+            self.forget_beyond();
+        }
+        self.set_room_timer(name);
+    }
+
+    fn forget_beyond(&mut self) {
+        while let Some(name) = self.directory.pop_beyond(&self.config) {
+            self.timers.clear(&Timer::Record(name.clone()));
+            self.out.keep(name, None);
+        }
+    }
+
     fn set_room_timer(&mut self, name: &RoomName) {
         match self.directory.get(name).and_then(Room::wake_at) {
             Some(at) => self.timers.set(Timer::Room(name.clone()), at),
@@ -490,7 +467,7 @@ impl Rooms {
         self.out.close(id, code);
         if let Some(connection) = self.forget(id) {
             let lease = Lease::lost(now, connection.heard_at(), &self.config);
-            self.detach(connection.stage, lease);
+            self.detach(now, connection.stage, lease);
         }
     }
 
@@ -499,8 +476,16 @@ impl Rooms {
         self.connections.remove(&id)
     }
 
-    fn detach(&mut self, stage: Stage, lease: Lease) {
-        let Stage::Joined(seat) = stage else { return };
+    fn detach(&mut self, now: Instant, stage: Stage, lease: Lease) {
+        let seat = match stage {
+            Stage::Opened | Stage::Welcomed => return,
+            Stage::Checking(check) => return drop(self.checks.remove(&check)),
+            Stage::Waiting(seat) => {
+                self.in_room(&seat, |room, id, out| drop(room.stop_waiting(id, out)));
+                return self.close_if_empty(now, &seat.room);
+            }
+            Stage::Joined(seat) => seat,
+        };
         self.timers.set(Timer::Lease(seat.room.clone(), seat.participant.clone()), lease.until);
         debug!(participant = %seat.participant, "participant lost the connection");
         self.in_room(&seat, |room, id, out| room.detach(id, lease, out));
@@ -512,9 +497,16 @@ impl Rooms {
         if room.remove(now, participant, reason, &self.config, &mut self.out) {
             self.participants -= 1;
             debug!(%participant, ?reason, "participant gone");
-            self.directory.close_if_empty(name);
-            self.set_room_timer(name);
+            self.close_if_empty(now, name);
         }
+    }
+
+    /// Closes a connection for good, whose participant goes on with another one, or not at all.
+    fn turn_away(&mut self, connection: ConnectionId, refusal: &Refusal, code: CloseCode) {
+        // Forgotten first, so that its end is not taken for the participant's.
+        self.forget(connection);
+        self.out.error(connection, refusal.code(), refusal.to_string(), true);
+        self.out.close(connection, code);
     }
 
     fn refuse(&mut self, connection: ConnectionId, refusal: &Refusal) {

@@ -51,8 +51,8 @@ struct Person {
     last: Option<MediaSession>,
     session: Option<Session>,
     subscription: Option<Subscription>,
-    /// Whether their microphone is off, by their own word.
-    is_muted: bool,
+    /// What is not to be forwarded, whatever comes.
+    withheld: BTreeSet<Source>,
 }
 
 #[derive(Debug, Clone)]
@@ -144,7 +144,7 @@ impl Sessions {
         person.last = Some(number);
         let key = person.session.as_ref().map_or(fresh, |session| session.key);
         let mut commands = vec![MediaCommand::Connect { room: self.room, key, sdp }];
-        commands.extend(person.is_muted.then(|| person.mute_command()).flatten());
+        commands.extend(person.withheld.iter().filter_map(|source| person.mute_command(*source)));
         commands.extend(self.subscribe_command(id));
         let interested = |(other, person): (&ParticipantId, &Person)| {
             let tiles = person.subscription.iter().flat_map(|subscription| &subscription.tiles);
@@ -167,11 +167,12 @@ impl Sessions {
         self.subscribe_command(id)
     }
 
-    /// Records whether the microphone of a participant is off. Nothing of it is forwarded then, whatever comes.
-    pub(crate) fn mute(&mut self, id: &ParticipantId, is_muted: bool) -> Option<MediaCommand> {
+    /// Records what of a participant is not to be forwarded, whatever comes.
+    pub(crate) fn withhold(&mut self, id: &ParticipantId, withheld: BTreeSet<Source>) -> Vec<MediaCommand> {
         let person = self.people.entry(id.clone()).or_default();
-        let is_changed = std::mem::replace(&mut person.is_muted, is_muted) != is_muted;
-        is_changed.then(|| person.mute_command()).flatten()
+        let before = std::mem::replace(&mut person.withheld, withheld);
+        let changed = before.symmetric_difference(&person.withheld);
+        changed.filter_map(|source| person.mute_command(*source)).collect()
     }
 
     /// Ends the session of a participant, who may make another one. Returns its key.
@@ -337,16 +338,16 @@ impl Sessions {
 impl Default for Person {
     fn default() -> Self {
         let offers = TokenBucket::new(1, OFFER_BURST);
-        Self { offers, last: None, session: None, subscription: None, is_muted: false }
+        Self { offers, last: None, session: None, subscription: None, withheld: BTreeSet::new() }
     }
 }
 
 impl Person {
-    fn mute_command(&self) -> Option<MediaCommand> {
+    fn mute_command(&self, source: Source) -> Option<MediaCommand> {
         let session = self.session.as_ref()?;
-        let track = session.tracks.iter().find(|track| track.source == Source::Mic)?;
+        let track = session.tracks.iter().find(|track| track.source == source)?;
         let track = MediaTrackId { publisher: session.key, mid: track.mid.clone() };
-        Some(MediaCommand::Mute { track, is_muted: self.is_muted })
+        Some(MediaCommand::Mute { track, is_muted: self.withheld.contains(&source) })
     }
 }
 

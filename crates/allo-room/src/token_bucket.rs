@@ -14,7 +14,22 @@ pub struct TokenBucket {
 impl TokenBucket {
     /// Makes a full bucket. Both numbers count as at least one.
     pub fn new(per_second: u32, burst: u32) -> Self {
-        Self { interval: Duration::from_secs(1) / per_second.max(1), burst: burst.max(1), full_at: None }
+        Self::every(Duration::from_secs(1) / per_second.max(1), burst)
+    }
+
+    /// Makes a full bucket that gets one token each `interval`. It holds at least one.
+    pub fn every(interval: Duration, burst: u32) -> Self {
+        Self { interval, burst: burst.max(1), full_at: None }
+    }
+
+    /// Puts one token back.
+    pub fn give_back(&mut self) {
+        self.full_at = self.full_at.and_then(|at| at.checked_sub(self.interval));
+    }
+
+    /// Returns whether it is as full as it can be: then it is like a new one.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at.is_none_or(|at| at <= now)
     }
 
     /// Takes one token; returns `false`, and takes nothing, when there is none.

@@ -45,13 +45,20 @@ impl Way {
         self.mesh_again_at
     }
 
-    /// Takes how many are in the room now, and returns whether the topology changes.
-    pub(crate) fn settle(&mut self, now: Instant, members: usize, pause: Duration) -> bool {
+    /// Takes how many are in the room now, and whether one of them may not send everything, which only the server can see to.
+    /// Returns whether the topology changes.
+    pub(crate) fn settle(
+        &mut self,
+        now: Instant,
+        members: usize,
+        is_anyone_silenced: bool,
+        pause: Duration,
+    ) -> bool {
         if self.choice != TopologyChoice::Auto {
             return false;
         }
         let before = self.topology;
-        if members > DIRECT_MAX {
+        if members > DIRECT_MAX || is_anyone_silenced {
             self.topology = Topology::Sfu;
             self.mesh_again_at = None;
         } else if self.topology == Topology::Sfu {
@@ -78,13 +85,16 @@ mod tests {
     fn the_third_brings_the_server_in_and_two_who_stay_are_direct_again() {
         let start = Instant::now();
         let mut way = Way::new(TopologyChoice::Auto);
-        assert!(!way.settle(start, 2, PAUSE));
-        assert!(way.settle(start, 3, PAUSE));
+        assert!(!way.settle(start, 2, false, PAUSE));
+        assert!(way.settle(start, 3, false, PAUSE));
         assert_eq!(way.topology(), Topology::Sfu);
-        assert!(!way.settle(start, 2, PAUSE));
+        assert!(!way.settle(start, 2, false, PAUSE));
         assert_eq!(way.wake_at(), Some(start + PAUSE));
-        assert!(!way.settle(start + PAUSE / 2, 2, PAUSE), "asking again does not begin the pause again");
-        assert!(way.settle(start + PAUSE, 2, PAUSE));
+        assert!(
+            !way.settle(start + PAUSE / 2, 2, false, PAUSE),
+            "asking again does not begin the pause again"
+        );
+        assert!(way.settle(start + PAUSE, 2, false, PAUSE));
         assert_eq!((way.topology(), way.wake_at()), (Topology::Mesh, None));
     }
 
@@ -92,11 +102,11 @@ mod tests {
     fn a_third_who_comes_in_the_pause_ends_it() {
         let start = Instant::now();
         let mut way = Way::new(TopologyChoice::Auto);
-        way.settle(start, 3, PAUSE);
-        way.settle(start, 2, PAUSE);
-        assert!(!way.settle(start + PAUSE / 2, 3, PAUSE));
-        assert!(!way.settle(start + PAUSE, 3, PAUSE));
-        assert!(!way.settle(start + PAUSE, 2, PAUSE));
+        way.settle(start, 3, false, PAUSE);
+        way.settle(start, 2, false, PAUSE);
+        assert!(!way.settle(start + PAUSE / 2, 3, false, PAUSE));
+        assert!(!way.settle(start + PAUSE, 3, false, PAUSE));
+        assert!(!way.settle(start + PAUSE, 2, false, PAUSE));
         assert_eq!(way.wake_at(), Some(start + 2 * PAUSE));
     }
 
@@ -104,10 +114,21 @@ mod tests {
     fn someone_left_alone_starts_anew() {
         let start = Instant::now();
         let mut way = Way::new(TopologyChoice::Auto);
-        way.settle(start, 3, PAUSE);
-        way.settle(start, 2, PAUSE);
-        assert!(way.settle(start, 1, PAUSE));
+        way.settle(start, 3, false, PAUSE);
+        way.settle(start, 2, false, PAUSE);
+        assert!(way.settle(start, 1, false, PAUSE));
         assert_eq!(way.topology(), Topology::Mesh);
+    }
+
+    #[test]
+    fn two_of_whom_one_may_not_send_everything_are_not_direct() {
+        let start = Instant::now();
+        let mut way = Way::new(TopologyChoice::Auto);
+        assert!(way.settle(start, 2, true, PAUSE));
+        assert_eq!(way.topology(), Topology::Sfu);
+        assert!(!way.settle(start + 2 * PAUSE, 2, true, PAUSE));
+        assert!(!way.settle(start + 2 * PAUSE, 2, false, PAUSE));
+        assert!(way.settle(start + 3 * PAUSE, 2, false, PAUSE));
     }
 
     #[test]
@@ -117,7 +138,12 @@ mod tests {
             [(TopologyChoice::Mesh, Topology::Mesh), (TopologyChoice::Sfu, Topology::Sfu)]
         {
             let mut way = Way::new(choice);
-            assert!((0..9).all(|members| !way.settle(start + PAUSE * members, members as usize, PAUSE)));
+            assert!((0..9).all(|members| !way.settle(
+                start + PAUSE * members,
+                members as usize,
+                false,
+                PAUSE
+            )));
             assert_eq!(way.topology(), topology);
         }
     }

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     media::MediaPlane,
     outbox::{Full, Outbox},
+    passwords::{Answer, Passwords},
+    records::Records,
 };
 
 /// Events that wait for the rooms. Beyond, WebSockets are read more slowly.
@@ -50,14 +52,22 @@ pub(crate) struct RoomsTask {
     events: mpsc::Receiver<(ConnectionId, Event)>,
     questions: mpsc::Receiver<oneshot::Sender<Counts>>,
     media: Option<MediaPlane>,
+    passwords: Passwords,
+    /// Where what is known of rooms is kept, if anywhere.
+    records: Option<Records>,
 }
 
 impl RoomsTask {
     /// Makes the task, and the two ways to it.
-    pub(crate) fn new(rooms: Rooms, media: Option<MediaPlane>) -> (Self, Events, Questions) {
+    pub(crate) fn new(
+        rooms: Rooms,
+        media: Option<MediaPlane>,
+        records: Option<Records>,
+    ) -> (Self, Events, Questions) {
         let (to_events, events) = mpsc::channel(EVENTS_MAX);
         let (to_questions, questions) = mpsc::channel(1);
-        (Self { rooms, outboxes: HashMap::new(), events, questions, media }, to_events, to_questions)
+        let (outboxes, passwords) = (HashMap::new(), Passwords::new());
+        (Self { rooms, outboxes, events, questions, media, passwords, records }, to_events, to_questions)
     }
 
     /// Runs until `stop`; then everyone is told, and every WebSocket closed.
@@ -73,6 +83,10 @@ impl RoomsTask {
                     self.rooms.handle_timeout(Instant::now());
                 }
                 events = media_events(&mut self.media) => self.rooms.handle_media(Instant::now(), events),
+                answer = self.passwords.answer() => match answer {
+                    Answer::Hash(check, hash) => self.rooms.handle_hash(check, hash),
+                    Answer::Verdict(check, fits) => self.rooms.handle_verdict(Instant::now(), check, fits),
+                },
                 Some(answer) = self.questions.recv() => {
                     // Who asked may have gone.
                     let _gone = answer.send(self.rooms.counts());
@@ -88,6 +102,9 @@ impl RoomsTask {
         self.drain().await;
         if let Some(media) = self.media.take() {
             media.stop().await;
+        }
+        if let Some(records) = self.records.take() {
+            records.finish().await;
         }
     }
 
@@ -113,6 +130,15 @@ impl RoomsTask {
             match output {
                 Output::Message { to, message } => self.send(to, &message),
                 Output::Close { connection, code } => self.close(connection, code),
+                Output::HashPassword { check, password } => self.passwords.hash(check, password),
+                Output::CheckPassword { check, password, hash } => {
+                    self.passwords.compare(check, password, hash);
+                }
+                Output::Keep { room, record } => {
+                    if let Some(records) = &self.records {
+                        records.keep(room, record);
+                    }
+                }
                 Output::Media(command) => {
                     if let Some(media) = &mut self.media {
                         media.handle(command).await;

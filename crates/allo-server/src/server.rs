@@ -3,24 +3,26 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use allo_room::{ConnectionId, Counts, Rooms};
+use allo_room::{ConnectionId, Counts, IdentitySecret, Rooms};
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     admission::{Admission, AdmissionBounds},
     config::{Config, MediaConfig},
     identity, listener,
     media::{self, Door, MediaError, MediaPlane, RELAY_RENEWAL},
+    records::Records,
     rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
 };
@@ -124,8 +126,9 @@ impl Server {
             .then(|| MediaPlane::start(&config.media, sockets, &addresses, tls.is_some(), &tasks, &stop));
         let media = media.transpose()?;
         let door = media.as_ref().map(MediaPlane::door);
-        let (rooms, events, questions) =
-            RoomsTask::new(Rooms::new(config.rooms.clone(), &secret, seed), media);
+        let mut rooms = Rooms::new(config.rooms.clone(), &secret, seed);
+        let records = config.data_folder().and_then(|data| open_records(&data, &secret, &config, &mut rooms));
+        let (rooms, events, questions) = RoomsTask::new(rooms, media, records);
         tasks.spawn(rooms.run(stop.clone()));
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().renew(stop.clone()));
@@ -197,6 +200,24 @@ impl Server {
         self.shared.tasks.close();
         // What has not ended by then is cut off with the runtime.
         let _ended = timeout(STOP_TIMEOUT, self.shared.tasks.wait()).await;
+    }
+}
+
+/// Tells the rooms what is known of them, and returns where it is kept. Where it cannot be, the server works all the same.
+fn open_records(data: &Path, secret: &IdentitySecret, config: &Config, rooms: &mut Rooms) -> Option<Records> {
+    match Records::open(data, secret, &config.rooms) {
+        Ok((records, known)) => {
+            let now = Instant::now();
+            for (room, record) in known {
+                rooms.handle_record(now, room, record);
+            }
+            Some(records)
+        }
+        Err(error) => {
+            let path = data.display();
+            warn!(%path, %error, "cannot keep what is known of rooms: after a restart, they have no owner");
+            None
+        }
     }
 }
 

@@ -2,6 +2,22 @@
 
 export const PROTOCOL_VERSION = 1;
 
+/** Something that was said in writing. */
+export type ChatMessage = {
+  /** How many seconds ago it was written. */
+  readonly ageS: number;
+  /** What they were called then. */
+  readonly displayName: string;
+  /** Who wrote it; they may have gone since. */
+  readonly from: ParticipantId;
+  /** A number that no other one in this room has; they are in no order. */
+  readonly id: number;
+  /** Plain text: never markup. */
+  readonly text: string;
+  /** To whom alone; absent when it is for everyone. */
+  readonly to?: ParticipantId;
+};
+
 /**
  * A message from a client to the server.
  *
@@ -17,7 +33,10 @@ export type ClientMessage =
     /** The version of the protocol that the client speaks. */
     readonly protocolVersion: number;
   }
-  /** Enters a room, or comes back to it. Answered with `snapshot`. Saying it again changes nothing. */
+  /**
+   * Enters a room, or comes back to it. Answered with `snapshot`, or with `waiting` in a room that has a lobby.
+   * Saying it again changes nothing.
+   */
   | {
     readonly type: "join";
     /**
@@ -34,8 +53,14 @@ export type ClientMessage =
     readonly instance: InstanceId;
     /** Whether a microphone is being sent and is not muted. */
     readonly mic: boolean;
+    /** The operator's password, for whoever opens a room on a server where not everyone may. */
+    readonly openingPassword?: Password;
+    /** Makes whoever opens the room its owner, and so whoever shows it again. Another one than the room's gives no right. */
+    readonly ownerSecret?: OwnerSecret;
     /** Who this is, for the server alone. */
     readonly participantKey: ParticipantKey;
+    /** The room's password, for newcomers to a room that has one. */
+    readonly password?: Password;
     /** The room. The server normalises it; the snapshot says the name in use. */
     readonly room: string;
     /** Whether a screen is being shared. */
@@ -113,6 +138,138 @@ export type ClientMessage =
     /** The pictures to receive, the most important first. Others are not sent. More than 64 are not looked at. */
     readonly tiles: readonly Tile[];
   }
+  /** Says something in writing, to everyone or to one. It comes back as `chat` to whoever said it, too. */
+  | {
+    readonly type: "chat";
+    /** Plain text. */
+    readonly text: string;
+    /** To whom alone; to everyone if left out. */
+    readonly to?: ParticipantId;
+  }
+  /** Raises one's hand. */
+  | {
+    readonly type: "raiseHand";
+  }
+  /** Lowers a hand. */
+  | {
+    readonly type: "lowerHand";
+    /** Whose; one's own if left out. Another's, as a moderator. */
+    readonly participant?: ParticipantId;
+  }
+  /** Gives a sign to everyone. */
+  | {
+    readonly type: "react";
+    /** Which. */
+    readonly reaction: Reaction;
+  }
+  /** Says whether one records. Everyone is told; the recording should begin only when they have been. */
+  | {
+    readonly type: "setRecording";
+    /** Whether a recording begins, or ends. */
+    readonly recording: boolean;
+  }
+  /** Changes how the room is kept, as a moderator. A field left out stays as it was. */
+  | {
+    readonly type: "setRoom";
+    /** Whether newcomers wait until a moderator admits them. Turned off, those who wait are admitted. */
+    readonly lobby?: boolean;
+    /** Whether newcomers are refused. */
+    readonly locked?: boolean;
+    /** How many may be in the room; whoever is there stays. It counts as far as the server's own limit. */
+    readonly participantsMax?: number;
+    /** Who may record. */
+    readonly recorders?: Recorders;
+  }
+  /** Sets the password that newcomers need, as a moderator. */
+  | {
+    readonly type: "setPassword";
+    /** The new one; none is needed any more if left out. */
+    readonly password?: Password;
+  }
+  /** Shows somebody large to everyone, as a moderator. */
+  | {
+    readonly type: "spotlight";
+    /** Whom; nobody if left out. */
+    readonly participant?: ParticipantId;
+  }
+  /** Lets somebody in who waits, as a moderator. */
+  | {
+    readonly type: "admit";
+    /** Who. */
+    readonly participant: ParticipantId;
+  }
+  /** Lets everyone in who waits, as a moderator. */
+  | {
+    readonly type: "admitAll";
+  }
+  /** Turns somebody away who waits, as a moderator. */
+  | {
+    readonly type: "deny";
+    /** Who. */
+    readonly participant: ParticipantId;
+  }
+  /** Turns off a device of somebody, or of everybody who is not a moderator, as a moderator. They may turn it on again. */
+  | {
+    readonly type: "turnOff";
+    /** Which. */
+    readonly device: Device;
+    /** Whose. */
+    readonly participant?: ParticipantId;
+  }
+  /** Asks somebody to turn on a device, as a moderator. Nobody but they can do it. */
+  | {
+    readonly type: "askToTurnOn";
+    /** Which. */
+    readonly device: Device;
+    /** Whom. */
+    readonly participant: ParticipantId;
+  }
+  /** Says what somebody may send, as a moderator. The server forwards nothing else of theirs. */
+  | {
+    readonly type: "setMayPublish";
+    /** What. */
+    readonly mayPublish: MayPublish;
+    /** Who. */
+    readonly participant: ParticipantId;
+  }
+  /** Gives somebody another name, as a moderator. They keep it. */
+  | {
+    readonly type: "rename";
+    /** The name. The server normalises it. */
+    readonly displayName: string;
+    /** Whom. */
+    readonly participant: ParticipantId;
+  }
+  /** Puts somebody out of the room, as a moderator. They may knock to come in again. */
+  | {
+    readonly type: "remove";
+    /** Whom. */
+    readonly participant: ParticipantId;
+  }
+  /** Puts somebody out, or turns them away who wait, for the whole meeting, as a moderator. */
+  | {
+    readonly type: "ban";
+    /** Whom. */
+    readonly participant: ParticipantId;
+  }
+  /** Ends the meeting for everyone, as a moderator. */
+  | {
+    readonly type: "endMeeting";
+  }
+  /** Makes somebody something, as an owner. */
+  | {
+    readonly type: "setRole";
+    /** Whom; oneself, too, while there is another owner. */
+    readonly participant: ParticipantId;
+    /** What. */
+    readonly role: Role;
+  }
+  /** Replaces the secret that makes whoever shows it an owner, as an owner. Who is an owner stays one. */
+  | {
+    readonly type: "setOwnerSecret";
+    /** The new secret. */
+    readonly ownerSecret: OwnerSecret;
+  }
   /** Says that the link to a participant who is `reconnecting` is alive, so that they are not taken for lost. */
   | {
     readonly type: "vouch";
@@ -151,6 +308,15 @@ export type Demand = {
   readonly mid: string;
 };
 
+/** A device that somebody else may ask for, or turn off. */
+export type Device =
+  /** The microphone. */
+  | "mic"
+  /** The camera. */
+  | "cam"
+  /** The screen that is shared, and its sound. */
+  | "screen";
+
 /** What went wrong. */
 export type ErrorCode =
   /** The message was not JSON, or not a message of this protocol. Fatal. */
@@ -181,6 +347,36 @@ export type ErrorCode =
   | "mediaLost"
   /** A fault of the server ended a media session. */
   | "mediaFault"
+  /** It needs a right that the sender does not have. */
+  | "notAllowed"
+  /** Nobody new comes into the room. */
+  | "roomLocked"
+  /** The room has a password, and none was given. */
+  | "passwordRequired"
+  /** The password is not that of the room, or not the operator's. */
+  | "wrongPassword"
+  /** The password is empty or too long. */
+  | "badPassword"
+  /** Too many passwords were tried in too short a time. */
+  | "tooManyAttempts"
+  /** Only who has the operator's password may open a room on this server. */
+  | "mayNotOpen"
+  /** As many wait to be let in as may. */
+  | "lobbyFull"
+  /** The text is empty or too long. */
+  | "badText"
+  /** Too much of this in too short a time. */
+  | "tooFast"
+  /** The room keeps in mind as many people as it can. */
+  | "tooManyPeople"
+  /** A moderator turned the sender away. Fatal. */
+  | "denied"
+  /** A moderator put the sender out. Fatal. */
+  | "removed"
+  /** A moderator put the sender out for the whole meeting. Fatal. */
+  | "banned"
+  /** A moderator ended the meeting. Fatal. */
+  | "meetingEnded"
   /** The same participant came in by another connection. Fatal. */
   | "superseded"
   /** Too many messages in too short a time. Fatal. */
@@ -194,6 +390,8 @@ export type ErrorCode =
 
 /** What the server can do beyond the base protocol. All are off when absent. */
 export type Features = {
+  /** Rooms have roles, a lobby, chat and all that belongs to a meeting. */
+  readonly meeting?: boolean;
   /** Participants connect to each other directly. */
   readonly mesh?: boolean;
   /** The server is a TURN server for its own media: `relay` follows each snapshot. */
@@ -232,15 +430,27 @@ export type IceServer = {
  */
 export type InstanceId = string;
 
+/** Somebody who waits to be let in, as moderators see them. */
+export type Knocker = {
+  /** The name that they gave. */
+  readonly displayName: string;
+  /** The identifier that they will have. */
+  readonly id: ParticipantId;
+};
+
 /** Why a participant is gone. */
 export type LeaveReason =
   /** They left, or closed the page. */
   | "left"
   /** They were not heard of for too long. */
-  | "lost";
+  | "lost"
+  /** A moderator put them out. */
+  | "removed";
 
 /** What the server allows. Beyond each, the answer is in `docs/protocol.md`. */
 export type Limits = {
+  /** The longest text of `chat`, in bytes of UTF-8. */
+  readonly chatBytes?: number;
   /** The longest display name, in grapheme clusters. */
   readonly displayNameGraphemes: number;
   /** The time to say `hello` and `join` in, in milliseconds. */
@@ -261,6 +471,8 @@ export type Limits = {
   readonly participantsPerMesh: number;
   /** Participants in one room. */
   readonly participantsPerRoom: number;
+  /** The longest password, in bytes of UTF-8. */
+  readonly passwordBytes?: number;
   /** The time between two pings of the server, in milliseconds. */
   readonly pingIntervalMs: number;
   /** The longest room name, in bytes of UTF-8. */
@@ -276,6 +488,16 @@ export type Limits = {
  */
 export type LinkId = number;
 
+/** What somebody may send. Everything, unless a moderator says otherwise. */
+export type MayPublish = {
+  /** The picture of a camera. */
+  readonly cam: boolean;
+  /** The sound of a microphone. */
+  readonly mic: boolean;
+  /** A screen, and its sound. */
+  readonly screen: boolean;
+};
+
 /** A peer connection of a participant to the server's media plane. The client counts them. */
 export type MediaSession = number;
 
@@ -287,6 +509,13 @@ export type MediaTrack = {
   readonly source: Source;
 };
 
+/**
+ * What makes whoever shows it the owner of a room. `Debug` hides it.
+ *
+ * Made by the client that opens the room. A link with it can be kept, used on other devices, and handed on.
+ */
+export type OwnerSecret = string;
+
 /** A participant, as the others see them. */
 export type Participant = {
   /** Whether their camera is on. */
@@ -295,10 +524,18 @@ export type Participant = {
   readonly connection: Connection;
   /** The name to show; unique in the room. */
   readonly displayName: string;
+  /** The place of their raised hand: lower numbers were raised earlier. Absent while it is not raised. */
+  readonly hand?: number;
   /** Their identifier in this room. */
   readonly id: ParticipantId;
+  /** What they may send; absent for everything. */
+  readonly mayPublish?: MayPublish;
   /** Whether their microphone is on. */
   readonly mic: boolean;
+  /** Whether they record; absent if not. */
+  readonly recording?: boolean;
+  /** What they are; absent for `participant`. */
+  readonly role?: Role;
   /** Whether they share a screen. */
   readonly screen: boolean;
 };
@@ -313,6 +550,39 @@ export type ParticipantId = string;
  */
 export type ParticipantKey = string;
 
+/**
+ * A password, as somebody typed it. `Debug` hides it.
+ *
+ * Longer than the limits say, it is refused by the rooms with a sentence, not here.
+ */
+export type Password = string;
+
+/** A sign that somebody gives, for a few seconds. */
+export type Reaction =
+  /** 👍 */
+  | "thumbsUp"
+  /** 👎 */
+  | "thumbsDown"
+  /** 👏 */
+  | "applause"
+  /** ❤️ */
+  | "heart"
+  /** 😂 */
+  | "laughter"
+  /** 😮 */
+  | "surprise"
+  /** 🎉 */
+  | "celebration"
+  /** 🤔 */
+  | "doubt";
+
+/** Who may record. The server cannot keep anybody from recording what they see; this is about doing so openly. */
+export type Recorders =
+  /** Owners and moderators. */
+  | "moderators"
+  /** Everyone. So it is in a room that has no owner. */
+  | "everyone";
+
 /** The way to the server's media through its TURN server (RFC 8656), at the host that the page came from. */
 export type Relay = {
   /** The password. */
@@ -325,6 +595,33 @@ export type Relay = {
   readonly udpPort: number;
   /** The user name. */
   readonly username: string;
+};
+
+/** What somebody is in a room, from the most rights to the least. Who waits to be let in is not in the room, and has none. */
+export type Role =
+  /** Whoever opened the room, and whom they made owners. They may do everything, and say who is what. */
+  | "owner"
+  /** May do everything but say who is what. */
+  | "moderator"
+  /** May speak for themselves. */
+  | "participant";
+
+/** How a room is kept. */
+export type RoomSettings = {
+  /** Whether newcomers wait until a moderator admits them. */
+  readonly lobby?: boolean;
+  /** Whether newcomers are refused. */
+  readonly locked?: boolean;
+  /** Whether the room has an owner. In one without, nobody can be more than a participant. */
+  readonly owned?: boolean;
+  /** How many may be in the room at most. */
+  readonly participantsMax?: number;
+  /** Whether newcomers need a password. */
+  readonly password?: boolean;
+  /** Who may record. */
+  readonly recorders?: Recorders;
+  /** Who is to be shown large to everyone; absent for nobody. */
+  readonly spotlight?: ParticipantId;
 };
 
 /** An `RTCSdpType`, as far as one is sent. */
@@ -365,6 +662,8 @@ export type ServerMessage =
     readonly resumed: boolean;
     /** The room's name, as the server writes it. */
     readonly room: string;
+    /** How the room is kept. */
+    readonly settings?: RoomSettings;
     /** Which way media take now. */
     readonly topology: Topology;
     /** What was chosen for the room. */
@@ -373,6 +672,62 @@ export type ServerMessage =
     readonly version: number;
     /** Which of the participants the receiver is. */
     readonly you: ParticipantId;
+  }
+  /** Tells, in place of a snapshot, that a moderator has to admit the receiver first. Nothing of the room is told until then. */
+  | {
+    readonly type: "waiting";
+    /** The room's name, as the server writes it. */
+    readonly room: string;
+  }
+  /** Tells a moderator who waits to be let in: all of them, in the order in which they came. */
+  | {
+    readonly type: "knocking";
+    /** Those who wait. */
+    readonly people: readonly Knocker[];
+  }
+  /** Tells that the room is kept in another way. */
+  | {
+    readonly type: "roomUpdated";
+    /** How it is kept, whole. */
+    readonly settings: RoomSettings;
+    /** The version of the room after this change. */
+    readonly version: number;
+  }
+  /** Tells that a moderator turned off a device of the receiver. The receiver may turn it on again. */
+  | {
+    readonly type: "turnedOff";
+    /** Who it was. */
+    readonly by: ParticipantId;
+    /** Which. */
+    readonly device: Device;
+  }
+  /** Tells that a moderator asks the receiver to turn on a device. */
+  | {
+    readonly type: "askedToTurnOn";
+    /** Who it was. */
+    readonly by: ParticipantId;
+    /** Which. */
+    readonly device: Device;
+  }
+  /** Brings something that was said in writing. */
+  | {
+    readonly type: "chat";
+    /** It. */
+    readonly message: ChatMessage;
+  }
+  /** Brings what was said in writing before, the oldest first: after a snapshot, if there is any. Some may be known. */
+  | {
+    readonly type: "chatHistory";
+    /** It, as far as the server keeps it and it was meant for the receiver. */
+    readonly messages: readonly ChatMessage[];
+  }
+  /** Tells that somebody gives a sign. */
+  | {
+    readonly type: "reacted";
+    /** Who. */
+    readonly participant: ParticipantId;
+    /** Which. */
+    readonly reaction: Reaction;
   }
   /** Tells that someone came in. */
   | {

@@ -222,6 +222,17 @@ export function call(options: CallOptions): Call {
         return server.demand(message.session, message.tracks);
       case "speakers":
         return on.speakers?.(message.speaking, message.active);
+      case "roomUpdated":
+        return changeRoster(message);
+      case "waiting":
+      case "knocking":
+      case "turnedOff":
+      case "askedToTurnOn":
+      case "chat":
+      case "chatHistory":
+      case "reacted":
+        // The page makes no use of these yet.
+        return;
       case "error":
         return refused(message.code, message.text, message.fatal);
     }

@@ -1,11 +1,15 @@
 /** The decoding of what the server says: strict in shape and size, indifferent to what is new. */
 
 import type {
+  ChatMessage,
   Demand,
   IceCandidate,
   IceServer,
+  Knocker,
+  MayPublish,
   Participant,
   Relay,
+  RoomSettings,
   ServerMessage,
   SessionDescription,
   Slot,
@@ -52,6 +56,10 @@ const URL_LENGTH_MAX = 1024;
 const ICE_SERVERS_MAX = 16;
 /** More lines than a session can have: its offer would not fit into a message. */
 const LINES_MAX = 256;
+/** More than the server keeps, and more than it lets wait. */
+const CHAT_MESSAGES_MAX = 1024;
+const KNOCKERS_MAX = 1024;
+const CHAT_LENGTH_MAX = 16 * 1024;
 
 /** Decodes one text message of the server. Never throws. */
 export function decode(json: string): Decoding {
@@ -82,8 +90,44 @@ const participant = object<Participant>(
     screen: boolean,
     connection: oneOf(["online", "reconnecting"], "online"),
   },
-  {},
+  {
+    // A role not known here is one of which nothing is known to be allowed.
+    role: oneOf(["owner", "moderator", "participant"], "participant"),
+    mayPublish: object<MayPublish>({ mic: boolean, cam: boolean, screen: boolean }, {}),
+    hand: u32,
+    recording: boolean,
+  },
 );
+
+const settings = object<RoomSettings>(
+  {},
+  {
+    owned: boolean,
+    lobby: boolean,
+    locked: boolean,
+    password: boolean,
+    participantsMax: u32,
+    recorders: oneOf(["moderators", "everyone"], "moderators"),
+    spotlight: participantId,
+  },
+);
+
+const knocker = object<Knocker>({ id: participantId, displayName: text(NAME_LENGTH_MAX) }, {});
+
+const chatMessage = object<ChatMessage>(
+  {
+    id: u32,
+    from: participantId,
+    displayName: text(NAME_LENGTH_MAX),
+    text: text(CHAT_LENGTH_MAX),
+    ageS: u32,
+  },
+  { to: participantId },
+);
+
+const reaction = known("thumbsUp", "thumbsDown", "applause", "heart", "laughter", "surprise", "celebration", "doubt");
+
+const device = known("mic", "cam", "screen");
 
 const description = object<SessionDescription>({ type: exactly("offer", "answer"), sdp: text(SDP_LENGTH_MAX) }, {});
 
@@ -126,6 +170,21 @@ const ERROR_CODES = [
   "serverBusy",
   "mediaLost",
   "mediaFault",
+  "notAllowed",
+  "roomLocked",
+  "passwordRequired",
+  "wrongPassword",
+  "badPassword",
+  "tooManyAttempts",
+  "mayNotOpen",
+  "lobbyFull",
+  "badText",
+  "tooFast",
+  "tooManyPeople",
+  "denied",
+  "removed",
+  "banned",
+  "meetingEnded",
   "superseded",
   "tooManyMessages",
   "timedOut",
@@ -160,10 +219,13 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
           missedPongs: u32,
           leaseMs: u32,
         },
-        {},
+        { chatBytes: u32, passwordBytes: u32 },
       ),
       iceServers: list(ICE_SERVERS_MAX, iceServer),
-      features: object<Fields<"welcome">["features"]>({}, { mesh: boolean, sfu: boolean, relay: boolean }),
+      features: object<Fields<"welcome">["features"]>(
+        {},
+        { mesh: boolean, sfu: boolean, relay: boolean, meeting: boolean },
+      ),
     },
     { stunPort: unsigned(16) },
   ),
@@ -177,12 +239,20 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
       topologyChoice: oneOf(["auto", "mesh", "sfu"], "auto"),
       resumed: boolean,
     },
-    {},
+    { settings },
   ),
+  waiting: object<Fields<"waiting">>({ room: text(NAME_LENGTH_MAX) }, {}),
+  knocking: object<Fields<"knocking">>({ people: list(KNOCKERS_MAX, knocker) }, {}),
+  roomUpdated: object<Fields<"roomUpdated">>({ version: u32, settings }, {}),
+  turnedOff: object<Fields<"turnedOff">>({ device, by: participantId }, {}),
+  askedToTurnOn: object<Fields<"askedToTurnOn">>({ device, by: participantId }, {}),
+  chat: object<Fields<"chat">>({ message: chatMessage }, {}),
+  chatHistory: object<Fields<"chatHistory">>({ messages: list(CHAT_MESSAGES_MAX, chatMessage) }, {}),
+  reacted: object<Fields<"reacted">>({ participant: participantId, reaction }, {}),
   participantJoined: object<Fields<"participantJoined">>({ version: u32, participant }, {}),
   participantUpdated: object<Fields<"participantUpdated">>({ version: u32, participant }, {}),
   participantLeft: object<Fields<"participantLeft">>(
-    { version: u32, participant: participantId, reason: oneOf(["left", "lost"], "left") },
+    { version: u32, participant: participantId, reason: oneOf(["left", "lost", "removed"], "left") },
     {},
   ),
   topologyChanged: object<Fields<"topologyChanged">>({ version: u32, topology }, {}),

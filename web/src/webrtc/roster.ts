@@ -1,6 +1,13 @@
 /** Who is in the room: a snapshot, and the changes since, each numbered one more than the one before. */
 
-import type { Participant, ParticipantId, ServerMessage, Topology, TopologyChoice } from "../protocol/messages";
+import type {
+  Participant,
+  ParticipantId,
+  RoomSettings,
+  ServerMessage,
+  Topology,
+  TopologyChoice,
+} from "../protocol/messages";
 
 export type Roster = {
   readonly version: number;
@@ -12,12 +19,14 @@ export type Roster = {
   readonly awaited: ReadonlySet<ParticipantId>;
   readonly topology: Topology;
   readonly topologyChoice: TopologyChoice;
+  /** Absent with a server that knows of none. */
+  readonly settings?: RoomSettings;
 };
 
 export type Snapshot = Extract<ServerMessage, { type: "snapshot" }>;
 export type RosterChange = Extract<
   ServerMessage,
-  { type: "participantJoined" | "participantUpdated" | "participantLeft" | "topologyChanged" }
+  { type: "participantJoined" | "participantUpdated" | "participantLeft" | "topologyChanged" | "roomUpdated" }
 >;
 
 /**
@@ -55,12 +64,13 @@ export const withoutAwaited = (roster: Roster): Roster => ({
 export function afterChange(roster: Roster, change: RosterChange): Roster | "gap" {
   if (change.version <= roster.version) return roster;
   if (change.version !== roster.version + 1) return "gap";
+  if (change.type === "roomUpdated") return { ...roster, version: change.version, settings: change.settings };
   if (change.type === "topologyChanged") return { ...roster, version: change.version, topology: change.topology };
   const awaited = new Set([...roster.awaited].filter((id) => id !== idOf(change)));
   return { ...roster, version: change.version, participants: changed(roster.participants, change), awaited };
 }
 
-type PeopleChange = Exclude<RosterChange, { type: "topologyChanged" }>;
+type PeopleChange = Exclude<RosterChange, { type: "topologyChanged" | "roomUpdated" }>;
 
 function changed(participants: readonly Participant[], change: PeopleChange): readonly Participant[] {
   switch (change.type) {

@@ -64,7 +64,12 @@ const BUFFERED_BYTES_MAX = 1024 * 1024;
 const SERVICE_RESTART = 1012;
 
 /** The server's words for "do not come back". Joining can be refused too, but that is the owner's to tell. */
-const FINAL_CODES: Partial<Record<number, ClientErrorCode>> = { 4406: "unsupportedVersion", 4409: "superseded" };
+const FINAL_CODES: Partial<Record<number, ClientErrorCode>> = {
+  4403: "removed",
+  4406: "unsupportedVersion",
+  4409: "superseded",
+  4410: "meetingEnded",
+};
 
 type Timer = ReturnType<typeof setTimeout>;
 

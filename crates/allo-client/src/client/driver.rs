@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
+use allo_protocol::ClientMessage;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::warn;
@@ -18,6 +19,7 @@ use crate::signaling::{EndReason, SignalingEvent, SignalingSocket};
 pub(crate) enum Order {
     SetMic(bool),
     SetCam(bool),
+    Say(Box<ClientMessage>),
     Report(oneshot::Sender<Report>),
     NetworkChanged,
     Cut(Duration),
@@ -115,6 +117,7 @@ impl Driver {
         match order {
             Order::SetMic(is_on) => self.call.set_mic(now, is_on),
             Order::SetCam(is_on) => self.call.set_cam(now, is_on),
+            Order::Say(message) => self.call.say(*message),
             // Whoever asked may be gone.
             Order::Report(answer) => drop(answer.send(self.call.report(now, self.events_dropped))),
             Order::NetworkChanged => self.handle_network_change(now).await,

@@ -1,6 +1,9 @@
 //! What a participant tells whoever runs it.
 
-use allo_protocol::{ErrorCode, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, Topology};
+use allo_protocol::{
+    ChatMessage, Device, ErrorCode, Knocker, LeaveReason, LinkId, MediaSession, Participant, ParticipantId,
+    Reaction, RoomSettings, Topology,
+};
 use serde::Serialize;
 
 use crate::peer::LinkState;
@@ -66,6 +69,52 @@ pub enum Event {
     TopologyChanged {
         /// The new way.
         topology: Topology,
+    },
+    /// The room is kept in another way from now on.
+    RoomUpdated {
+        /// How it is kept, whole.
+        settings: RoomSettings,
+    },
+    /// This participant has to be admitted to the room first.
+    Waiting {
+        /// The name of the room, as the server writes it.
+        room: String,
+    },
+    /// This participant is a moderator, and these wait to be admitted: all of them.
+    Knocking {
+        /// Those who wait.
+        people: Vec<Knocker>,
+    },
+    /// A moderator turned off a device of this participant, which is off by now. A screen there is none.
+    TurnedOff {
+        /// Which.
+        device: Device,
+        /// Who it was.
+        by: ParticipantId,
+    },
+    /// A moderator asks this participant to turn on a device. Nothing is done by itself.
+    AskedToTurnOn {
+        /// Which.
+        device: Device,
+        /// Who it was.
+        by: ParticipantId,
+    },
+    /// Something was said in writing, by this participant or another.
+    Chat {
+        /// It.
+        message: ChatMessage,
+    },
+    /// What was said in writing before. After a reconnection, some of it is known: the same number is the same message.
+    ChatHistory {
+        /// It, the oldest first.
+        messages: Vec<ChatMessage>,
+    },
+    /// Somebody gives a sign.
+    Reacted {
+        /// Who.
+        participant: ParticipantId,
+        /// Which.
+        reaction: Reaction,
     },
     /// The session with the server's media plane changed its state.
     SessionState {

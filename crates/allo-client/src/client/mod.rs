@@ -11,4 +11,4 @@ mod stream;
 mod webrtc_client;
 
 pub use event::{BySession, Event, PeerReport, Report};
-pub use webrtc_client::{ClientError, ClientOptions, SLOTS_MAX, WebRtcClient, new_key};
+pub use webrtc_client::{ClientError, ClientOptions, SLOTS_MAX, WebRtcClient, new_key, new_owner_secret};

@@ -1,6 +1,6 @@
 //! Who is in the room, by the server's versions.
 
-use allo_protocol::{LeaveReason, Participant, ParticipantId, Topology};
+use allo_protocol::{LeaveReason, Participant, ParticipantId, RoomSettings, Topology};
 
 /// The room as the last message told it.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ pub(crate) enum Change {
     Updated(Participant),
     Left(ParticipantId, LeaveReason),
     Topology(Topology),
+    Settings(RoomSettings),
 }
 
 /// What became of a change.
@@ -71,7 +72,7 @@ impl Roster {
         match change {
             Change::Joined(participant) | Change::Updated(participant) => self.put(participant),
             Change::Left(id, _) => self.participants.retain(|participant| participant.id != id),
-            Change::Topology(_) => {}
+            Change::Topology(_) | Change::Settings(_) => {}
         }
         Outcome::Applied
     }
@@ -86,7 +87,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use allo_protocol::Connection;
+    use allo_protocol::{Connection, MayPublish, Role};
 
     use super::*;
 
@@ -103,6 +104,10 @@ mod tests {
             cam: true,
             screen: false,
             connection,
+            role: Role::Participant,
+            may_publish: MayPublish::EVERYTHING,
+            hand: None,
+            recording: false,
         }
     }
 

@@ -126,7 +126,7 @@ fn brings_all(progress: Progress, participant: &Participant) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use allo_protocol::Connection;
+    use allo_protocol::{Connection, MayPublish, Role};
 
     use super::*;
 
@@ -138,6 +138,10 @@ mod tests {
             cam: true,
             screen: false,
             connection: Connection::Online,
+            role: Role::Participant,
+            may_publish: MayPublish::EVERYTHING,
+            hand: None,
+            recording: false,
         }
     }
 

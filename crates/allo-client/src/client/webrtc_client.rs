@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use allo_protocol::{InstanceId, ParticipantKey, TopologyChoice};
+use allo_protocol::{
+    ClientMessage, InstanceId, OwnerSecret, ParticipantId, ParticipantKey, Password, TopologyChoice,
+};
 use percent_encoding::percent_decode_str;
 use str0m::config::DtlsCert;
 use str0m::crypto::from_feature_flags;
@@ -53,6 +55,12 @@ pub struct ClientOptions {
     pub cam: bool,
     /// Which way media are to take, if this participant opens the room; otherwise the server chooses.
     pub topology: Option<TopologyChoice>,
+    /// Makes whoever opens the room its owner, and so whoever shows it again.
+    pub owner_secret: Option<OwnerSecret>,
+    /// The room's password, if it has one.
+    pub password: Option<Password>,
+    /// The operator's password, for a server where not everyone may open rooms.
+    pub opening_password: Option<Password>,
     /// How many voices can be received through the server at a time.
     pub audio_slots: usize,
     /// How many pictures can be received through the server at a time.
@@ -79,6 +87,9 @@ impl ClientOptions {
             mic: true,
             cam: true,
             topology: None,
+            owner_secret: None,
+            password: None,
+            opening_password: None,
             audio_slots: AUDIO_SLOTS,
             video_slots: VIDEO_SLOTS,
             tile_height: TILE_HEIGHT,
@@ -91,6 +102,11 @@ impl ClientOptions {
 /// Makes the key of a new participant.
 pub fn new_key() -> Result<ParticipantKey, ClientError> {
     random_bytes().map(ParticipantKey::from_bytes)
+}
+
+/// Makes the secret of a room that is to be opened.
+pub fn new_owner_secret() -> Result<OwnerSecret, ClientError> {
+    random_bytes().map(OwnerSecret::from_bytes)
 }
 
 /// A headless participant. It goes on by itself; dropping the handle ends it without a goodbye.
@@ -124,6 +140,9 @@ impl WebRtcClient {
             mic: options.mic,
             cam: options.cam && options.sends_video,
             topology: options.topology,
+            owner_secret: options.owner_secret,
+            password: options.password,
+            opening_password: options.opening_password,
             audio_slots: options.audio_slots.min(SLOTS_MAX),
             video_slots: options.video_slots.min(SLOTS_MAX),
             tile_height: options.tile_height,
@@ -149,6 +168,39 @@ impl WebRtcClient {
     /// Switches the camera, and tells the others.
     pub async fn set_cam(&self, is_on: bool) {
         self.order(Order::SetCam(is_on)).await;
+    }
+
+    /// Says something in writing, to everyone or to one. [`Event::Chat`] comes when it has arrived.
+    pub async fn chat(&self, to: Option<ParticipantId>, text: impl Into<String>) {
+        self.say(ClientMessage::Chat { to, text: text.into() }).await;
+    }
+
+    /// Raises or lowers this participant's hand.
+    pub async fn set_hand(&self, is_raised: bool) {
+        self.say(if is_raised {
+            ClientMessage::RaiseHand {}
+        } else {
+            ClientMessage::LowerHand { participant: None }
+        })
+        .await;
+    }
+
+    /// Lets somebody in who waits.
+    pub async fn admit(&self, participant: ParticipantId) {
+        self.say(ClientMessage::Admit { participant }).await;
+    }
+
+    /// Puts somebody out of the room.
+    pub async fn remove(&self, participant: ParticipantId) {
+        self.say(ClientMessage::Remove { participant }).await;
+    }
+
+    /// Says anything else that the protocol has about a meeting. What one may not say comes back as [`Event::Error`].
+    ///
+    /// It is dropped while this participant is not in the room. Joins, links and sessions are the client's own business: what is said about
+    /// them here would disturb it.
+    pub async fn say(&self, message: ClientMessage) {
+        self.order(Order::Say(Box::new(message))).await;
     }
 
     /// Returns what was received and sent so far, or `None` after the end.

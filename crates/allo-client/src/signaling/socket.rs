@@ -77,6 +77,9 @@ pub enum EndReason {
     /// The same participant came in from elsewhere.
     #[error("this call was opened elsewhere")]
     Superseded,
+    /// A moderator put this participant out, did not let them in, or ended the meeting.
+    #[error("put out: {0}")]
+    PutOut(String),
     /// The server does not want this client.
     #[error("refused: {0}")]
     Refused(String),
@@ -374,6 +377,9 @@ fn silence(limits: &Limits) -> Duration {
 fn after(code: ErrorCode, text: &str) -> Close {
     match code {
         ErrorCode::Superseded => Close::Ended(EndReason::Superseded),
+        ErrorCode::Denied | ErrorCode::Removed | ErrorCode::Banned | ErrorCode::MeetingEnded => {
+            Close::Ended(EndReason::PutOut(text.to_owned()))
+        }
         ErrorCode::BadMessage | ErrorCode::UnsupportedVersion => {
             Close::Ended(EndReason::Refused(text.to_owned()))
         }
@@ -389,6 +395,9 @@ fn ended(frame: Option<&CloseFrame>, said: Option<Close>) -> Close {
     // The error message may have been lost; the code says the same.
     said.unwrap_or(match code {
         Some(code) if code == CloseCode::Superseded.as_u16() => Close::Ended(EndReason::Superseded),
+        Some(code) if code == CloseCode::PutOut.as_u16() || code == CloseCode::Ended.as_u16() => {
+            Close::Ended(EndReason::PutOut("put out of the room, or the meeting is over".to_owned()))
+        }
         Some(code) if code == CloseCode::ServiceRestart.as_u16() => Close::Restarting,
         _ => Close::Lost,
     })

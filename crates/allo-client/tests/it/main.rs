@@ -5,6 +5,7 @@
 mod calls;
 mod command;
 mod glare;
+mod meeting;
 mod pair;
 mod robots;
 mod session;

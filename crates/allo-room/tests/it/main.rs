@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod conversation;
+mod matrix;
 mod media;
 mod media_simulation;
+mod meeting;
+mod meeting_simulation;
 mod relay;
 mod simulation;
 mod world;

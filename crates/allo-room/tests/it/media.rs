@@ -129,32 +129,12 @@ fn who_comes_back_as_a_new_instance_has_no_link_where_the_server_stands_between(
 #[test]
 fn whoever_opens_a_room_chooses_its_way() {
     let mut world = world();
-    let chosen = |n, topology| match join("family", n, 0) {
-        ClientMessage::Join {
-            room,
-            display_name,
-            participant_key,
-            instance,
-            attempt,
-            mic,
-            cam,
-            screen,
-            ..
-        } => {
-            let topology = Some(topology);
-            ClientMessage::Join {
-                room,
-                display_name,
-                participant_key,
-                instance,
-                attempt,
-                mic,
-                cam,
-                screen,
-                topology,
-            }
+    let chosen = |n, asked| {
+        let mut join = join("family", n, 0);
+        if let ClientMessage::Join { topology, .. } = &mut join {
+            *topology = Some(asked);
         }
-        other => other,
+        join
     };
     for (n, asked) in [(1, TopologyChoice::Sfu), (2, TopologyChoice::Mesh)] {
         let connection = world.connect();

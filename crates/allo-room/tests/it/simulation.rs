@@ -389,7 +389,8 @@ impl Simulation {
             let (id, message, code) = match output {
                 Output::Message { to, message } => (to, Some(message), None),
                 Output::Close { connection, code } => (connection, None, Some(code)),
-                Output::Media(command) => unreachable!("there is no media plane here: {command:?}"),
+                Output::Keep { .. } => continue,
+                other => unreachable!("there is no media plane here, and no password: {other:?}"),
             };
             if let Some(wire) = self.wires.get_mut(&id) {
                 wire.down.push_back((self.now + wire.delay, message, code));
@@ -543,6 +544,14 @@ impl Client {
             | ServerMessage::Demand { .. }
             | ServerMessage::Speakers { .. }
             | ServerMessage::Relay { .. }
+            | ServerMessage::Waiting { .. }
+            | ServerMessage::Knocking { .. }
+            | ServerMessage::RoomUpdated { .. }
+            | ServerMessage::TurnedOff { .. }
+            | ServerMessage::AskedToTurnOn { .. }
+            | ServerMessage::Chat { .. }
+            | ServerMessage::ChatHistory { .. }
+            | ServerMessage::Reacted { .. }
             | ServerMessage::Pong {} => {}
         }
         None

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use allo_protocol::{
     ClientMessage, CloseCode, ErrorCode, InstanceId, LinkId, Participant, ParticipantId, ParticipantKey,
-    ServerMessage,
+    Password, ServerMessage,
 };
-use allo_room::{ConnectionId, Fault, IdentitySecret, MediaCommand, MediaEvent, Output, Rooms, RoomsConfig};
+use allo_room::{
+    CheckId, ConnectionId, Fault, IdentitySecret, MediaCommand, MediaEvent, Output, PasswordHash, RoomName,
+    RoomRecord, Rooms, RoomsConfig,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -21,6 +24,10 @@ pub(crate) struct World {
     closed: BTreeMap<ConnectionId, CloseCode>,
     /// What the media plane was told, and not yet looked at.
     commands: Vec<MediaCommand>,
+    /// Passwords to be hashed, or compared with a hash.
+    passwords: Vec<(CheckId, Password, Option<PasswordHash>)>,
+    /// What is kept of rooms.
+    kept: BTreeMap<RoomName, Option<RoomRecord>>,
     /// Whether connections answer the server's pings by themselves.
     answers_pings: BTreeMap<ConnectionId, bool>,
 }
@@ -43,6 +50,8 @@ impl World {
             inboxes: BTreeMap::new(),
             closed: BTreeMap::new(),
             commands: Vec::new(),
+            passwords: Vec::new(),
+            kept: BTreeMap::new(),
             answers_pings: BTreeMap::new(),
         }
     }
@@ -74,6 +83,31 @@ impl World {
     /// Takes what the media plane was told.
     pub(crate) fn commands(&mut self) -> Vec<MediaCommand> {
         std::mem::take(&mut self.commands)
+    }
+
+    /// Looks at the passwords that were given, as the shell does: here a hash is the password itself.
+    pub(crate) fn look_at_passwords(&mut self) -> usize {
+        let passwords = std::mem::take(&mut self.passwords);
+        let count = passwords.len();
+        for (check, password, hash) in passwords {
+            match hash {
+                Some(hash) => self.rooms.handle_verdict(self.now, check, Some(hash.0 == password.0)),
+                None => self.rooms.handle_hash(check, Some(PasswordHash(password.0))),
+            }
+            self.drain();
+        }
+        count
+    }
+
+    /// Starts the server again: it knows what was kept, and nobody's connection.
+    pub(crate) fn restart(&mut self, config: RoomsConfig) {
+        self.rooms = Rooms::new(config, &IdentitySecret::new([1; 32]), SEED);
+        for (room, record) in self.kept.clone() {
+            if let Some(record) = record {
+                self.rooms.handle_record(self.now, room, record);
+            }
+        }
+        self.inboxes.clear();
     }
 
     pub(crate) fn media(&mut self, events: Vec<MediaEvent>) {
@@ -119,6 +153,12 @@ impl World {
         self.inboxes.get_mut(&connection).map(std::mem::take).unwrap_or_default().into()
     }
 
+    /// Asks for the state of the room, and returns who is in it.
+    pub(crate) fn snapshot_of(&mut self, connection: ConnectionId) -> Vec<Participant> {
+        self.say(connection, ClientMessage::RequestSnapshot {});
+        snapshot(&self.heard(connection)).expect("who is in a room is told its state").1
+    }
+
     /// Returns the code that the server closed a connection with.
     pub(crate) fn close_code(&self, connection: ConnectionId) -> Option<CloseCode> {
         self.closed.get(&connection).copied()
@@ -154,6 +194,13 @@ impl World {
                     }
                 }
                 Output::Media(command) => self.commands.push(command),
+                Output::HashPassword { check, password } => self.passwords.push((check, password, None)),
+                Output::CheckPassword { check, password, hash } => {
+                    self.passwords.push((check, password, Some(hash)));
+                }
+                Output::Keep { room, record } => {
+                    self.kept.insert(room, record);
+                }
                 Output::Close { connection, code } => {
                     let is_first = self.closed.insert(connection, code).is_none();
                     assert!(is_first, "a connection is closed once");
@@ -183,6 +230,9 @@ pub(crate) fn join(room: &str, n: u8, instance: u8) -> ClientMessage {
         cam: false,
         screen: false,
         topology: None,
+        owner_secret: None,
+        password: None,
+        opening_password: None,
     }
 }
 

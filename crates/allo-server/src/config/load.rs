@@ -169,9 +169,9 @@ impl Layers {
         let mut config = Config::default();
         for given in std::mem::take(&mut self.given) {
             if let Err(text) = (given.setting.set)(&mut config, &given.texts) {
-                // A password may stand in an ICE server: what is wrong there is not repeated.
-                let value =
-                    if given.setting.key == "ice-server" { String::new() } else { shown(&given.texts) };
+                // What may have a password in it is not repeated.
+                let is_secret = ["ice-server", "opening-password"].contains(&given.setting.key);
+                let value = if is_secret { String::new() } else { shown(&given.texts) };
                 self.problem(given.origin, format!("{text}{value}"));
             }
         }
@@ -232,6 +232,7 @@ fn toml_texts(value: &DeValue<'_>) -> Option<Vec<String>> {
 fn toml_text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
+        DeValue::Boolean(is_on) => Some(is_on.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.to_string()),
         _ => None,
     }

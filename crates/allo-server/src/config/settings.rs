@@ -75,6 +75,7 @@ const NETWORK: &str = "Network";
 const HTTPS: &str = "HTTPS";
 const PROXY: &str = "Behind a proxy";
 const CALLS: &str = "Calls";
+const MEETINGS: &str = "Meetings";
 const LOG: &str = "Log";
 const VISITORS: &str = "Bounds for visitors";
 const ROOMS: &str = "Bounds for rooms";
@@ -102,7 +103,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         NETWORK,
         Text,
         data,
-        "Folder for certificates. Empty: $STATE_DIRECTORY, or else $XDG_DATA_HOME/allo, or else ~/.local/share/allo."
+        "Folder for certificates, and for what is known of rooms that have an owner. Empty: $STATE_DIRECTORY, or else $XDG_DATA_HOME/allo, or else ~/.local/share/allo."
     ),
     one!(
         "tls",
@@ -232,6 +233,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         CALLS,
         media.public_addresses,
         "Address under which this machine is known outside, if it is not one of its own: behind NAT, or in a container. ADDRESS:PORT if UDP arrives at another port there."
+    ),
+    one!(
+        "opening-password",
+        "PASSWORD",
+        MEETINGS,
+        Text,
+        rooms.opening,
+        "Password that it takes to open a room; whoever is invited needs none. Empty: everyone may open rooms. Other users of this machine can read the command line: keep it in allo.toml."
+    ),
+    one!(
+        "lobby",
+        "ON|OFF",
+        MEETINGS,
+        Text,
+        rooms.lobby,
+        "Whether people wait to be admitted to a room that has an owner, until its moderators say otherwise."
+    ),
+    one!(
+        "chat-history",
+        "ON|OFF",
+        MEETINGS,
+        Text,
+        rooms.chat_history,
+        "Whether those who come later are told what was written before, which is kept in memory as long as somebody is in the room."
     ),
     one!(
         "log",
@@ -393,6 +418,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         Number,
         media.bitrate_per_publisher,
         "What one participant may send through this server, in kbit/s. Beyond: dropped."
+    ),
+    one!(
+        "owned-rooms",
+        "NUMBER",
+        ROOMS,
+        Number,
+        rooms.records,
+        "Rooms with an owner that are kept in mind, in data, while nobody is in them. Beyond: the one left first is forgotten."
     ),
     one!("rooms", "NUMBER", ROOMS, Number, rooms.rooms, "Rooms at a time. Beyond: refused."),
     one!(

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use allo_protocol::{IceServer, TopologyChoice};
+use allo_protocol::{IceServer, Password, TopologyChoice};
+use allo_room::Opening;
 use hyper::Uri;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -82,6 +83,10 @@ impl Value for Duration {
         }
     }
 }
+
+/// A shorter password of the operator's is guessed; a longer one no client may give.
+const OPENING_PASSWORD_BYTES_MIN: usize = 8;
+const OPENING_PASSWORD_BYTES_MAX: usize = 256;
 
 /// Far beyond any use, and far below where adding times overflows.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -272,6 +277,40 @@ impl Value for TopologyChoice {
             Self::Sfu => "sfu",
         }
         .to_owned()
+    }
+}
+
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "on" | "true" => Ok(true),
+            "off" | "false" => Ok(false),
+            _ => Err(expected("on or off")),
+        }
+    }
+
+    fn show(&self) -> String {
+        if *self { "on" } else { "off" }.to_owned()
+    }
+}
+
+/// The operator's password for rooms that are opened; nothing where everyone may open one.
+impl Value for Opening {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.len() {
+            0 => Ok(Self::Anyone),
+            OPENING_PASSWORD_BYTES_MIN..=OPENING_PASSWORD_BYTES_MAX => {
+                Ok(Self::WithPassword(Password(text.to_owned())))
+            }
+            _ => Err(expected("8 to 256 bytes, or nothing")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Anyone => String::new(),
+            Self::WithPassword(password) => password.0.clone(),
+        }
     }
 }
 

@@ -113,6 +113,8 @@ fn a_file_that_is_not_toml_is_told_with_the_line() {
 
 #[test]
 fn a_password_is_not_repeated_in_a_mistake() {
+    let told = mistakes(&Given { flags: &["--opening-password", "hunter2"], ..Given::default() });
+    assert!(told.iter().all(|line| !line.contains("hunter2")), "{told:?}");
     let told = mistakes(&Given { flags: &["--ice-server", "turn:a.example hunter2"], ..Given::default() });
     assert!(told.len() == 1 && !told[0].contains("hunter2"), "{told:?}");
 }

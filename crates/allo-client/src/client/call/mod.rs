@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    ClientMessage, ErrorCode, Features, InstanceId, LinkId, Participant, ParticipantId, ParticipantKey,
-    ServerMessage, TopologyChoice,
+    ClientMessage, Device, ErrorCode, Features, InstanceId, LinkId, OwnerSecret, Participant, ParticipantId,
+    ParticipantKey, Password, ServerMessage, TopologyChoice,
 };
 use str0m::config::DtlsCert;
 use str0m::net::Transmit;
@@ -49,6 +49,9 @@ pub(crate) struct CallOptions {
     pub(crate) mic: bool,
     pub(crate) cam: bool,
     pub(crate) topology: Option<TopologyChoice>,
+    pub(crate) owner_secret: Option<OwnerSecret>,
+    pub(crate) password: Option<Password>,
+    pub(crate) opening_password: Option<Password>,
     pub(crate) audio_slots: usize,
     pub(crate) video_slots: usize,
     pub(crate) tile_height: u16,
@@ -71,6 +74,8 @@ pub(crate) struct Call {
     routing: Routing,
     /// Whether the server has a media plane.
     has_media_plane: bool,
+    /// Whether the server has answered the last join by a snapshot.
+    is_in: bool,
     /// What was said last over this connection about what to receive.
     said: Option<Wishes>,
     route_due: Instant,
@@ -103,6 +108,7 @@ impl Call {
             past: BTreeMap::new(),
             keeper: Keeper::default(),
             has_media_plane: false,
+            is_in: false,
             said: None,
             route_due: now + ROUTE_INTERVAL,
             vouch_due: now + VOUCH_INTERVAL,
@@ -115,6 +121,7 @@ impl Call {
     /// The server is there, for the first time or again.
     pub(crate) fn handle_opened(&mut self, features: &Features) {
         self.has_media_plane = features.sfu;
+        self.is_in = false;
         // What was said over the connection before may have been lost.
         self.said = None;
         self.links.values_mut().for_each(|link| link.is_dropped = false);
@@ -130,6 +137,9 @@ impl Call {
             cam: options.cam,
             screen: false,
             topology: options.topology,
+            owner_secret: options.owner_secret,
+            password: options.password,
+            opening_password: options.opening_password,
         });
         self.events.push_back(Event::Signaling { is_open: true });
     }
@@ -151,8 +161,11 @@ impl Call {
                 topology,
                 topology_choice,
                 resumed,
+                settings,
             } => {
+                self.is_in = true;
                 self.handle_snapshot(now, version, room, you, participants);
+                self.events.push_back(Event::RoomUpdated { settings });
                 self.routing.set_topology(topology);
                 if !resumed {
                     let session = self.keeper.stop();
@@ -209,6 +222,22 @@ impl Call {
             }
             ServerMessage::Speakers { active, speaking } => {
                 self.events.push_back(Event::Speakers { active, speaking });
+            }
+            ServerMessage::RoomUpdated { version, settings } => {
+                self.handle_change(now, version, Change::Settings(settings));
+            }
+            ServerMessage::Waiting { room } => self.events.push_back(Event::Waiting { room }),
+            ServerMessage::Knocking { people } => self.events.push_back(Event::Knocking { people }),
+            ServerMessage::TurnedOff { device, by } => self.handle_turned_off(now, device, by),
+            ServerMessage::AskedToTurnOn { device, by } => {
+                self.events.push_back(Event::AskedToTurnOn { device, by });
+            }
+            ServerMessage::Chat { message } => self.events.push_back(Event::Chat { message }),
+            ServerMessage::ChatHistory { messages } => {
+                self.events.push_back(Event::ChatHistory { messages });
+            }
+            ServerMessage::Reacted { participant, reaction } => {
+                self.events.push_back(Event::Reacted { participant, reaction });
             }
             // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it.
             ServerMessage::Relay { .. }
@@ -362,9 +391,27 @@ impl Call {
                 self.routing.set_topology(topology);
                 Event::TopologyChanged { topology }
             }
+            Change::Settings(settings) => Event::RoomUpdated { settings },
         };
         self.events.push_back(event);
         self.route(now);
+    }
+
+    /// Turns off what a moderator turned off. There is no screen to turn off.
+    fn handle_turned_off(&mut self, now: Instant, device: Device, by: ParticipantId) {
+        match device {
+            Device::Mic => self.set_mic(now, false),
+            Device::Cam => self.set_cam(now, false),
+            Device::Screen => {}
+        }
+        self.events.push_back(Event::TurnedOff { device, by });
+    }
+
+    /// Has something said to the server, if this participant is in the room.
+    pub(crate) fn say(&mut self, message: ClientMessage) {
+        if self.is_in {
+            self.messages.push_back(message);
+        }
     }
 
     fn handle_error(&mut self, code: ErrorCode, text: String) -> Option<EndReason> {
@@ -374,8 +421,16 @@ impl Call {
                 | ErrorCode::BadDisplayName
                 | ErrorCode::RoomFull
                 | ErrorCode::TooManyRooms
+                | ErrorCode::RoomLocked
+                | ErrorCode::PasswordRequired
+                | ErrorCode::WrongPassword
+                | ErrorCode::BadPassword
+                | ErrorCode::TooManyAttempts
+                | ErrorCode::MayNotOpen
+                | ErrorCode::LobbyFull
         );
-        let reason = is_refusal.then(|| EndReason::Refused(text.clone()));
+        // Inside, the same codes answer what a moderator asks for.
+        let reason = (is_refusal && !self.is_in).then(|| EndReason::Refused(text.clone()));
         self.events.push_back(Event::Error { code, text });
         reason
     }

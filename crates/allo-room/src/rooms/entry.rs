@@ -1,0 +1,280 @@
+//! How somebody comes into a room.
+
+use std::time::Instant;
+
+use allo_protocol::{ClientMessage, CloseCode, ParticipantId, Password};
+use tracing::debug;
+
+use super::{Rooms, Timer};
+use crate::attempts::Network;
+use crate::connection::{ConnectionId, Seat, Stage};
+use crate::directory::Opener;
+use crate::media::MediaKey;
+use crate::participant::{Devices, Presence};
+use crate::refusal::Refusal;
+use crate::room::{Arrival, Entry};
+use crate::{Opening, RoomName};
+
+impl Rooms {
+    pub(super) fn join(&mut self, now: Instant, from: ConnectionId, message: ClientMessage) {
+        let decided =
+            self.parse_join(from, message).and_then(|(room, arrival)| self.admit(now, room, arrival));
+        self.settle_join(from, decided);
+    }
+
+    /// Takes what a `join` came to.
+    pub(super) fn settle_join(&mut self, from: ConnectionId, decided: Result<Stage, Refusal>) {
+        match decided {
+            Ok(stage) => self.set_stage(from, stage),
+            Err(refusal) => match refusal.close_code() {
+                Some(code) => self.turn_away(from, &refusal, code),
+                None => self.refuse(from, &refusal),
+            },
+        }
+    }
+
+    /// Reads the names in a `join`.
+    fn parse_join(
+        &self,
+        connection: ConnectionId,
+        message: ClientMessage,
+    ) -> Result<(RoomName, Arrival), Refusal> {
+        let ClientMessage::Join {
+            room,
+            display_name,
+            participant_key: key,
+            instance,
+            attempt,
+            mic,
+            cam,
+            screen,
+            topology,
+            owner_secret,
+            password,
+            opening_password,
+        } = message
+        else {
+            return Err(Refusal::JoinMissing);
+        };
+        let from = self.connections.get(&connection).ok_or(Refusal::JoinMissing)?.from;
+        let room = RoomName::parse(&room, self.config.room_name_bytes)?;
+        let name = self.display_name(&display_name)?;
+        let proof = owner_secret.map(|secret| self.identities.proof(&room, &secret));
+        let parse = |password: Option<Password>| password.map(|it| super::passwords::parse(&it)).transpose();
+        let (password, opening_password) = (parse(password)?, parse(opening_password)?);
+        let devices = Devices { mic, cam, screen };
+        let arrival = Arrival {
+            connection,
+            key,
+            instance,
+            attempt,
+            name,
+            devices,
+            topology,
+            from,
+            proof,
+            password,
+            opening_password,
+            fits: None,
+        };
+        Ok((room, arrival))
+    }
+
+    /// Lets someone into a room, or to its door: someone who is known there by their key, or a newcomer.
+    pub(super) fn admit(&mut self, now: Instant, name: RoomName, arrival: Arrival) -> Result<Stage, Refusal> {
+        let room = self.directory.get(&name);
+        if let Some(member) = room.and_then(|room| room.find_by_key(&arrival.key)) {
+            if arrival.attempt < member.attempt {
+                return Err(Refusal::Superseded);
+            }
+            let (participant, presence) = (member.id.clone(), member.presence);
+            self.attach(now, &name, &participant, presence, &arrival);
+            return Ok(Stage::Joined(Seat { room: name, participant }));
+        }
+        let waits_since = room.and_then(|room| room.find_waiting(&arrival.key));
+        if waits_since.is_some_and(|attempt| arrival.attempt < attempt) {
+            return Err(Refusal::Superseded);
+        }
+        let mut ids = self.identities.of(&name, &arrival.key);
+        let id = ids.find(|id| room.is_none_or(|room| !room.contains(id)));
+        let id = id.expect("a room is smaller than the choice of identifiers");
+        drop(ids);
+        if room.is_none() {
+            self.check_opening(now, &name, &id, &arrival)?;
+        }
+        let opener = Opener { from: arrival.from, asked: arrival.topology, proof: arrival.proof.as_ref() };
+        let room = self.directory.find_or_open(now, &name, &opener, &self.config, &mut self.rng)?;
+        let decided = match room.entry(&id, &arrival) {
+            Ok(Entry::In) => Ok(Stage::Joined(self.enter(now, &name, &id, &arrival))),
+            Ok(Entry::Wait) => self.wait(&name, id, arrival),
+            Ok(Entry::Check(hash)) => self.begin_check(now, &name, arrival, hash),
+            Err(refusal) => Err(refusal),
+        };
+        // It may have been opened for somebody who does not come in.
+        self.close_if_empty(now, &name);
+        decided
+    }
+
+    /// Says why somebody may not open a room, if so.
+    fn check_opening(
+        &mut self,
+        now: Instant,
+        name: &RoomName,
+        id: &ParticipantId,
+        arrival: &Arrival,
+    ) -> Result<(), Refusal> {
+        let Opening::WithPassword(password) = &self.config.opening else { return Ok(()) };
+        let record = self.directory.record(name);
+        if record.is_some_and(|record| record.may_open(id, arrival.proof.as_ref())) {
+            return Ok(());
+        }
+        let given = arrival.opening_password.as_ref().ok_or(Refusal::MayNotOpen)?;
+        let network = Network::of(arrival.from);
+        if !self.attempts_of_network.take(now, network) {
+            return Err(Refusal::TooManyAttempts);
+        }
+        if !self.identities.is_same(&password.0, &given.0) {
+            return Err(Refusal::WrongPassword);
+        }
+        self.attempts_of_network.give_back(&network);
+        Ok(())
+    }
+
+    /// Lets somebody come in who may.
+    pub(super) fn enter(
+        &mut self,
+        now: Instant,
+        name: &RoomName,
+        id: &ParticipantId,
+        arrival: &Arrival,
+    ) -> Seat {
+        let is_guarded = matches!(self.config.opening, Opening::WithPassword(_));
+        let room = self.directory.get_mut(name).expect("a room is open while somebody comes in");
+        let seat = room.seat(id);
+        let connection = arrival.connection;
+        let waited = room.stop_waiting(id, &mut self.out).map(|before| before.connection);
+        room.prove_owner(id, arrival.proof.as_ref(), &mut self.out);
+        room.remember(id, is_guarded, &mut self.out);
+        room.enter(now, id, arrival, &self.config, &mut self.out);
+        if let Some(renewal) = self.config.relay_renewal {
+            self.last_media_key += 1;
+            room.open_relay(now, id, MediaKey(self.last_media_key), renewal, &mut self.out);
+        }
+        if let Some(before) = waited.filter(|before| *before != connection) {
+            self.supersede(before);
+        }
+        self.set_room_timer(name);
+        self.participants += 1;
+        debug!(participant = %id, "participant joined");
+        seat
+    }
+
+    /// Lets somebody wait at the door.
+    fn wait(&mut self, name: &RoomName, id: ParticipantId, arrival: Arrival) -> Result<Stage, Refusal> {
+        let room = self.directory.get_mut(name).expect("a room is open while somebody knocks");
+        let (seat, connection) = (room.seat(&id), arrival.connection);
+        let replaced = room.wait(id, arrival, &mut self.out)?;
+        if let Some(before) = replaced.filter(|before| *before != connection) {
+            self.supersede(before);
+        }
+        Ok(Stage::Waiting(seat))
+    }
+
+    /// Gives a known participant a new connection; the old one, if it is there, is closed.
+    fn attach(
+        &mut self,
+        now: Instant,
+        room: &RoomName,
+        id: &ParticipantId,
+        presence: Presence,
+        arrival: &Arrival,
+    ) {
+        match presence {
+            Presence::Online(old) => self.supersede(old),
+            Presence::Away(_) => self.timers.clear(&Timer::Lease(room.clone(), id.clone())),
+        }
+        debug!(participant = %id, "participant attached");
+        if let Some(room) = self.directory.get_mut(room) {
+            room.attach(now, id, arrival, &mut self.out);
+        }
+    }
+
+    /// Closes a connection whose participant goes on with another one.
+    fn supersede(&mut self, connection: ConnectionId) {
+        self.turn_away(connection, &Refusal::Superseded, CloseCode::Superseded);
+    }
+
+    /// Answers a `join` on a connection that has joined.
+    pub(super) fn join_again(
+        &mut self,
+        now: Instant,
+        from: ConnectionId,
+        seat: &Seat,
+        message: ClientMessage,
+    ) {
+        match self.parse_join(from, message) {
+            Ok((room, arrival)) => {
+                let member = self.directory.get(&room).and_then(|room| room.find_by_key(&arrival.key));
+                if room == seat.room && member.is_some_and(|member| member.id == seat.participant) {
+                    self.tell_everything(now, seat);
+                } else {
+                    self.refuse(from, &Refusal::AlreadyJoined);
+                }
+            }
+            Err(refusal) => self.refuse(from, &refusal),
+        }
+    }
+
+    /// Answers a `join` on a connection that waits: it is told so again, unless it waits no more for what it says now.
+    pub(super) fn wait_again(
+        &mut self,
+        now: Instant,
+        from: ConnectionId,
+        seat: &Seat,
+        message: ClientMessage,
+    ) {
+        let decided = self.parse_join(from, message).and_then(|(name, arrival)| {
+            let room = self.directory.get(&name);
+            let waits = room.and_then(|room| room.find_waiting(&arrival.key));
+            if name == seat.room && waits.is_some() {
+                self.admit(now, name, arrival)
+            } else {
+                Err(Refusal::AlreadyJoined)
+            }
+        });
+        self.settle_join(from, decided);
+    }
+
+    /// Lets somebody in who waits. The one who asks for it is told why not, if not.
+    pub(super) fn admit_waiting(
+        &mut self,
+        now: Instant,
+        name: &RoomName,
+        id: &ParticipantId,
+    ) -> Result<(), Refusal> {
+        let room = self.directory.get_mut(name).ok_or(Refusal::NoSuchPeer)?;
+        if !room.is_waiting(id) {
+            return Err(Refusal::NoSuchPeer);
+        }
+        room.check_place()?;
+        let arrival = room.stop_waiting(id, &mut self.out).ok_or(Refusal::NoSuchPeer)?;
+        room.remember_admitted(id, &mut self.out);
+        let connection = arrival.connection;
+        let seat = self.enter(now, name, id, &arrival);
+        self.set_stage(connection, Stage::Joined(seat));
+        Ok(())
+    }
+
+    /// Turns somebody away who waits.
+    pub(super) fn turn_away_waiting(
+        &mut self,
+        name: &RoomName,
+        id: &ParticipantId,
+        refusal: &Refusal,
+    ) -> Result<(), Refusal> {
+        let room = self.directory.get_mut(name).ok_or(Refusal::NoSuchPeer)?;
+        let arrival = room.stop_waiting(id, &mut self.out).ok_or(Refusal::NoSuchPeer)?;
+        self.turn_away(arrival.connection, refusal, CloseCode::PutOut);
+        Ok(())
+    }
+}
