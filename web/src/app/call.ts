@@ -13,6 +13,7 @@ import { difference, merge, ownVideo, withVoices } from "./people";
 import { roomPath } from "./roomName";
 import { rememberRoom } from "./settings";
 import { withoutHidden } from "./stage";
+import { noticeMutedTalk } from "./talk";
 import type { TileId } from "./tiles";
 
 /** Asks to be let in, unless there is no name to show to the others. */
@@ -79,6 +80,8 @@ function enter(
     inset: { x: 1, y: 1 },
     isInsetHeld: false,
     isSoundBlocked: false,
+    isTalkHeld: false,
+    mutedTalk: 0,
   };
   const settings = rememberRoom(model.settings, room);
   const correction: Effect[] = room === door.room ? [] : [{ type: "showPath", path: roomPath(room), replace: true }];
@@ -109,15 +112,15 @@ export function noteFailure(
 }
 
 /** The own level is rounded to what the meter can show, so that silence draws nothing. */
-export function measure(model: Model, own: number, peers: readonly Level[]): Model {
+export function measure(model: Model, own: number, peers: readonly Level[]): Update {
   const { page } = model;
   if (page.page === "preJoin") {
     const level = Math.round(Math.min(1, own) * 20) / 20;
-    return level === page.level ? model : { ...model, page: { ...page, level } };
+    return [level === page.level ? model : { ...model, page: { ...page, level } }, []];
   }
-  if (page.page !== "room") return model;
+  if (page.page !== "room") return [model, []];
   const heard = withVoices(page, own, peers);
-  return heard === page ? model : { ...model, page: heard };
+  return noticeMutedTalk(heard === page ? model : { ...model, page: heard }, own);
 }
 
 export function resizeStage(page: RoomPage, stage: Size, pixelRatio: number): RoomPage {

@@ -35,6 +35,8 @@ export type Message =
   | { readonly type: "editedDisplayName"; readonly text: string }
   | { readonly type: "toggledMic" }
   | { readonly type: "toggledCam" }
+  | { readonly type: "talkKeyPressed" }
+  | { readonly type: "talkKeyReleased" }
   | { readonly type: "clickedAllowDevices" }
   | { readonly type: "choseDevice"; readonly kind: DeviceKind; readonly deviceId: string | null }
   | { readonly type: "deviceSettled"; readonly device: "mic" | "cam"; readonly outcome: DeviceOutcome }

@@ -101,6 +101,10 @@ export type RoomPage = {
   readonly isInsetHeld: boolean;
   /** The browser plays no sound before the person has touched the page. */
   readonly isSoundBlocked: boolean;
+  /** The microphone is on for as long as a key is held. */
+  readonly isTalkHeld: boolean;
+  /** How much was said into a microphone that is off; `told` once the person knows. */
+  readonly mutedTalk: number | "told";
 };
 
 export type LeftPage = {
@@ -143,6 +147,8 @@ export type Announcement =
   | { readonly kind: "copied" }
   | { readonly kind: "copyFailed"; readonly text: string }
   | { readonly kind: "reportCopied" }
+  /** Somebody speaks, and nobody hears it: the microphone is off. */
+  | { readonly kind: "mutedTalk" }
   | { readonly kind: "replaced"; readonly device: "mic" | "cam" }
   | { readonly kind: "screenFailed"; readonly code: ClientErrorCode }
   | { readonly kind: "joined" | "left"; readonly name: string };

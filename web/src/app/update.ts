@@ -20,13 +20,14 @@ import type { Update } from "./effect";
 import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
-import { allowDevices, choose, dismissProblem, settle, toggle } from "./own";
+import { allowDevices, choose, dismissProblem, settle } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { proquints, ROOM_BYTES } from "./proquint";
 import { roomName, roomPath } from "./roomName";
 import { noteScreen, settleScreen, toggleScreen, toggleScreenMotion } from "./screen";
 import { forgetRoom, languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
 import { turnPage, withoutHidden } from "./stage";
+import { beginTalking, endTalking, toggleByHand } from "./talk";
 
 export function update(model: Model, message: Message): Update {
   switch (message.type) {
@@ -57,9 +58,13 @@ export function update(model: Model, message: Message): Update {
     case "editedDisplayName":
       return save(model, { ...model.settings, displayName: message.text.slice(0, MAX_NAME_LENGTH) });
     case "toggledMic":
-      return toggle(model, "mic");
+      return toggleByHand(model, "mic");
     case "toggledCam":
-      return toggle(model, "cam");
+      return toggleByHand(model, "cam");
+    case "talkKeyPressed":
+      return beginTalking(model);
+    case "talkKeyReleased":
+      return endTalking(model);
     case "clickedAllowDevices":
       return allowDevices(model);
     case "choseDevice":
@@ -98,7 +103,7 @@ export function update(model: Model, message: Message): Update {
     case "statsCollected":
       return [{ ...model, diagnostics: { ...model.diagnostics, stats: message.stats } }, []];
     case "levelsMeasured":
-      return [measure(model, message.own, message.peers), []];
+      return measure(model, message.own, message.peers);
     case "videoResized":
       return inRoom(model, (page) => withVideo(page, message.id, message.size));
     case "soundBlocked":

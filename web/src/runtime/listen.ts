@@ -26,7 +26,33 @@ export function listen(dispatch: Dispatch, model: () => Model): void {
     event.preventDefault();
     dispatch(message);
   });
+  listenForTalk(dispatch, model);
   watchDevices(() => dispatch({ type: "deviceListChanged" }));
+}
+
+/** The space bar: held, one talks. On what it presses or types into it does that instead. */
+function listenForTalk(dispatch: Dispatch, model: () => Model): void {
+  const isTalkHeld = (): boolean => {
+    const { page } = model();
+    return page.page === "room" && page.isTalkHeld;
+  };
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || usesSpace(event.target)) return;
+    const { page, dialog, settings } = model();
+    if (page.page !== "room" || dialog !== null || !settings.letterShortcuts) return;
+    event.preventDefault();
+    if (!event.repeat) dispatch({ type: "talkKeyPressed" });
+  });
+  window.addEventListener("keyup", (event) => {
+    if (event.key === " " && isTalkHeld()) dispatch({ type: "talkKeyReleased" });
+  });
+  // A window that is not in front is not told that a key was let go.
+  window.addEventListener("blur", () => isTalkHeld() && dispatch({ type: "talkKeyReleased" }));
+}
+
+function usesSpace(target: EventTarget | null): boolean {
+  const selector = "button, a, input, select, textarea, summary, dialog, [role=region], [contenteditable]";
+  return target instanceof Element && target.closest(selector) !== null;
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -151,7 +151,9 @@ export const en = {
       diagnostics: "Diagnostics",
       shortcuts: "These shortcuts",
     } satisfies Record<ShortcutAction, string>,
-    letters: "Single-letter shortcuts",
+    talk: "Hold to talk while the microphone is off",
+    talkKey: "Space",
+    letters: "Single-letter shortcuts and the space bar",
     or: "or",
   },
 
@@ -200,6 +202,7 @@ export const en = {
     copied: "Link copied",
     copyFailed: "The browser did not let the link be copied. Here it is:",
     reportCopied: "Report copied",
+    mutedTalk: "Nobody hears you: your microphone is off.",
     replaced: {
       mic: "Your microphone was taken away; another one is in use.",
       cam: "Your camera was taken away; another one is in use.",

@@ -145,7 +145,9 @@ export const fr: Dictionary = {
       diagnostics: "Diagnostic",
       shortcuts: "Ces raccourcis",
     },
-    letters: "Raccourcis d’une seule lettre",
+    talk: "Maintenir pour parler quand le micro est coupé",
+    talkKey: "Espace",
+    letters: "Raccourcis d’une seule lettre et barre d’espace",
     or: "ou",
   },
 
@@ -194,6 +196,7 @@ export const fr: Dictionary = {
     copied: "Lien copié",
     copyFailed: "Le navigateur n’a pas permis de copier le lien. Le voici :",
     reportCopied: "Rapport copié",
+    mutedTalk: "Personne ne vous entend : votre micro est coupé.",
     replaced: {
       mic: "Votre micro a été retiré ; un autre est utilisé.",
       cam: "Votre caméra a été retirée ; une autre est utilisée.",
