@@ -6,7 +6,7 @@ import { withError } from "./diagnostics";
 import type { Effect, Update } from "./effect";
 import { nearestCorner, spotAt, type Size } from "./layout";
 import type { Level, Message } from "./message";
-import type { Model, PreJoinPage, RoomPage } from "./model";
+import type { Layout, Model, PreJoinPage, RoomPage } from "./model";
 import { joinOrder, leave } from "./navigation";
 import { lose } from "./own";
 import { difference, merge, ownVideo, withVoices } from "./people";
@@ -69,6 +69,7 @@ function enter(
     stage: { width: 0, height: 0 },
     pixelRatio: 1,
     layout: "grid",
+    isOnlyVideo: false,
     pinned: null,
     shownPage: 0,
     active: null,
@@ -133,7 +134,15 @@ export function togglePin(page: RoomPage, tile: TileId): RoomPage {
 }
 
 export function toggleLayout(page: RoomPage): RoomPage {
-  return { ...page, layout: page.layout === "grid" ? "speaker" : "grid", shownPage: 0 };
+  return withLayout(page, page.layout === "grid" ? "speaker" : "grid");
+}
+
+export function withLayout(page: RoomPage, layout: Layout): RoomPage {
+  return { ...page, layout, shownPage: 0 };
+}
+
+export function toggleOnlyVideo(page: RoomPage): RoomPage {
+  return { ...page, isOnlyVideo: !page.isOnlyVideo, shownPage: 0 };
 }
 
 export function dragInset(page: RoomPage, x: number, y: number): RoomPage {

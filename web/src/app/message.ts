@@ -13,7 +13,7 @@ import type {
   SignalingState,
 } from "../webrtc/types";
 import type { Size } from "./layout";
-import type { Device, Dialog } from "./model";
+import type { Device, Dialog, Layout } from "./model";
 import type { DeviceKind, Language, Theme } from "./settings";
 import type { TileId } from "./tiles";
 
@@ -77,6 +77,8 @@ export type Message =
   // In the call
   | { readonly type: "stageResized"; readonly size: Size; readonly pixelRatio: number }
   | { readonly type: "toggledLayout" }
+  | { readonly type: "choseLayout"; readonly layout: Layout }
+  | { readonly type: "toggledOnlyVideo" }
   | { readonly type: "toggledPin"; readonly tile: TileId }
   | { readonly type: "turnedPage"; readonly by: 1 | -1 }
   | { readonly type: "toggledScreen" }

@@ -79,8 +79,9 @@ export type RoomPage = {
   readonly stage: Size;
   /** Device pixels in one CSS pixel. */
   readonly pixelRatio: number;
-  /** `speaker` shows who speaks in one large tile. */
-  readonly layout: "grid" | "speaker";
+  readonly layout: Layout;
+  /** Leaves those without a picture off the stage. They are heard all the same. */
+  readonly isOnlyVideo: boolean;
   /** The tile that is kept large. It may be gone. */
   readonly pinned: TileId | null;
   /** Which page of tiles is wanted, from 0; there may be fewer by now. */
@@ -106,6 +107,10 @@ export type RoomPage = {
   /** How much was said into a microphone that is off; `told` once the person knows. */
   readonly mutedTalk: number | "told";
 };
+
+/** `speaker` shows who speaks in one large tile; `sideBySide` shows two: a screen and whose it is, or who speaks and another. */
+export type Layout = "grid" | "speaker" | "sideBySide";
+export const LAYOUTS: readonly Layout[] = ["grid", "speaker", "sideBySide"];
 
 export type LeftPage = {
   readonly page: "left";
@@ -140,7 +145,7 @@ export type Person = Participant & {
   readonly voice: number;
 };
 
-export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection";
+export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection" | "layout";
 
 /** What has just happened, shown for some seconds and read by screen readers. */
 export type Announcement =

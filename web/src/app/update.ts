@@ -13,7 +13,9 @@ import {
   resizeStage,
   startJoining,
   toggleLayout,
+  toggleOnlyVideo,
   togglePin,
+  withLayout,
 } from "./call";
 import { report, withLog } from "./diagnostics";
 import type { Update } from "./effect";
@@ -113,6 +115,10 @@ export function update(model: Model, message: Message): Update {
       return rearranged(model, (page) => resizeStage(page, message.size, message.pixelRatio));
     case "toggledLayout":
       return rearranged(model, toggleLayout);
+    case "choseLayout":
+      return rearranged(model, (page) => withLayout(page, message.layout));
+    case "toggledOnlyVideo":
+      return rearranged(model, toggleOnlyVideo);
     case "toggledPin":
       return rearranged(model, (page) => togglePin(page, message.tile));
     case "turnedPage":

@@ -1,5 +1,6 @@
 /** English, and the shape that every other language has: a key too few or too many does not compile. */
 
+import type { Layout } from "../model";
 import type { RoomNameProblem } from "../roomName";
 import type { Theme } from "../settings";
 import type { ShortcutAction } from "../shortcuts";
@@ -114,8 +115,6 @@ export const en = {
     startCam: "Turn camera on",
     shareScreen: "Share screen",
     stopScreen: "Stop sharing",
-    showGrid: "Show everybody alike",
-    showSpeaker: "Show who speaks large",
     previousPage: "Previous page",
     nextPage: "Next page",
     fullScreen: "Full screen",
@@ -128,6 +127,7 @@ export const en = {
     copy: "Copy report",
   },
   menu: {
+    layout: "Layout",
     devices: "Camera and sound",
     diagnostics: "Diagnostics",
     shortcuts: "Keyboard shortcuts",
@@ -135,6 +135,13 @@ export const en = {
     theme: "Appearance",
     languageAuto: "Automatic",
   },
+  layouts: {
+    grid: "Everybody alike",
+    speaker: "Who speaks is large",
+    sideBySide: "Two side by side",
+    onlyVideo: "Only people with a picture",
+    onlyVideoHint: "The others are heard all the same.",
+  } satisfies Record<Layout | "onlyVideo" | "onlyVideoHint", string>,
   themes: { auto: "Automatic", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
 
   shortcuts: {
