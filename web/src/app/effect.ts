@@ -13,7 +13,8 @@ export type Effect =
   | { readonly type: "closeClient" }
   | { readonly type: "join"; readonly room: string; readonly displayName: string; readonly topology?: TopologyChoice }
   | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
-  | { readonly type: "setCam"; readonly choice: DeviceChoice }
+  /** `isSmall`: a small picture will do. */
+  | { readonly type: "setCam"; readonly choice: DeviceChoice; readonly isSmall?: true }
   | { readonly type: "setScreen"; readonly isShared: boolean }
   | { readonly type: "setScreenContent"; readonly content: ScreenContent }
   | { readonly type: "setSpeaker"; readonly deviceId: string | null }

@@ -102,6 +102,8 @@ export type Message =
   | { readonly type: "languageLoaded"; readonly language: Language }
   | { readonly type: "choseTheme"; readonly theme: Theme }
   | { readonly type: "toggledLetterShortcuts" }
+  | { readonly type: "toggledAudioOnly" }
+  | { readonly type: "toggledDataSaver" }
   | { readonly type: "pageHidden" }
   | { readonly type: "pageShown" };
 

@@ -145,7 +145,7 @@ export type Person = Participant & {
   readonly voice: number;
 };
 
-export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection" | "layout";
+export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection" | "layout" | "settings";
 
 /** What has just happened, shown for some seconds and read by screen readers. */
 export type Announcement =

@@ -87,3 +87,22 @@ describe("a chosen device", () => {
     expect(after(model, { type: "toggledCam" })[1]).toEqual([{ type: "setCam", choice: true }]);
   });
 });
+
+describe("saving", () => {
+  const on = after(inCall(), { type: "toggledCam" }, settled("cam", ON))[0];
+
+  test("makes the picture of a camera in use small at once, and large again", () => {
+    const [saving, effects] = after(on, { type: "toggledDataSaver" });
+    expect(effects).toContainEqual({ type: "setCam", choice: true, isSmall: true });
+    expect(effects).toContainEqual({ type: "save", settings: saving.settings });
+    expect(after(saving, { type: "toggledDataSaver" })[1]).toContainEqual({ type: "setCam", choice: true });
+    expect(after(inCall(), { type: "toggledDataSaver" })[1]).toHaveLength(1);
+  });
+
+  test("with sound only turns the camera off, and not on again", () => {
+    const [without, effects] = after(on, { type: "toggledAudioOnly" });
+    expect(effects).toContainEqual({ type: "setCam", choice: false });
+    expect(pageOf(without, "room").own.cam.state).toBe("off");
+    expect(after(without, { type: "toggledAudioOnly" })[1]).toHaveLength(1);
+  });
+});

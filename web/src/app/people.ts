@@ -146,27 +146,28 @@ export type Appearance = {
   readonly status: "connecting" | "reconnecting" | "interrupted" | "failed" | null;
 };
 
-export function appearance(page: RoomPage, person: Person): Appearance {
+/** `isAudioOnly`: pictures of others are not wanted. */
+export function appearance(page: RoomPage, person: Person, isAudioOnly = false): Appearance {
   const isSelf = person.id === page.self;
   const isMuted = isSelf ? page.own.mic.state !== "on" : !person.mic;
   return {
     isSelf,
-    showsVideo: isSelf ? page.own.cam.state === "on" : person.cam && person.video !== null,
+    showsVideo: isSelf ? page.own.cam.state === "on" : !isAudioOnly && person.cam && person.video !== null,
     isMuted,
     isSpeaking: isHeard(page, person) && !isMuted,
-    isPaused: person.paused.includes("cam") && person.cam,
+    isPaused: !isAudioOnly && person.paused.includes("cam") && person.cam,
     status: isSelf ? null : statusOf(person),
   };
 }
 
 /** What the tile of a screen shows: no voice, and no name but its owner's. */
-export function screenAppearance(person: Person): Appearance {
+export function screenAppearance(person: Person, isAudioOnly = false): Appearance {
   return {
     isSelf: false,
-    showsVideo: person.screenVideo !== null,
+    showsVideo: !isAudioOnly && person.screenVideo !== null,
     isMuted: false,
     isSpeaking: false,
-    isPaused: person.paused.includes("screen"),
+    isPaused: !isAudioOnly && person.paused.includes("screen"),
     status: null,
   };
 }

@@ -18,6 +18,10 @@ export type Settings = {
   /** Latest first. */
   readonly recentRooms: readonly string[];
   readonly letterShortcuts: boolean;
+  /** Shows no pictures of others, and asks the server for none. */
+  readonly audioOnly: boolean;
+  /** Asks for small pictures only, and sends a small one. */
+  readonly dataSaver: boolean;
 };
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -27,6 +31,8 @@ export const DEFAULT_SETTINGS: Settings = {
   chosen: { mic: null, cam: null, speaker: null },
   recentRooms: [],
   letterShortcuts: true,
+  audioOnly: false,
+  dataSaver: false,
 };
 
 /** Enough for anyone's habits; the room longest unused is forgotten beyond it. */
@@ -47,6 +53,8 @@ export function parseSettings(stored: unknown): Settings {
     chosen: { mic: text(chosen["mic"]), cam: text(chosen["cam"]), speaker: text(chosen["speaker"]) },
     recentRooms: rooms.filter((room) => typeof room === "string").slice(0, MAX_RECENT_ROOMS),
     letterShortcuts: stored["letterShortcuts"] !== false,
+    audioOnly: stored["audioOnly"] === true,
+    dataSaver: stored["dataSaver"] === true,
   };
 }
 

@@ -145,6 +145,12 @@ describe("the pictures to ask for", () => {
     expect(order.slice(0, 3)).toEqual(["p2 cam", "s screen", "p1 cam"]);
   });
 
+  test("are small while data are saved, and none with sound only", () => {
+    const [model] = after(inCall(sharing), onStage(1220, 1800, 2), { type: "toggledDataSaver" });
+    expect(wantedTiles(model).map(({ height }) => height)).toEqual([720, 180]);
+    expect(wantedTiles(after(model, { type: "toggledAudioOnly" })[0])).toEqual([]);
+  });
+
   test("are none while nobody looks, or before the stage is there", () => {
     expect(wantedTiles(inCall(...crowd(2)))).toEqual([]);
     expect(wantedTiles(after(inCall(...crowd(2)), onStage(1200, 800), { type: "pageHidden" })[0])).toEqual([]);

@@ -4,7 +4,7 @@ import type { Tile } from "../protocol/messages";
 import { arrange, focus, gridCapacity, split, type Placement } from "./layout";
 import type { Model, RoomPage } from "./model";
 import { ownVideo } from "./people";
-import { personOf, sourceOf, tileId, tiles, type TileId } from "./tiles";
+import { personOf, sourceOf, tileId, tiles, type TileId, type TileSource } from "./tiles";
 
 export type StagePlan = {
   readonly placements: readonly Placement[];
@@ -74,9 +74,14 @@ function pageOf(
   return { ids: ids.slice(page * capacity, (page + 1) * capacity), pages, page };
 }
 
+/** How high pictures are asked for at most. Lower saves more; faces are known down to these, and large letters are read. */
+const SAVING: Readonly<Record<TileSource, number>> = { cam: 180, screen: 720 };
+const NOT_SAVING: Readonly<Record<TileSource, number>> = { cam: Infinity, screen: Infinity };
+
 /** Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees. */
-export function wantedTiles({ page, pageHidden, surroundings }: Model): readonly Tile[] {
-  if (page.page !== "room" || pageHidden) return [];
+export function wantedTiles({ page, pageHidden, surroundings, settings }: Model): readonly Tile[] {
+  if (page.page !== "room" || pageHidden || settings.audioOnly) return [];
+  const most = settings.dataSaver ? SAVING : NOT_SAVING;
   const rank = (id: TileId): number => {
     if (id === page.pinned) return 0;
     if (sourceOf(id) === "screen") return 1;
@@ -88,7 +93,7 @@ export function wantedTiles({ page, pageHidden, surroundings }: Model): readonly
     .map(({ id, rect }) => ({
       participant: personOf(id),
       source: sourceOf(id),
-      height: Math.round(rect.height * page.pixelRatio),
+      height: Math.round(Math.min(rect.height * page.pixelRatio, most[sourceOf(id)])),
     }));
 }
 

@@ -22,7 +22,7 @@ import type { Update } from "./effect";
 import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
-import { allowDevices, choose, dismissProblem, settle } from "./own";
+import { allowDevices, choose, dismissProblem, settle, toggleAudioOnly, toggleDataSaver } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { proquints, ROOM_BYTES } from "./proquint";
 import { roomName, roomPath } from "./roomName";
@@ -168,6 +168,10 @@ export function update(model: Model, message: Message): Update {
       return save(model, { ...model.settings, theme: message.theme });
     case "toggledLetterShortcuts":
       return save(model, { ...model.settings, letterShortcuts: !model.settings.letterShortcuts });
+    case "toggledAudioOnly":
+      return toggleAudioOnly(model);
+    case "toggledDataSaver":
+      return toggleDataSaver(model);
     case "pageHidden":
       return [{ ...model, pageHidden: true }, []];
     case "pageShown":

@@ -32,7 +32,7 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
       case "setMic":
         return session.setDevice("mic", (client) => client.setMic(effect.choice, { release: effect.release }));
       case "setCam":
-        return session.setDevice("cam", (client) => client.setCam(effect.choice));
+        return session.setDevice("cam", (client) => client.setCam(effect.choice, { isSmall: effect.isSmall }));
       case "setScreen":
         return session.setScreen(effect.isShared);
       case "setScreenContent":

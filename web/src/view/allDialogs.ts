@@ -4,4 +4,5 @@ export { default as connection } from "./ConnectionDialog.svelte";
 export { default as devices } from "./DevicesDialog.svelte";
 export { default as diagnostics } from "./DiagnosticsDialog.svelte";
 export { default as layout } from "./LayoutDialog.svelte";
+export { default as settings } from "./SettingsDialog.svelte";
 export { default as shortcuts } from "./ShortcutsDialog.svelte";

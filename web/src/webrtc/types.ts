@@ -148,6 +148,9 @@ export type JoinOptions = {
   readonly topology?: TopologyChoice;
 };
 
+/** `isSmall`: a small picture will do, which costs the network less. */
+export type CamOptions = { readonly isSmall?: boolean | undefined };
+
 /** `detail`: each letter is sharp, and pictures may come seldom. `motion`: a film runs smoothly, and may blur. */
 export type ScreenContent = "detail" | "motion";
 
@@ -163,7 +166,7 @@ export type WebRTCClient = {
    */
   readonly setMic: (choice: DeviceChoice, options?: { readonly release?: boolean }) => Promise<DeviceOutcome>;
   /** Turning the camera off stops the track, so that the camera's light goes out. */
-  readonly setCam: (choice: DeviceChoice) => Promise<DeviceOutcome>;
+  readonly setCam: (choice: DeviceChoice, options?: CamOptions) => Promise<DeviceOutcome>;
   /** Asks the person for a screen, window or tab to share, with its sound where the browser gives it; or ends it. */
   readonly setScreen: (isShared: boolean) => Promise<DeviceOutcome>;
   /** Says what matters most of a shared screen, now and of the next ones. At first it is `detail`. */

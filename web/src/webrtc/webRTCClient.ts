@@ -83,7 +83,10 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
       stopDevices();
     },
     setMic: (choice, { release = false } = {}) => local.set("mic", choice, !release),
-    setCam: (choice) => local.set("cam", choice, false),
+    setCam(choice, { isSmall = false } = {}) {
+      local.setSmall(isSmall);
+      return local.set("cam", choice, false);
+    },
     setScreen: screen.set,
     setScreenContent: screen.setContent,
     setDisplayName: (name) => current?.setDisplayName(name),

@@ -135,6 +135,13 @@ export const en = {
     theme: "Appearance",
     languageAuto: "Automatic",
   },
+  settings: {
+    title: "Settings",
+    audioOnly: "Audio only",
+    audioOnlyHint: "Your camera goes off, and no pictures are shown. The server sends none to you.",
+    dataSaver: "Save data",
+    dataSaverHint: "You send a small picture, and the server sends small ones to you.",
+  },
   layouts: {
     grid: "Everybody alike",
     speaker: "Who speaks is large",

@@ -128,6 +128,13 @@ export const fr: Dictionary = {
     theme: "Apparence",
     languageAuto: "Automatique",
   },
+  settings: {
+    title: "Réglages",
+    audioOnly: "Son seulement",
+    audioOnlyHint: "Votre caméra s’éteint et aucune image n’est montrée. Le serveur ne vous en envoie pas.",
+    dataSaver: "Économiser les données",
+    dataSaverHint: "Vous envoyez une petite image, et le serveur vous en envoie de petites.",
+  },
   layouts: {
     grid: "Tout le monde à égalité",
     speaker: "Qui parle en grand",
