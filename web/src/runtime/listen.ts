@@ -10,6 +10,7 @@ import { watchDevices } from "../webrtc/devices";
 import { levels } from "./levels";
 import type { Media } from "./media";
 import type { Session } from "./session";
+import { keepAwake } from "./wakeLock";
 
 /** Listens for as long as the page lives. */
 export function listen(dispatch: Dispatch, model: () => Model): void {
@@ -82,6 +83,7 @@ export function subscriber(dispatch: Dispatch, media: Media, session: Session): 
       return every(STATS_MS, session.collectStats);
     },
     quality: () => every(QUALITY_MS, session.collectStats),
+    wakeLock: keepAwake,
   };
 
   let tiles: readonly Tile[] = [];

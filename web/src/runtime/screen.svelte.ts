@@ -3,7 +3,7 @@
 import { flushSync, mount, tick } from "svelte";
 import type { Dispatch } from "../app/message";
 import type { Model } from "../app/model";
-import { titleOf } from "../app/title";
+import { tabIconOf, titleOf, type TabIcon } from "../app/title";
 import App from "../view/App.svelte";
 import type { Streams } from "../view/streams";
 import { dictionary } from "./dictionaries";
@@ -44,5 +44,18 @@ function describe(model: Model): void {
   const { documentElement } = document;
   documentElement.lang = model.language;
   documentElement.dataset["theme"] = model.settings.theme;
-  document.title = titleOf(model.page);
+  document.title = titleOf(model);
+  showIcon(tabIconOf(model));
+}
+
+const ICONS: Readonly<Record<TabIcon, string>> = {
+  plain: "/favicon.svg",
+  live: "/favicon-live.svg",
+  muted: "/favicon-muted.svg",
+};
+
+function showIcon(icon: TabIcon): void {
+  const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+  // Set anew, a browser would fetch it anew.
+  if (link !== null && link.getAttribute("href") !== ICONS[icon]) link.href = ICONS[icon];
 }
