@@ -42,6 +42,8 @@ export type Message =
   | { readonly type: "deviceSettled"; readonly device: "mic" | "cam"; readonly outcome: DeviceOutcome }
   | { readonly type: "deviceListChanged" }
   | { readonly type: "devicesListed"; readonly devices: readonly Device[] }
+  | { readonly type: "acceptedOffer" }
+  | { readonly type: "declinedOffer" }
   | { readonly type: "dismissedProblem"; readonly device: "mic" | "cam" }
   // From the call
   | { readonly type: "joinRefused"; readonly code: ClientErrorCode }

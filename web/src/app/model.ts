@@ -22,6 +22,8 @@ export type Model = {
   /** The language on the page now: the chosen one, once it has been loaded. */
   readonly language: Language;
   readonly devices: readonly Device[];
+  /** Nobody has said yet whether to use it. */
+  readonly offer: Offer | null;
   readonly pageHidden: boolean;
   readonly fullScreen: boolean;
   readonly dialog: Dialog | null;
@@ -45,7 +47,15 @@ export type Surroundings = {
 };
 
 /** One camera, microphone or speaker that the browser lists. Labels are empty until one of them was allowed. */
-export type Device = { readonly kind: DeviceKind; readonly deviceId: string; readonly label: string };
+export type Device = {
+  readonly kind: DeviceKind;
+  readonly deviceId: string;
+  readonly label: string;
+  /** The same for the parts of one thing; empty where the browser does not tell. */ readonly group: string;
+};
+
+/** A thing that was plugged in during the call, and what it has. */
+export type Offer = { readonly label: string; readonly deviceIds: Readonly<Partial<Record<DeviceKind, string>>> };
 
 export type Page = LandingPage | PreJoinPage | RoomPage | LeftPage;
 
@@ -154,7 +164,7 @@ export type Announcement =
   | { readonly kind: "reportCopied" }
   /** Somebody speaks, and nobody hears it: the microphone is off. */
   | { readonly kind: "mutedTalk" }
-  | { readonly kind: "replaced"; readonly device: "mic" | "cam" }
+  | { readonly kind: "replaced"; readonly device: DeviceKind }
   | { readonly kind: "screenFailed"; readonly code: ClientErrorCode }
   | { readonly kind: "joined" | "left"; readonly name: string };
 

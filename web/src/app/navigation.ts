@@ -14,6 +14,7 @@ export function init(surroundings: Surroundings, settings: Settings, path: strin
     settings,
     language: languageFor(settings.language, surroundings.browserLanguages),
     devices: [],
+    offer: null,
     pageHidden: false,
     fullScreen: false,
     dialog: null,

@@ -71,7 +71,7 @@ describe("a device taken away in mid-call", () => {
 });
 
 describe("a chosen device", () => {
-  const devices = [{ kind: "cam", deviceId: "c2", label: "Second" }] as const;
+  const devices = [{ kind: "cam", deviceId: "c2", label: "Second", group: "" }] as const;
   const choice: Message = { type: "choseDevice", kind: "cam", deviceId: "c2" };
 
   test("is opened at once when a camera is on, and only remembered otherwise", () => {

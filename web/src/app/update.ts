@@ -24,6 +24,7 @@ import type { LandingPage, Model, RoomPage } from "./model";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
 import { allowDevices, choose, dismissProblem, settle, toggleAudioOnly, toggleDataSaver } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
+import { accept, list } from "./plugged";
 import { proquints, ROOM_BYTES } from "./proquint";
 import { roomName, roomPath } from "./roomName";
 import { noteScreen, settleScreen, toggleScreen, toggleScreenMotion } from "./screen";
@@ -76,7 +77,11 @@ export function update(model: Model, message: Message): Update {
     case "deviceListChanged":
       return [model, [{ type: "listDevices" }]];
     case "devicesListed":
-      return [{ ...model, devices: message.devices }, []];
+      return list(model, message.devices);
+    case "acceptedOffer":
+      return accept(model);
+    case "declinedOffer":
+      return [{ ...model, offer: null }, []];
     case "dismissedProblem":
       return [dismissProblem(model, message.device), []];
 

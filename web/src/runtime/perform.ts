@@ -73,7 +73,9 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
 function devicesOf({ mics, cams, speakers }: DeviceList): Device[] {
   const of = (kind: DeviceKind, devices: readonly MediaDeviceInfo[]): Device[] =>
     // Before any permission the browser lists devices without ids: there is nothing to choose yet.
-    devices.filter(({ deviceId }) => deviceId !== "").map(({ deviceId, label }) => ({ kind, deviceId, label }));
+    devices
+      .filter(({ deviceId }) => deviceId !== "")
+      .map(({ deviceId, label, groupId }) => ({ kind, deviceId, label, group: groupId }));
   return [...of("mic", mics), ...of("cam", cams), ...of("speaker", speakers)];
 }
 

@@ -60,6 +60,8 @@ export const en = {
     byDefault: "Automatic",
     none: "None found",
     unnamed: (kind: string, number: number) => `${kind} ${number}`,
+    offer: (label: string) => `“${label}” was plugged in.`,
+    accept: "Use it",
   },
 
   call: {
@@ -220,6 +222,7 @@ export const en = {
     replaced: {
       mic: "Your microphone was taken away; another one is in use.",
       cam: "Your camera was taken away; another one is in use.",
+      speaker: "Your speaker was taken away; another one is in use.",
     },
     screenFailed: "The screen could not be shared.",
     joined: (name: string) => `${name} joined`,

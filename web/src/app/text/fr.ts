@@ -52,6 +52,8 @@ export const fr: Dictionary = {
     byDefault: "Automatique",
     none: "Aucun trouvé",
     unnamed: (kind, number) => `${kind} ${number}`,
+    offer: (label) => `« ${label} » a été branché.`,
+    accept: "Utiliser",
   },
 
   call: {
@@ -213,6 +215,7 @@ export const fr: Dictionary = {
     replaced: {
       mic: "Votre micro a été retiré ; un autre est utilisé.",
       cam: "Votre caméra a été retirée ; une autre est utilisée.",
+      speaker: "Votre haut-parleur a été retiré ; un autre est utilisé.",
     },
     screenFailed: "L’écran n’a pas pu être partagé.",
     joined: (name) => `${name} est là`,
