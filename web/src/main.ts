@@ -7,6 +7,7 @@ import type { Message } from "./app/message";
 import { update } from "./app/update";
 import { loadConfiguration } from "./runtime/configuration";
 import { loadDictionary } from "./runtime/dictionaries";
+import { floating, floatingOf } from "./runtime/floating";
 import { listen, subscriber } from "./runtime/listen";
 import { media } from "./runtime/media";
 import { performer } from "./runtime/perform";
@@ -31,6 +32,7 @@ const surroundings: Surroundings = {
   browserLanguages: navigator.languages,
   isApple: /Mac|iPhone|iPad/u.test(navigator.userAgent),
   canFullScreen: document.fullscreenEnabled,
+  floating: floatingOf(),
   canChooseSpeaker: canChooseSpeaker(),
   canShareScreen: canShareScreen(),
   slots: slotCounts().video,
@@ -55,7 +57,13 @@ const loop = program({
     page.render(model);
     subscribe(model);
   },
-  perform: performer({ dispatch, session: client, media: streams, drawn: page.drawn }),
+  perform: performer({
+    dispatch,
+    session: client,
+    media: streams,
+    setFloating: floating({ dispatch, media: streams, drawInto: page.drawInto }),
+    drawn: page.drawn,
+  }),
 });
 loop.start();
 listen(dispatch, loop.model);

@@ -5,6 +5,7 @@ import type { DeviceChoice, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
 import type { Language, Settings } from "./settings";
+import type { TileId } from "./tiles";
 
 export type Effect =
   /** Makes the call's client, with which devices can be tried before joining. An older one is closed. */
@@ -25,6 +26,8 @@ export type Effect =
   | { readonly type: "drawRandomBytes"; readonly count: number }
   | { readonly type: "loadLanguage"; readonly language: Language }
   | { readonly type: "toggleFullScreen" }
+  /** Shows `tile` over other windows, or nothing any more. */
+  | { readonly type: "setFloating"; readonly tile: TileId | null }
   | { readonly type: "copy"; readonly what: "link" | "report"; readonly text: string }
   | { readonly type: "focus"; readonly id: string }
   /** Says `message` after a while. A later one with the same `timer` replaces it. */

@@ -91,6 +91,8 @@ export type Message =
   | { readonly type: "insetMoved"; readonly towards: "left" | "right" | "up" | "down" | "next" }
   | { readonly type: "toggledFullScreen" }
   | { readonly type: "fullScreenChanged"; readonly fullScreen: boolean }
+  | { readonly type: "toggledFloating" }
+  | { readonly type: "floatingChanged"; readonly isFloating: boolean }
   | { readonly type: "clickedCopyLink" }
   | { readonly type: "clickedCopyReport" }
   | { readonly type: "copied"; readonly what: "link" | "report" }

@@ -26,6 +26,8 @@ export type Model = {
   readonly offer: Offer | null;
   readonly pageHidden: boolean;
   readonly fullScreen: boolean;
+  /** A small window shows the call over other windows. */
+  readonly isFloating: boolean;
   readonly dialog: Dialog | null;
   readonly announcement: Announcement | null;
   readonly diagnostics: Diagnostics;
@@ -38,6 +40,8 @@ export type Surroundings = {
   readonly browserLanguages: readonly string[];
   readonly isApple: boolean;
   readonly canFullScreen: boolean;
+  /** What can float over other windows: a page with its buttons, a picture alone, or nothing. */
+  readonly floating: "page" | "picture" | null;
   readonly canChooseSpeaker: boolean;
   readonly canShareScreen: boolean;
   /** How many pictures of others can come through the server at once. */

@@ -17,6 +17,7 @@ export function init(surroundings: Surroundings, settings: Settings, path: strin
     offer: null,
     pageHidden: false,
     fullScreen: false,
+    isFloating: false,
     dialog: null,
     announcement: null,
     diagnostics: { log: [], errors: [], stats: [] },
@@ -84,6 +85,7 @@ function openRoom(model: Model, room: string, effects: readonly Effect[]): Updat
 
 function show(model: Model, page: Page, effects: readonly Effect[]): Update {
   const closing: Effect[] = hasClient(model.page) ? [{ type: "closeClient" }] : [];
+  if (model.isFloating) closing.push({ type: "setFloating", tile: null });
   const focus: Effect = { type: "focus", id: "page" };
   return [{ ...model, page, dialog: null, announcement: null }, [...closing, ...effects, focus]];
 }

@@ -78,23 +78,36 @@ function pageOf(
 const SAVING: Readonly<Record<TileSource, number>> = { cam: 180, screen: 720 };
 const NOT_SAVING: Readonly<Record<TileSource, number>> = { cam: Infinity, screen: Infinity };
 
-/** Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees. */
-export function wantedTiles({ page, pageHidden, surroundings, settings }: Model): readonly Tile[] {
-  if (page.page !== "room" || pageHidden || settings.audioOnly) return [];
+/**
+ * Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees, and
+ * `floating`, which is in a small window of its own.
+ */
+export function wantedTiles({ page, pageHidden, surroundings, settings }: Model, floating?: TileId): readonly Tile[] {
+  if (page.page !== "room" || settings.audioOnly) return [];
+  const shown = pageHidden ? [] : heights(page, surroundings.slots);
+  const isShown = floating === undefined || shown.some(({ id }) => id === floating);
   const most = settings.dataSaver ? SAVING : NOT_SAVING;
+  return (isShown ? shown : [{ id: floating, height: FLOATING_HEIGHT }, ...shown])
+    .filter(({ id }) => personOf(id) !== page.self)
+    .map(({ id, height }) => ({
+      participant: personOf(id),
+      source: sourceOf(id),
+      height: Math.round(Math.min(height, most[sourceOf(id)])),
+    }));
+}
+
+/** The small window's. Higher: more of what is asked for is not seen. */
+const FLOATING_HEIGHT = 360;
+
+function heights(page: RoomPage, slots: number): readonly { readonly id: TileId; readonly height: number }[] {
   const rank = (id: TileId): number => {
     if (id === page.pinned) return 0;
     if (sourceOf(id) === "screen") return 1;
     return id === page.active ? 2 : 3;
   };
-  return planStage(page, surroundings.slots)
-    .placements.filter(({ id }) => personOf(id) !== page.self)
-    .toSorted((one, other) => rank(one.id) - rank(other.id))
-    .map(({ id, rect }) => ({
-      participant: personOf(id),
-      source: sourceOf(id),
-      height: Math.round(Math.min(rect.height * page.pixelRatio, most[sourceOf(id)])),
-    }));
+  return planStage(page, slots)
+    .placements.toSorted((one, other) => rank(one.id) - rank(other.id))
+    .map(({ id, rect }) => ({ id, height: rect.height * page.pixelRatio }));
 }
 
 /** Turns to another page of tiles. Pictures that are no longer shown are forgotten, for their elements are. */

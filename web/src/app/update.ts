@@ -21,6 +21,7 @@ import { report, withLog } from "./diagnostics";
 import type { Update } from "./effect";
 import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
+import { toggleFloating } from "./floating";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
 import { allowDevices, choose, dismissProblem, settle, toggleAudioOnly, toggleDataSaver } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
@@ -146,6 +147,10 @@ export function update(model: Model, message: Message): Update {
       return [model, model.surroundings.canFullScreen ? [{ type: "toggleFullScreen" }] : []];
     case "fullScreenChanged":
       return [{ ...model, fullScreen: message.fullScreen }, []];
+    case "toggledFloating":
+      return toggleFloating(model);
+    case "floatingChanged":
+      return [{ ...model, isFloating: message.isFloating }, []];
     case "clickedCopyLink":
       return copyLink(model);
     case "clickedCopyReport":

@@ -3,6 +3,7 @@
 import type { Dispatch } from "../app/message";
 import type { Model } from "../app/model";
 import type { Tile } from "../protocol/messages";
+import { floatingTile } from "../app/floating";
 import { meaningOf } from "../app/shortcuts";
 import { wantedTiles } from "../app/stage";
 import { subscriptions, type Subscription } from "../app/subscriptions";
@@ -89,7 +90,8 @@ export function subscriber(dispatch: Dispatch, media: Media, session: Session): 
   let tiles: readonly Tile[] = [];
 
   return (model) => {
-    const shown = wantedTiles(model);
+    const { page, isFloating } = model;
+    const shown = wantedTiles(model, isFloating && page.page === "room" ? floatingTile(page) : undefined);
     if (JSON.stringify(shown) !== JSON.stringify(tiles)) {
       tiles = shown;
       session.setTiles(tiles);

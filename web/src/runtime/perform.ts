@@ -4,6 +4,7 @@ import type { Effect } from "../app/effect";
 import type { Dispatch } from "../app/message";
 import type { Device } from "../app/model";
 import type { DeviceKind } from "../app/settings";
+import type { TileId } from "../app/tiles";
 import { listDevices, type DeviceList } from "../webrtc/devices";
 import { loadDictionary } from "./dictionaries";
 import type { Media } from "./media";
@@ -14,11 +15,12 @@ export type PerformOptions = {
   readonly dispatch: Dispatch;
   readonly session: Session;
   readonly media: Media;
+  readonly setFloating: (tile: TileId | null) => Promise<void>;
   /** Resolves when the page shows the latest model. */
   readonly drawn: () => Promise<void>;
 };
 
-export function performer({ dispatch, session, media, drawn }: PerformOptions): (effect: Effect) => void {
+export function performer({ dispatch, session, media, drawn, setFloating }: PerformOptions): (effect: Effect) => void {
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   return (effect) => {
@@ -56,6 +58,8 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
         );
       case "toggleFullScreen":
         return void toggleFullScreen();
+      case "setFloating":
+        return void setFloating(effect.tile);
       case "copy":
         return void copy(effect.what, effect.text, dispatch);
       case "focus":

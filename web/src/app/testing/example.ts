@@ -14,6 +14,7 @@ export const SURROUNDINGS: Surroundings = {
   browserLanguages: ["en"],
   isApple: false,
   canFullScreen: true,
+  floating: "page",
   canChooseSpeaker: true,
   canShareScreen: true,
   slots: 6,

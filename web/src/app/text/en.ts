@@ -121,6 +121,8 @@ export const en = {
     nextPage: "Next page",
     fullScreen: "Full screen",
     leaveFullScreen: "Leave full screen",
+    startFloating: "Small window on top",
+    stopFloating: "Close the small window",
     copyLink: "Copy link",
     more: "More",
     leave: "Leave",

@@ -114,6 +114,8 @@ export const fr: Dictionary = {
     nextPage: "Page suivante",
     fullScreen: "Plein écran",
     leaveFullScreen: "Quitter le plein écran",
+    startFloating: "Petite fenêtre au premier plan",
+    stopFloating: "Fermer la petite fenêtre",
     copyLink: "Copier le lien",
     more: "Plus",
     leave: "Quitter",
