@@ -1,7 +1,7 @@
 /** Everything that `update` can order, as data. runtime/perform carries it out. */
 
 import type { TopologyChoice } from "../protocol/messages";
-import type { DeviceChoice, ScreenContent } from "../webrtc/types";
+import type { DeviceChoice, MeetingMessage, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
 import type { Language, Settings } from "./settings";
@@ -12,7 +12,19 @@ export type Effect =
   | { readonly type: "openClient" }
   /** Leaves the room, if any, and gives the devices back. */
   | { readonly type: "closeClient" }
-  | { readonly type: "join"; readonly room: string; readonly displayName: string; readonly topology?: TopologyChoice }
+  | {
+      readonly type: "join";
+      readonly room: string;
+      readonly displayName: string;
+      readonly topology?: TopologyChoice;
+      readonly password?: string;
+      readonly openingPassword?: string;
+    }
+  /** Says something to the server. */
+  | { readonly type: "say"; readonly message: MeetingMessage }
+  | { readonly type: "playSound"; readonly sound: Sound }
+  /** Copies the link that makes whoever opens it an owner; `renew`: another one than before, which is worth nothing then. */
+  | { readonly type: "copyOwnerLink"; readonly room: string; readonly renew: boolean }
   | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
   /** `isSmall`: a small picture will do. */
   | { readonly type: "setCam"; readonly choice: DeviceChoice; readonly isSmall?: true }
@@ -31,7 +43,15 @@ export type Effect =
   | { readonly type: "copy"; readonly what: "link" | "report"; readonly text: string }
   | { readonly type: "focus"; readonly id: string }
   /** Says `message` after a while. A later one with the same `timer` replaces it. */
-  | { readonly type: "wait"; readonly timer: "announcement"; readonly ms: number; readonly message: Message };
+  | {
+      readonly type: "wait";
+      readonly timer: "announcement" | `sign ${number}`;
+      readonly ms: number;
+      readonly message: Message;
+    };
+
+/** What is to be heard besides voices. */
+export type Sound = "joined" | "hand" | "chat" | "knock";
 
 /** What follows from a message. */
 export type Update = readonly [Model, readonly Effect[]];

@@ -1,19 +1,27 @@
 /** Everything that can happen, as past facts. */
 
-import type { Participant, ParticipantId } from "../protocol/messages";
+import type {
+  Device as PublishedDevice,
+  Knocker,
+  Participant,
+  ParticipantId,
+  Reaction,
+  RoomSettings,
+} from "../protocol/messages";
 import type {
   ClientError,
   ClientErrorCode,
   DeviceOutcome,
   LinkState,
   LogEntry,
+  MeetingMessage,
   Path,
   PeerStats,
   Picture,
   SignalingState,
 } from "../webrtc/types";
 import type { Size } from "./layout";
-import type { Device, Dialog, Layout } from "./model";
+import type { ChatLine, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
 import type { DeviceKind, Language, Theme } from "./settings";
 import type { TileId } from "./tiles";
 
@@ -53,7 +61,15 @@ export type Message =
       readonly self: ParticipantId;
       readonly participants: readonly Participant[];
       readonly room: string;
+      readonly rules: RoomSettings | null;
     }
+  | { readonly type: "waitingBegan" }
+  | { readonly type: "knockingChanged"; readonly people: readonly Knocker[] }
+  | { readonly type: "deviceTurnedOff"; readonly device: PublishedDevice; readonly by: ParticipantId }
+  | { readonly type: "askedToTurnOn"; readonly device: PublishedDevice; readonly by: ParticipantId }
+  | { readonly type: "chatCame"; readonly lines: readonly ChatLine[]; readonly isHistory: boolean }
+  | { readonly type: "reacted"; readonly person: ParticipantId; readonly reaction: Reaction }
+  | { readonly type: "signExpired"; readonly number: number }
   | { readonly type: "linkChanged"; readonly peer: ParticipantId; readonly state: LinkState }
   | { readonly type: "pathChanged"; readonly peer: ParticipantId; readonly path: Path }
   | { readonly type: "picturesChanged"; readonly pictures: readonly Picture[] }
@@ -95,10 +111,28 @@ export type Message =
   | { readonly type: "floatingChanged"; readonly isFloating: boolean }
   | { readonly type: "clickedCopyLink" }
   | { readonly type: "clickedCopyReport" }
-  | { readonly type: "copied"; readonly what: "link" | "report" }
+  | { readonly type: "copied"; readonly what: "link" | "report" | "ownerLink" }
   | { readonly type: "copyFailed"; readonly text: string }
   | { readonly type: "clickedHear" }
   | { readonly type: "announcementExpired" }
+  // The meeting
+  | { readonly type: "editedPassword"; readonly text: string }
+  | { readonly type: "toggledPanel"; readonly panel: Panel }
+  | { readonly type: "closedPanel" }
+  | { readonly type: "editedDraft"; readonly text: string }
+  | { readonly type: "choseRecipient"; readonly to: Recipient | null }
+  | { readonly type: "sentDraft" }
+  | { readonly type: "toggledHand" }
+  | { readonly type: "gaveSign"; readonly reaction: Reaction }
+  | { readonly type: "acceptedAsk" }
+  | { readonly type: "declinedAsk" }
+  | { readonly type: "changedRoll"; readonly change: Partial<Roll> }
+  | { readonly type: "gaveOrder"; readonly order: MeetingMessage }
+  | { readonly type: "confirmedOrder" }
+  | { readonly type: "clickedRename"; readonly person: ParticipantId }
+  | { readonly type: "editedRename"; readonly text: string }
+  | { readonly type: "submittedRename" }
+  | { readonly type: "clickedCopyOwnerLink"; readonly renew: boolean }
   // Everywhere
   | { readonly type: "openedDialog"; readonly dialog: Dialog }
   | { readonly type: "closedDialog" }
@@ -106,6 +140,7 @@ export type Message =
   | { readonly type: "languageLoaded"; readonly language: Language }
   | { readonly type: "choseTheme"; readonly theme: Theme }
   | { readonly type: "toggledLetterShortcuts" }
+  | { readonly type: "toggledSounds" }
   | { readonly type: "toggledAudioOnly" }
   | { readonly type: "toggledDataSaver" }
   | { readonly type: "pageHidden" }

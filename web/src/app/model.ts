@@ -1,10 +1,20 @@
 /** Everything that the page shows, as plain data. Streams, sockets and elements live in runtime/; here are their ids. */
 
-import type { Participant, ParticipantId, TopologyChoice } from "../protocol/messages";
+import type {
+  Device as PublishedDevice,
+  Knocker,
+  Participant,
+  ParticipantId,
+  Reaction,
+  Role,
+  RoomSettings,
+  TopologyChoice,
+} from "../protocol/messages";
 import type {
   ClientErrorCode,
   LinkState,
   LogEntry,
+  MeetingMessage,
   Path,
   PeerStats,
   ScreenContent,
@@ -80,6 +90,11 @@ export type PreJoinPage = {
   /** Where the way to the server stands, once joining has begun. */
   readonly signaling: SignalingState | null;
   readonly refusal: ClientErrorCode | null;
+  /** A moderator has to admit one first. */
+  readonly isWaiting: boolean;
+  /** Whose password is asked for, once the server has said that it needs one. */
+  readonly passwordOf: "room" | "server" | null;
+  readonly password: string;
 };
 
 export type RoomPage = {
@@ -120,7 +135,61 @@ export type RoomPage = {
   readonly isTalkHeld: boolean;
   /** How much was said into a microphone that is off; `told` once the person knows. */
   readonly mutedTalk: number | "told";
+  /** How the room is kept; `null` with a server that knows of no meetings. */
+  readonly rules: RoomSettings | null;
+  /** Who waits to be let in, as moderators are told. */
+  readonly knocking: readonly Knocker[];
+  readonly chat: Chat;
+  readonly panel: Panel | null;
+  readonly roll: Roll;
+  readonly signs: readonly Sign[];
+  /** A moderator asks for a device to be turned on. Nobody but the person can do it. */
+  readonly asked: { readonly device: PublishedDevice; readonly by: string } | null;
+  /** What is to be done once it has been confirmed. */
+  readonly question: Question | null;
 };
+
+export type Panel = "chat" | "people";
+
+export type Chat = {
+  /** The oldest first. */
+  readonly lines: readonly ChatLine[];
+  readonly draft: string;
+  /** To whom the draft is; to everyone if `null`. They may be gone. */
+  readonly to: Recipient | null;
+  readonly unread: number;
+};
+
+export type Recipient = { readonly id: ParticipantId; readonly name: string };
+
+export type ChatLine = {
+  readonly id: number;
+  readonly from: ParticipantId;
+  readonly name: string;
+  /** To whom alone, if it is not for everyone. */
+  readonly to: ParticipantId | null;
+  readonly text: string;
+  /** When it was written, in milliseconds since 1970. */
+  readonly at: number;
+};
+
+/** How the panel shows people. */
+export type Roll = {
+  readonly search: string;
+  readonly order: "arrival" | "name";
+  /** Whose actions are shown. */
+  readonly unfolded: ParticipantId | null;
+};
+
+/** A reaction that is shown for a few seconds. */
+export type Sign = { readonly number: number; readonly person: ParticipantId; readonly reaction: Reaction };
+
+export type Question =
+  | { readonly kind: "order"; readonly order: ConfirmedOrder; readonly name: string }
+  | { readonly kind: "rename"; readonly person: ParticipantId; readonly name: string; readonly draft: string };
+
+/** What is not done by a slip of the finger. */
+export type ConfirmedOrder = Extract<MeetingMessage, { type: "remove" | "ban" | "endMeeting" }>;
 
 /** `speaker` shows who speaks in one large tile; `sideBySide` shows two: a screen and whose it is, or who speaks and another. */
 export type Layout = "grid" | "speaker" | "sideBySide";
@@ -159,13 +228,23 @@ export type Person = Participant & {
   readonly voice: number;
 };
 
-export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection" | "layout" | "settings";
+export type Dialog =
+  "devices" | "shortcuts" | "diagnostics" | "connection" | "layout" | "settings" | "meeting" | "confirm" | "rename";
 
 /** What has just happened, shown for some seconds and read by screen readers. */
 export type Announcement =
   | { readonly kind: "copied" }
   | { readonly kind: "copyFailed"; readonly text: string }
   | { readonly kind: "reportCopied" }
+  | { readonly kind: "ownerLinkCopied" }
+  | { readonly kind: "handRaised"; readonly name: string }
+  | { readonly kind: "chat"; readonly name: string; readonly text: string }
+  /** Without the server at hand it cannot be sent. */
+  | { readonly kind: "notSent" }
+  | { readonly kind: "refused"; readonly code: ClientErrorCode }
+  | { readonly kind: "turnedOff"; readonly device: PublishedDevice; readonly by: string }
+  | { readonly kind: "mayNot"; readonly device: PublishedDevice }
+  | { readonly kind: "role"; readonly role: Role }
   /** Somebody speaks, and nobody hears it: the microphone is off. */
   | { readonly kind: "mutedTalk" }
   | { readonly kind: "replaced"; readonly device: DeviceKind }

@@ -36,8 +36,15 @@ const NEWCOMER = {
   voice: 0,
 } as const;
 
-/** Returns what to say about the difference between two rosters: the latest newcomer, else the last to go. */
-export function difference(before: readonly Person[], after: readonly Person[]): Announcement | null {
+/** Returns what to say about the difference between two rosters: a raised hand, the latest newcomer, or the last to go. */
+export function difference(
+  before: readonly Person[],
+  after: readonly Person[],
+  self: ParticipantId,
+): Extract<Announcement, { kind: "joined" | "left" | "handRaised" }> | null {
+  const wasUp = (id: ParticipantId): boolean => before.some((known) => known.id === id && known.hand !== undefined);
+  const raised = after.findLast(({ id, hand }) => id !== self && hand !== undefined && !wasUp(id));
+  if (raised !== undefined) return { kind: "handRaised", name: raised.displayName };
   const newcomer = after.findLast((person) => !before.some(({ id }) => id === person.id));
   if (newcomer !== undefined) return { kind: "joined", name: newcomer.displayName };
   const gone = before.findLast((person) => !after.some(({ id }) => id === person.id));

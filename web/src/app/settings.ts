@@ -18,6 +18,8 @@ export type Settings = {
   /** Latest first. */
   readonly recentRooms: readonly string[];
   readonly letterShortcuts: boolean;
+  /** Whether who comes, raises a hand or writes is heard. */
+  readonly sounds: boolean;
   /** Shows no pictures of others, and asks the server for none. */
   readonly audioOnly: boolean;
   /** Asks for small pictures only, and sends a small one. */
@@ -31,6 +33,7 @@ export const DEFAULT_SETTINGS: Settings = {
   chosen: { mic: null, cam: null, speaker: null },
   recentRooms: [],
   letterShortcuts: true,
+  sounds: true,
   audioOnly: false,
   dataSaver: false,
 };
@@ -53,6 +56,7 @@ export function parseSettings(stored: unknown): Settings {
     chosen: { mic: text(chosen["mic"]), cam: text(chosen["cam"]), speaker: text(chosen["speaker"]) },
     recentRooms: rooms.filter((room) => typeof room === "string").slice(0, MAX_RECENT_ROOMS),
     letterShortcuts: stored["letterShortcuts"] !== false,
+    sounds: stored["sounds"] !== false,
     audioOnly: stored["audioOnly"] === true,
     dataSaver: stored["dataSaver"] === true,
   };

@@ -25,13 +25,16 @@ export function planStage(page: RoomPage, slots: number): StagePlan {
   return { ...shown, placements: arrange(stage, shown.ids, page.self, inset) };
 }
 
-/** The large tiles, where there are any: what was pinned, else a screen, else who speaks if that was wished for. */
-export function mainTiles({ pinned, layout, active, self }: RoomPage, all: readonly TileId[]): readonly TileId[] {
+/** The large tiles, where there are any: what was pinned, whom a moderator shows to all, a screen, who speaks if wished for. */
+export function mainTiles(
+  { pinned, rules, layout, active, self }: RoomPage,
+  all: readonly TileId[],
+): readonly TileId[] {
   const count = layout === "sideBySide" ? 2 : 1;
   // Alone, or with one other in one large tile, there is nothing to choose.
   if (all.length <= 3 - count) return [];
   const screen = all.findLast((tile) => sourceOf(tile) === "screen");
-  const chosen = [pinned, screen].filter((tile) => tile != null && all.includes(tile));
+  const chosen = [pinned, rules?.spotlight, screen].filter((tile) => tile != null && all.includes(tile));
   if (layout === "grid") return chosen.slice(0, 1) as TileId[];
   const owner = screen === undefined ? [] : [personOf(screen)];
   const speaker = active === self ? [] : [active];
@@ -101,7 +104,7 @@ const FLOATING_HEIGHT = 360;
 
 function heights(page: RoomPage, slots: number): readonly { readonly id: TileId; readonly height: number }[] {
   const rank = (id: TileId): number => {
-    if (id === page.pinned) return 0;
+    if (id === page.pinned || id === page.rules?.spotlight) return 0;
     if (sourceOf(id) === "screen") return 1;
     return id === page.active ? 2 : 3;
   };

@@ -4,11 +4,13 @@ import { announce } from "./announcement";
 import type { Update } from "./effect";
 import type { Model, RoomPage } from "./model";
 import { toggle } from "./own";
+import { ownRights } from "./rights";
 
 /** Turns a microphone that is off on, for as long as the key is held. */
 export function beginTalking(model: Model): Update {
   const { page } = model;
   if (page.page !== "room" || page.isTalkHeld || page.own.mic.state !== "off") return [model, []];
+  if (!ownRights(page).mic) return announce(model, { kind: "mayNot", device: "mic" });
   return toggle({ ...model, page: { ...page, isTalkHeld: true } }, "mic");
 }
 
@@ -23,7 +25,9 @@ export function endTalking(model: Model): Update {
 /** Whoever uses the button while the key is held has decided: letting go changes nothing more. */
 export function toggleByHand(model: Model, device: "mic" | "cam"): Update {
   const { page } = model;
-  if (device === "cam" || page.page !== "room" || !page.isTalkHeld) return toggle(model, device);
+  if (page.page !== "room") return toggle(model, device);
+  if (page.own[device].state === "off" && !ownRights(page)[device]) return announce(model, { kind: "mayNot", device });
+  if (device === "cam" || !page.isTalkHeld) return toggle(model, device);
   return [{ ...model, page: { ...page, isTalkHeld: false } }, []];
 }
 

@@ -25,9 +25,9 @@ export function tiles(page: RoomPage): TileId[] {
   return [...screens, ...faces(page)];
 }
 
-function faces({ people, self, own, isOnlyVideo, pinned }: RoomPage): TileId[] {
+function faces({ people, self, own, isOnlyVideo, pinned, rules }: RoomPage): TileId[] {
   const hasPicture = ({ id, cam }: RoomPage["people"][number]): boolean =>
-    id === self ? own.cam.state === "on" : cam || id === pinned;
+    id === self ? own.cam.state === "on" : cam || id === pinned || id === rules?.spotlight;
   const seen = isOnlyVideo ? people.filter(hasPicture) : [];
   // A stage with nobody on it would look like a fault.
   return (seen.length > 0 ? seen : people).map(({ id }) => id);

@@ -6,6 +6,8 @@ import type { ShortcutAction } from "../app/shortcuts";
 
 export type View = {
   readonly action: ShortcutAction;
+  /** For whatever brings the focus back to it. */
+  readonly id?: { readonly id: string };
   readonly label: string;
   readonly icon: typeof Activity;
   readonly tone?: "plain" | "off";
