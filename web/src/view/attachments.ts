@@ -33,9 +33,11 @@ export function keptAtEnd(element: HTMLElement): () => void {
   };
   element.addEventListener("scroll", scrolled, { passive: true });
   observer.observe(element, { childList: true });
-  toEnd();
+  const resizing = new ResizeObserver(toEnd);
+  resizing.observe(element);
   return () => {
     observer.disconnect();
+    resizing.disconnect();
     element.removeEventListener("scroll", scrolled);
   };
 }

@@ -173,10 +173,8 @@ export const en = {
     floorTaken: "may not speak",
     waiting: "Waiting to be let in",
     admit: "Let in",
-    admitName: (name: string) => `Let ${name} in`,
     admitAll: "Let everybody in",
     deny: "Turn away",
-    denyName: (name: string) => `Turn ${name} away`,
     do: {
       message: "Write to them",
       pin: "Keep large, for me",

@@ -166,10 +166,8 @@ export const fr: Dictionary = {
     floorTaken: "n’a pas la parole",
     waiting: "Attendent d’entrer",
     admit: "Laisser entrer",
-    admitName: (name) => `Laisser entrer ${name}`,
     admitAll: "Laisser entrer tout le monde",
     deny: "Refuser",
-    denyName: (name) => `Refuser ${name}`,
     do: {
       message: "Lui écrire",
       pin: "Garder en grand, pour moi",
