@@ -1,7 +1,8 @@
 /** What this browser remembers. It never leaves the browser, except the name, which joining a room tells. */
 
-export type Language = "en" | "fr";
-export const LANGUAGES: readonly Language[] = ["en", "fr"];
+/** In the order of their own names. */
+export const LANGUAGES = ["de", "en", "fr"] as const;
+export type Language = (typeof LANGUAGES)[number];
 
 export type Theme = "auto" | "light" | "dark";
 export const THEMES: readonly Theme[] = ["auto", "light", "dark"];

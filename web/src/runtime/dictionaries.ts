@@ -4,6 +4,7 @@ import type { Language } from "../app/settings";
 import { en, type Dictionary } from "../app/text/en";
 
 const loaders: Record<Language, () => Promise<Dictionary>> = {
+  de: async () => (await import("../app/text/de")).de,
   en: () => Promise.resolve(en),
   fr: async () => (await import("../app/text/fr")).fr,
 };
