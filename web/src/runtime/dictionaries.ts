@@ -6,6 +6,7 @@ import { en, type Dictionary } from "../app/text/en";
 const loaders: Record<Language, () => Promise<Dictionary>> = {
   de: async () => (await import("../app/text/de")).de,
   en: () => Promise.resolve(en),
+  es: async () => (await import("../app/text/es")).es,
   fr: async () => (await import("../app/text/fr")).fr,
 };
 

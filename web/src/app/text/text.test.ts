@@ -3,8 +3,9 @@ import { LANGUAGES, type Language } from "../settings";
 import { de } from "./de";
 import { en, type Dictionary } from "./en";
 import { fr } from "./fr";
+import { es } from "./es";
 
-const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { de, en, fr };
+const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { de, en, fr, es };
 
 describe.each(LANGUAGES)("%s", (language) => {
   const text = DICTIONARIES[language];
