@@ -1,7 +1,7 @@
 /** What this browser remembers. It never leaves the browser, except the name, which joining a room tells. */
 
 /** In the order of their own names. */
-export const LANGUAGES = ["de", "en", "es", "fr"] as const;
+export const LANGUAGES = ["de", "en", "es", "fr", "it", "pt"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 export type Theme = "auto" | "light" | "dark";

@@ -3,9 +3,11 @@ import { LANGUAGES, type Language } from "../settings";
 import { de } from "./de";
 import { en, type Dictionary } from "./en";
 import { fr } from "./fr";
+import { it } from "./it";
+import { pt } from "./pt";
 import { es } from "./es";
 
-const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { de, en, fr, es };
+const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { de, en, es, fr, it, pt };
 
 describe.each(LANGUAGES)("%s", (language) => {
   const text = DICTIONARIES[language];
