@@ -1,7 +1,7 @@
 /** What people write to each other. */
 
 import { announce } from "./announcement";
-import type { Effect, Update } from "./effect";
+import type { Update } from "./effect";
 import type { Chat, ChatLine, Model, Panel, Recipient, RoomPage } from "./model";
 import { soundOf } from "./sound";
 
@@ -37,13 +37,12 @@ export function receive(model: Model, came: readonly ChatLine[], isHistory: bool
 
 const inOrder = (lines: readonly ChatLine[]): readonly ChatLine[] => lines.toSorted((a, b) => a.at - b.at);
 
-/** Opens a panel, or closes it if it is the one that is open. */
+/** Opens a panel, which takes the focus when it is there, or closes it if it is the one that is open. */
 export function togglePanel(model: Model, panel: Panel): Update {
   const { page } = model;
   if (page.page !== "room") return [model, []];
   if (page.panel === panel) return closePanel(model);
-  const focus: Effect = { type: "focus", id: panel === "chat" ? "chat-draft" : "people-search" };
-  return [{ ...model, page: read({ ...page, panel }) }, [focus]];
+  return [{ ...model, page: read({ ...page, panel }) }, []];
 }
 
 /** Whoever closes it by keyboard finds themselves where they opened it. */
@@ -64,7 +63,7 @@ export function address(model: Model, to: Recipient | null): Update {
   const { page } = model;
   if (page.page !== "room") return [model, []];
   const next = read({ ...page, panel: "chat", chat: { ...page.chat, to } });
-  return [{ ...model, page: next }, page.panel === "chat" ? [] : [{ type: "focus", id: "chat-draft" }]];
+  return [{ ...model, page: next }, []];
 }
 
 /** What is meant for one person does not go to everyone because they are gone. */

@@ -18,6 +18,11 @@ export function modal(dialog: HTMLDialogElement): void {
   dialog.showModal();
 }
 
+/** Takes the focus when it comes onto the page: a panel may be fetched long after it was wished for. */
+export function focused(element: HTMLElement): void {
+  element.focus();
+}
+
 /** So near the end counts as at the end, in CSS pixels. */
 const END = 60;
 
