@@ -9,8 +9,8 @@ const FRAGMENT = /^#owner=([0-9a-f]{32})$/u;
 export type Ownership = {
   /** Returns the secret to show when a room is entered: the one that is kept, the one in the address, or a new one. */
   readonly begin: (room: string) => string;
-  /** The room was entered as its owner: the secret shown is kept if it is known to be the room's. */
-  readonly entered: (isAlone: boolean) => void;
+  /** The room was entered: the secret shown is kept if it is known to be the room's. */
+  readonly entered: (isOwner: boolean, isAlone: boolean) => void;
   /** Returns the kept secret of a room, or keeps a new one, which has to be told to the server. */
   readonly secret: (room: string, renew: boolean) => { readonly secret: string; readonly isNew: boolean };
 };
@@ -29,9 +29,9 @@ export function ownership(): Ownership {
       shown = { room, secret, isHandedOn: handedOn !== undefined };
       return secret;
     },
-    entered(isAlone) {
+    entered(isOwner, isAlone) {
       // Whoever was made an owner by another has shown a secret that is worth nothing.
-      if (shown && (isAlone || shown.isHandedOn)) keep(shown.room, shown.secret);
+      if (isOwner && shown && (isAlone || shown.isHandedOn)) keep(shown.room, shown.secret);
       shown = undefined;
     },
     secret(room, renew) {

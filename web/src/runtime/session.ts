@@ -113,12 +113,14 @@ export function session({ dispatch, media, negotiation, ownership }: SessionOpti
 }
 
 function callbacks(dispatch: Dispatch, media: Media, ownership: Ownership, localStream: () => MediaStream): Callbacks {
+  let isFirst = true;
   return {
     signaling: (state) => dispatch({ type: "signalingChanged", state }),
     participants: (self, participants, room, rules) => {
       media.keepOnly([SELF, ...participants.flatMap(({ id }) => [id, tileId(id, "screen")])]);
       const isOwner = participants.some(({ id, role }) => id === self && role === "owner");
-      if (isOwner) ownership.entered(participants.length === 1);
+      if (isFirst) ownership.entered(isOwner, participants.length === 1);
+      isFirst = false;
       dispatch({ type: "participantsChanged", self, participants, room, rules: rules ?? null });
     },
     waiting: () => dispatch({ type: "waitingBegan" }),
