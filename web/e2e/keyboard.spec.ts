@@ -36,6 +36,28 @@ test("a whole call without a pointer", async ({ open, room }) => {
   await expect(button("Unmute microphone")).toBeVisible();
   await page.keyboard.press("Control+d");
   await expect(button("Mute microphone")).toBeVisible();
+  await page.keyboard.press("m");
+  await expect(button("Unmute microphone")).toBeVisible();
+  await page.keyboard.down("Space");
+  await expect(button("Mute microphone")).toBeVisible();
+  await page.keyboard.up("Space");
+  await expect(button("Unmute microphone")).toBeVisible();
+  await page.keyboard.press("m");
+  await expect(button("Mute microphone")).toBeVisible();
+
+  await page.keyboard.press("h");
+  await expect(button("Lower hand")).toBeVisible();
+  await page.keyboard.press("c");
+  await expect(page.getByLabel("Message")).toBeFocused();
+  await page.keyboard.type("Good day, m and c and all");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("log").getByText("Good day, m and c and all")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(button("Chat")).toBeFocused();
+  await page.keyboard.press("p");
+  await expect(page.getByRole("searchbox")).toBeFocused();
+  await page.keyboard.press("Escape");
+
   await page.keyboard.press("v");
   await expect(button("Turn camera off")).toBeVisible();
   await page.keyboard.press("Control+e");

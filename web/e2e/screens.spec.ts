@@ -4,10 +4,14 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { bringAxe, expectAccessible } from "./support/axe";
 import { enter, expectPeople, join as joinCall } from "./support/call";
+import { pretend, type Pretended } from "./support/pretended";
 import { expect, test } from "./support/test";
+import { HOSTILE } from "../src/app/testing/hostile";
 
+/** `cargo xtask screenshots` looks at a tablet's size, too. What is wrong at that size only is rare. */
 const SIZES = [
   { width: 1440, height: 900 },
+  ...(process.env["ALLO_SCREENSHOTS"] === undefined ? [] : [{ width: 820, height: 1180 }]),
   { width: 360, height: 640 },
 ];
 
@@ -111,9 +115,9 @@ test("the call, its menu and its dialogs", async ({ open, room, kind }) => {
 
   await page.getByRole("button", { name: "More" }).click();
   await lookAt(page, "menu", kind);
-  for (const entry of ["Camera and sound", "Diagnostics", "Keyboard shortcuts"]) {
+  for (const entry of ["Layout", "Settings", "Camera and sound", "Diagnostics", "Keyboard shortcuts"]) {
     if (!(await page.locator("#more").isVisible())) await page.getByRole("button", { name: "More" }).click();
-    await page.getByRole("button", { name: entry }).click();
+    await page.getByRole("button", { name: entry, exact: true }).click();
     const dialog = page.getByRole("dialog", { name: entry });
     await expect(dialog).toBeVisible();
     if (entry === "Diagnostics") await expect(dialog.getByRole("row", { name: /Grace.*connected/ })).toBeVisible();
@@ -125,6 +129,97 @@ test("the call, its menu and its dialogs", async ({ open, room, kind }) => {
   await page.getByRole("button", { name: "Leave", exact: true }).click();
   await expect(page.getByRole("heading", { name: "You have left the call" })).toBeVisible();
   await lookAt(page, "left", kind);
+});
+
+test("the meeting: its panels and its dialogs", async ({ open, room, kind }) => {
+  test.setTimeout(150_000);
+  // First, so that the window in front is the other's.
+  const other = await open(`/${room}`);
+  await enter(other, "Grace Hopper");
+  let server: Pretended | undefined;
+  const page = await open(`/${room}`, {
+    before: async (it) => {
+      await bringAxe(it);
+      server = await pretend(it, (person) =>
+        person.displayName === "Ada Lovelace"
+          ? { ...person, role: "owner" }
+          : { ...person, role: "moderator", hand: 4 },
+      );
+    },
+  });
+  await enter(page, "Ada Lovelace");
+  await expectPeople(page, ["Grace Hopper"]);
+
+  const [grace = "", ada = ""] = server!.people().map(({ id }) => id);
+  const written = (id: number, text: string) => ({ id, from: grace, displayName: "Grace Hopper", text, ageS: 90 - id });
+  server!.say({
+    type: "chatHistory",
+    messages: [
+      written(1, "Good morning! The notes are at https://example.org/notes?day=1."),
+      ...HOSTILE.map((text, index) => written(10 + index, text)),
+      { ...written(80, "A word for you alone."), to: ada },
+    ],
+  });
+  server!.say({ type: "chat", message: written(90, "Shall we begin?") });
+  server!.say({
+    type: "knocking",
+    people: [
+      { id: "k1", displayName: "Edsger" },
+      { id: "k2", displayName: HOSTILE[1]! },
+    ],
+  });
+  await expect(page.getByRole("button", { name: "Chat: 1 unread message" })).toBeVisible();
+  await lookAt(page, "meeting", kind);
+
+  await page.keyboard.press("c");
+  const chat = page.getByRole("complementary", { name: "Chat" });
+  await expect(chat.getByLabel("Message")).toBeFocused();
+  for (const text of HOSTILE) await expect(chat.getByText(text, { exact: true })).toBeAttached();
+  for (const href of await chat.getByRole("link").evaluateAll((links) => links.map((it) => it.getAttribute("href"))))
+    expect(href).toMatch(/^https:/u);
+  expect(await page.evaluate(() => "pwned" in window)).toBe(false);
+  expect(await page.locator("iframe, script:not([src]), svg[onload], img").count()).toBe(0);
+  await lookAt(page, "chat", kind);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Chat", exact: true })).toBeFocused();
+
+  await page.keyboard.press("p");
+  const people = page.getByRole("complementary", { name: "People" });
+  await expect(people.getByRole("searchbox")).toBeFocused();
+  await people.getByRole("button", { name: "What to do about Grace Hopper" }).press("Enter");
+  await lookAt(page, "people", kind);
+  for (const [entry, title] of [
+    ["Manage the meeting", "Manage the meeting"],
+    ["Rename", "Rename Grace Hopper"],
+    ["Ban from this meeting", "Ban Grace Hopper from this meeting?"],
+  ] as const) {
+    await people.getByRole("button", { name: entry }).press("Enter");
+    const dialog = page.getByRole("dialog", { name: title });
+    await expect(dialog).toBeVisible();
+    await lookAt(page, entry.toLowerCase().replaceAll(" ", "-"), kind);
+    await page.keyboard.press("Escape");
+    await expect(dialog).toHaveCount(0);
+  }
+});
+
+test("before a locked door", async ({ open, room, kind }) => {
+  const page = await open(`/${room}`, {
+    before: async (it) => {
+      await bringAxe(it);
+      // The real server's snapshot is kept back: somebody who waits is told nothing.
+      await it.routeWebSocket(/\/ws$/u, (toPage) => {
+        const toServer = toPage.connectToServer();
+        toServer.onMessage((text) => {
+          if (String(text).includes('"snapshot"')) toPage.send(JSON.stringify({ type: "waiting", room }));
+          else toPage.send(text);
+        });
+      });
+    },
+  });
+  await page.getByLabel("Your name").fill("Edsger");
+  await page.getByRole("button", { name: "Join", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "You are waiting to be let in" })).toBeVisible();
+  await lookAt(page, "waiting", kind);
 });
 
 test("in French", async ({ open, room, kind }) => {

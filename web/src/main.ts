@@ -7,17 +7,21 @@ import type { Message } from "./app/message";
 import { update } from "./app/update";
 import { loadConfiguration } from "./runtime/configuration";
 import { loadDictionary } from "./runtime/dictionaries";
+import { floating, floatingOf } from "./runtime/floating";
 import { listen, subscriber } from "./runtime/listen";
 import { media } from "./runtime/media";
+import { ownership } from "./runtime/ownership";
 import { performer } from "./runtime/perform";
 import { program } from "./runtime/program";
 import { screen } from "./runtime/screen.svelte";
 import { session } from "./runtime/session";
+import { sounds } from "./runtime/sounds";
 import { loadSettings } from "./runtime/storage";
 import { canChooseSpeaker } from "./webrtc/devices";
 import { canShareScreen } from "./webrtc/screenShare";
 import { slotCounts } from "./webrtc/slotCounts";
 import { fetchDialogs } from "./view/dialogs";
+import { fetchPanels } from "./view/panels";
 import "./view/style.css";
 
 const CHOICES: readonly TopologyChoice[] = ["auto", "mesh", "sfu"];
@@ -31,12 +35,15 @@ const surroundings: Surroundings = {
   browserLanguages: navigator.languages,
   isApple: /Mac|iPhone|iPad/u.test(navigator.userAgent),
   canFullScreen: document.fullscreenEnabled,
+  floating: floatingOf(),
   canChooseSpeaker: canChooseSpeaker(),
   canShareScreen: canShareScreen(),
   slots: slotCounts().video,
   topology: topologyIn(location.search),
 };
 
+// Before the address is tidied.
+const owned = ownership();
 const first = init(surroundings, loadSettings(), location.pathname);
 const [{ negotiation }] = await Promise.all([
   loadConfiguration(),
@@ -45,7 +52,7 @@ const [{ negotiation }] = await Promise.all([
 
 const dispatch = (message: Message): void => loop.dispatch(message);
 const streams = media(dispatch);
-const client = session({ dispatch, media: streams, negotiation });
+const client = session({ dispatch, media: streams, negotiation, ownership: owned });
 const page = screen(document.body, dispatch, streams);
 const subscribe = subscriber(dispatch, streams, client);
 const loop = program({
@@ -55,9 +62,18 @@ const loop = program({
     page.render(model);
     subscribe(model);
   },
-  perform: performer({ dispatch, session: client, media: streams, drawn: page.drawn }),
+  perform: performer({
+    dispatch,
+    session: client,
+    media: streams,
+    sounds: sounds(),
+    ownership: owned,
+    setFloating: floating({ dispatch, media: streams, drawInto: page.drawInto }),
+    drawn: page.drawn,
+  }),
 });
 loop.start();
 listen(dispatch, loop.model);
 // What fails is tried again, and says so, when one is opened.
 fetchDialogs().catch(() => undefined);
+fetchPanels().catch(() => undefined);

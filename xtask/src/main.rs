@@ -23,6 +23,7 @@ Usage: cargo xtask <COMMAND>
   lint            The lints alone: formatting, clippy, documentation, tidy, licences, web checks, generated files
   lab             Measures how calls recover from faults of the network: 20 runs of each, `--runs N`, `--csv FILE`
   web             Builds the web client and tells its size
+  screenshots     Makes pictures of every screen, light and dark, at the sizes of a telephone, a tablet and a desk
   protocol        Writes the JSON Schema and the TypeScript of the protocol to web/src/protocol
   tidy            Checks what no compiler checks: walls between crates, words, tests that do not run";
 
@@ -45,6 +46,7 @@ fn obey(arguments: &[String]) -> Result<()> {
         ["lint"] => ci::lint(),
         ["lab", rest @ ..] => lab(rest),
         ["web"] => web::build(),
+        ["screenshots"] => test::screenshots(),
         ["protocol"] => protocol::write(),
         ["tidy"] => tidy::check(),
         [] | ["help" | "--help" | "-h"] => {

@@ -26,6 +26,14 @@ pub(crate) fn all() -> Result<()> {
     Ok(())
 }
 
+/// Makes pictures of every screen, to be looked at.
+pub(crate) fn screenshots() -> Result<()> {
+    browsers::install()?;
+    web::install()?;
+    run(command(".", "cargo build -p allo-server -p allo-client"))?;
+    web::screenshots()
+}
+
 /// Runs what is quick: everything but the browsers, with fewer random schedules.
 pub(crate) fn quick() -> Result<()> {
     let start = Instant::now();

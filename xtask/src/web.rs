@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use crate::node;
-use crate::run::{command, root, run};
+use crate::run::{command, root, run, say};
 
 /// Installs the npm packages that the lock file names, unless they are there.
 pub(crate) fn install() -> Result<()> {
@@ -37,6 +37,15 @@ pub(crate) fn lint() -> Result<()> {
 pub(crate) fn unit_tests() -> Result<()> {
     install()?;
     run(command("web", "npm test"))
+}
+
+/// Pictures of every screen, by the browser test that also looks for what is cut off or not accessible.
+pub(crate) fn screenshots() -> Result<()> {
+    let mut test = command("web", "npm run e2e -- screens.spec.ts --project chromium");
+    test.env("ALLO_SCREENSHOTS", "1");
+    run(test)?;
+    say("\nThe pictures are in web/test-results/screens.");
+    Ok(())
 }
 
 /// The browser tests, against the binaries that cargo has just built.

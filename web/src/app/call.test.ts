@@ -38,7 +38,13 @@ describe("joining", () => {
   });
 
   test("takes the name that the server gives the room", () => {
-    const here: Message = { type: "participantsChanged", self: "me", participants: [participant("me")], room: "f" };
+    const here: Message = {
+      type: "participantsChanged",
+      self: "me",
+      participants: [participant("me")],
+      room: "f",
+      rules: null,
+    };
     const [model, effects] = after(opened("/family"), { type: "clickedJoin" }, here);
     expect(pageOf(model, "room").room).toBe("f");
     expect(effects).toContainEqual({ type: "showPath", path: "/f", replace: true });

@@ -1,19 +1,33 @@
 /** Everything that `update` can order, as data. runtime/perform carries it out. */
 
 import type { TopologyChoice } from "../protocol/messages";
-import type { DeviceChoice, ScreenContent } from "../webrtc/types";
+import type { DeviceChoice, MeetingMessage, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
 import type { Language, Settings } from "./settings";
+import type { TileId } from "./tiles";
 
 export type Effect =
   /** Makes the call's client, with which devices can be tried before joining. An older one is closed. */
   | { readonly type: "openClient" }
   /** Leaves the room, if any, and gives the devices back. */
   | { readonly type: "closeClient" }
-  | { readonly type: "join"; readonly room: string; readonly displayName: string; readonly topology?: TopologyChoice }
+  | {
+      readonly type: "join";
+      readonly room: string;
+      readonly displayName: string;
+      readonly topology?: TopologyChoice;
+      readonly password?: string;
+      readonly openingPassword?: string;
+    }
+  /** Says something to the server. */
+  | { readonly type: "say"; readonly message: MeetingMessage }
+  | { readonly type: "playSound"; readonly sound: Sound }
+  /** Copies the link that makes whoever opens it an owner; `renew`: another one than before, which is worth nothing then. */
+  | { readonly type: "copyOwnerLink"; readonly room: string; readonly renew: boolean }
   | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
-  | { readonly type: "setCam"; readonly choice: DeviceChoice }
+  /** `isSmall`: a small picture will do. */
+  | { readonly type: "setCam"; readonly choice: DeviceChoice; readonly isSmall?: true }
   | { readonly type: "setScreen"; readonly isShared: boolean }
   | { readonly type: "setScreenContent"; readonly content: ScreenContent }
   | { readonly type: "setSpeaker"; readonly deviceId: string | null }
@@ -24,10 +38,20 @@ export type Effect =
   | { readonly type: "drawRandomBytes"; readonly count: number }
   | { readonly type: "loadLanguage"; readonly language: Language }
   | { readonly type: "toggleFullScreen" }
+  /** Shows `tile` over other windows, or nothing any more. */
+  | { readonly type: "setFloating"; readonly tile: TileId | null }
   | { readonly type: "copy"; readonly what: "link" | "report"; readonly text: string }
   | { readonly type: "focus"; readonly id: string }
   /** Says `message` after a while. A later one with the same `timer` replaces it. */
-  | { readonly type: "wait"; readonly timer: "announcement"; readonly ms: number; readonly message: Message };
+  | {
+      readonly type: "wait";
+      readonly timer: "announcement" | `sign ${number}`;
+      readonly ms: number;
+      readonly message: Message;
+    };
+
+/** What is to be heard besides voices. */
+export type Sound = "joined" | "hand" | "chat" | "knock";
 
 /** What follows from a message. */
 export type Update = readonly [Model, readonly Effect[]];

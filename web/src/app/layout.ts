@@ -10,7 +10,7 @@ export type Rect = Size & { readonly x: number; readonly y: number };
 export type Spot = { readonly x: number; readonly y: number };
 
 /**
- * `alone`, `main` and `inset` are the layouts for one and two; `grid` is for three and more; `focus` is one large tile and
+ * `alone`, `main` and `inset` are the layouts for one and two; `grid` is for three and more; `focus` is a large tile and
  * `side` those beside it.
  */
 export type TileRole = "alone" | "main" | "inset" | "grid" | "focus" | "side";
@@ -108,6 +108,18 @@ function above(stage: Size): Focus {
     return { large: { x: 0, y: 0, width: stage.width, height: count === 0 ? stage.height : y - GAP }, small };
   };
   return { capacity, place };
+}
+
+/** Cuts a place into `count` equal ones, side by side, or one above the other where it is upright. */
+export function split(whole: Rect, count: number): Rect[] {
+  const isWide = whole.width > whole.height;
+  const length = Math.max(0, ((isWide ? whole.width : whole.height) - (count - 1) * GAP) / count);
+  return Array.from({ length: count }, (_, n) => {
+    const offset = n * (length + GAP);
+    return isWide
+      ? { ...whole, x: whole.x + offset, width: length }
+      : { ...whole, y: whole.y + offset, height: length };
+  });
 }
 
 /** Returns the size of each tile when the stage is cut into `columns` by `rows`. */

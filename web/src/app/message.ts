@@ -1,19 +1,27 @@
 /** Everything that can happen, as past facts. */
 
-import type { Participant, ParticipantId } from "../protocol/messages";
+import type {
+  Device as PublishedDevice,
+  Knocker,
+  Participant,
+  ParticipantId,
+  Reaction,
+  RoomSettings,
+} from "../protocol/messages";
 import type {
   ClientError,
   ClientErrorCode,
   DeviceOutcome,
   LinkState,
   LogEntry,
+  MeetingMessage,
   Path,
   PeerStats,
   Picture,
   SignalingState,
 } from "../webrtc/types";
 import type { Size } from "./layout";
-import type { Device, Dialog } from "./model";
+import type { ChatLine, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
 import type { DeviceKind, Language, Theme } from "./settings";
 import type { TileId } from "./tiles";
 
@@ -35,11 +43,15 @@ export type Message =
   | { readonly type: "editedDisplayName"; readonly text: string }
   | { readonly type: "toggledMic" }
   | { readonly type: "toggledCam" }
+  | { readonly type: "talkKeyPressed" }
+  | { readonly type: "talkKeyReleased" }
   | { readonly type: "clickedAllowDevices" }
   | { readonly type: "choseDevice"; readonly kind: DeviceKind; readonly deviceId: string | null }
   | { readonly type: "deviceSettled"; readonly device: "mic" | "cam"; readonly outcome: DeviceOutcome }
   | { readonly type: "deviceListChanged" }
   | { readonly type: "devicesListed"; readonly devices: readonly Device[] }
+  | { readonly type: "acceptedOffer" }
+  | { readonly type: "declinedOffer" }
   | { readonly type: "dismissedProblem"; readonly device: "mic" | "cam" }
   // From the call
   | { readonly type: "joinRefused"; readonly code: ClientErrorCode }
@@ -49,7 +61,15 @@ export type Message =
       readonly self: ParticipantId;
       readonly participants: readonly Participant[];
       readonly room: string;
+      readonly rules: RoomSettings | null;
     }
+  | { readonly type: "waitingBegan" }
+  | { readonly type: "knockingChanged"; readonly people: readonly Knocker[] }
+  | { readonly type: "deviceTurnedOff"; readonly device: PublishedDevice; readonly by: ParticipantId }
+  | { readonly type: "askedToTurnOn"; readonly device: PublishedDevice; readonly by: ParticipantId }
+  | { readonly type: "chatCame"; readonly lines: readonly ChatLine[]; readonly isHistory: boolean }
+  | { readonly type: "reacted"; readonly person: ParticipantId; readonly reaction: Reaction }
+  | { readonly type: "signExpired"; readonly number: number }
   | { readonly type: "linkChanged"; readonly peer: ParticipantId; readonly state: LinkState }
   | { readonly type: "pathChanged"; readonly peer: ParticipantId; readonly path: Path }
   | { readonly type: "picturesChanged"; readonly pictures: readonly Picture[] }
@@ -75,6 +95,8 @@ export type Message =
   // In the call
   | { readonly type: "stageResized"; readonly size: Size; readonly pixelRatio: number }
   | { readonly type: "toggledLayout" }
+  | { readonly type: "choseLayout"; readonly layout: Layout }
+  | { readonly type: "toggledOnlyVideo" }
   | { readonly type: "toggledPin"; readonly tile: TileId }
   | { readonly type: "turnedPage"; readonly by: 1 | -1 }
   | { readonly type: "toggledScreen" }
@@ -85,12 +107,32 @@ export type Message =
   | { readonly type: "insetMoved"; readonly towards: "left" | "right" | "up" | "down" | "next" }
   | { readonly type: "toggledFullScreen" }
   | { readonly type: "fullScreenChanged"; readonly fullScreen: boolean }
+  | { readonly type: "toggledFloating" }
+  | { readonly type: "floatingChanged"; readonly isFloating: boolean }
   | { readonly type: "clickedCopyLink" }
   | { readonly type: "clickedCopyReport" }
-  | { readonly type: "copied"; readonly what: "link" | "report" }
+  | { readonly type: "copied"; readonly what: "link" | "report" | "ownerLink" }
   | { readonly type: "copyFailed"; readonly text: string }
   | { readonly type: "clickedHear" }
   | { readonly type: "announcementExpired" }
+  // The meeting
+  | { readonly type: "editedPassword"; readonly text: string }
+  | { readonly type: "toggledPanel"; readonly panel: Panel }
+  | { readonly type: "closedPanel" }
+  | { readonly type: "editedDraft"; readonly text: string }
+  | { readonly type: "choseRecipient"; readonly to: Recipient | null }
+  | { readonly type: "sentDraft" }
+  | { readonly type: "toggledHand" }
+  | { readonly type: "gaveSign"; readonly reaction: Reaction }
+  | { readonly type: "acceptedAsk" }
+  | { readonly type: "declinedAsk" }
+  | { readonly type: "changedRoll"; readonly change: Partial<Roll> }
+  | { readonly type: "gaveOrder"; readonly order: MeetingMessage }
+  | { readonly type: "confirmedOrder" }
+  | { readonly type: "clickedRename"; readonly person: ParticipantId }
+  | { readonly type: "editedRename"; readonly text: string }
+  | { readonly type: "submittedRename" }
+  | { readonly type: "clickedCopyOwnerLink"; readonly renew: boolean }
   // Everywhere
   | { readonly type: "openedDialog"; readonly dialog: Dialog }
   | { readonly type: "closedDialog" }
@@ -98,6 +140,9 @@ export type Message =
   | { readonly type: "languageLoaded"; readonly language: Language }
   | { readonly type: "choseTheme"; readonly theme: Theme }
   | { readonly type: "toggledLetterShortcuts" }
+  | { readonly type: "toggledSounds" }
+  | { readonly type: "toggledAudioOnly" }
+  | { readonly type: "toggledDataSaver" }
   | { readonly type: "pageHidden" }
   | { readonly type: "pageShown" };
 

@@ -1,10 +1,20 @@
 /** Everything that the page shows, as plain data. Streams, sockets and elements live in runtime/; here are their ids. */
 
-import type { Participant, ParticipantId, TopologyChoice } from "../protocol/messages";
+import type {
+  Device as PublishedDevice,
+  Knocker,
+  Participant,
+  ParticipantId,
+  Reaction,
+  Role,
+  RoomSettings,
+  TopologyChoice,
+} from "../protocol/messages";
 import type {
   ClientErrorCode,
   LinkState,
   LogEntry,
+  MeetingMessage,
   Path,
   PeerStats,
   ScreenContent,
@@ -22,8 +32,12 @@ export type Model = {
   /** The language on the page now: the chosen one, once it has been loaded. */
   readonly language: Language;
   readonly devices: readonly Device[];
+  /** Nobody has said yet whether to use it. */
+  readonly offer: Offer | null;
   readonly pageHidden: boolean;
   readonly fullScreen: boolean;
+  /** A small window shows the call over other windows. */
+  readonly isFloating: boolean;
   readonly dialog: Dialog | null;
   readonly announcement: Announcement | null;
   readonly diagnostics: Diagnostics;
@@ -36,6 +50,8 @@ export type Surroundings = {
   readonly browserLanguages: readonly string[];
   readonly isApple: boolean;
   readonly canFullScreen: boolean;
+  /** What can float over other windows: a page with its buttons, a picture alone, or nothing. */
+  readonly floating: "page" | "picture" | null;
   readonly canChooseSpeaker: boolean;
   readonly canShareScreen: boolean;
   /** How many pictures of others can come through the server at once. */
@@ -45,7 +61,15 @@ export type Surroundings = {
 };
 
 /** One camera, microphone or speaker that the browser lists. Labels are empty until one of them was allowed. */
-export type Device = { readonly kind: DeviceKind; readonly deviceId: string; readonly label: string };
+export type Device = {
+  readonly kind: DeviceKind;
+  readonly deviceId: string;
+  readonly label: string;
+  /** The same for the parts of one thing; empty where the browser does not tell. */ readonly group: string;
+};
+
+/** A thing that was plugged in during the call, and what it has. */
+export type Offer = { readonly label: string; readonly deviceIds: Readonly<Partial<Record<DeviceKind, string>>> };
 
 export type Page = LandingPage | PreJoinPage | RoomPage | LeftPage;
 
@@ -66,6 +90,11 @@ export type PreJoinPage = {
   /** Where the way to the server stands, once joining has begun. */
   readonly signaling: SignalingState | null;
   readonly refusal: ClientErrorCode | null;
+  /** A moderator has to admit one first. */
+  readonly isWaiting: boolean;
+  /** Whose password is asked for, once the server has said that it needs one. */
+  readonly passwordOf: "room" | "server" | null;
+  readonly password: string;
 };
 
 export type RoomPage = {
@@ -79,8 +108,9 @@ export type RoomPage = {
   readonly stage: Size;
   /** Device pixels in one CSS pixel. */
   readonly pixelRatio: number;
-  /** `speaker` shows who speaks in one large tile. */
-  readonly layout: "grid" | "speaker";
+  readonly layout: Layout;
+  /** Leaves those without a picture off the stage. They are heard all the same. */
+  readonly isOnlyVideo: boolean;
   /** The tile that is kept large. It may be gone. */
   readonly pinned: TileId | null;
   /** Which page of tiles is wanted, from 0; there may be fewer by now. */
@@ -101,7 +131,69 @@ export type RoomPage = {
   readonly isInsetHeld: boolean;
   /** The browser plays no sound before the person has touched the page. */
   readonly isSoundBlocked: boolean;
+  /** The microphone is on for as long as a key is held. */
+  readonly isTalkHeld: boolean;
+  /** How much was said into a microphone that is off; `told` once the person knows. */
+  readonly mutedTalk: number | "told";
+  /** How the room is kept; `null` with a server that knows of no meetings. */
+  readonly rules: RoomSettings | null;
+  /** Who waits to be let in, as moderators are told. */
+  readonly knocking: readonly Knocker[];
+  readonly chat: Chat;
+  readonly panel: Panel | null;
+  readonly roll: Roll;
+  readonly signs: readonly Sign[];
+  /** A moderator asks for a device to be turned on. Nobody but the person can do it. */
+  readonly asked: { readonly device: PublishedDevice; readonly by: string } | null;
+  /** What is to be done once it has been confirmed. */
+  readonly question: Question | null;
 };
+
+export type Panel = "chat" | "people";
+
+export type Chat = {
+  /** The oldest first. */
+  readonly lines: readonly ChatLine[];
+  readonly draft: string;
+  /** To whom the draft is; to everyone if `null`. They may be gone. */
+  readonly to: Recipient | null;
+  readonly unread: number;
+};
+
+export type Recipient = { readonly id: ParticipantId; readonly name: string };
+
+export type ChatLine = {
+  readonly id: number;
+  readonly from: ParticipantId;
+  readonly name: string;
+  /** To whom alone, if it is not for everyone. */
+  readonly to: ParticipantId | null;
+  readonly text: string;
+  /** When it was written, in milliseconds since 1970. */
+  readonly at: number;
+};
+
+/** How the panel shows people. */
+export type Roll = {
+  readonly search: string;
+  readonly order: "arrival" | "name";
+  /** Whose actions are shown. */
+  readonly unfolded: ParticipantId | null;
+};
+
+/** A reaction that is shown for a few seconds. */
+export type Sign = { readonly number: number; readonly person: ParticipantId; readonly reaction: Reaction };
+
+export type Question =
+  | { readonly kind: "order"; readonly order: ConfirmedOrder; readonly name: string }
+  | { readonly kind: "rename"; readonly person: ParticipantId; readonly name: string; readonly draft: string };
+
+/** What is not done by a slip of the finger. */
+export type ConfirmedOrder = Extract<MeetingMessage, { type: "remove" | "ban" | "endMeeting" }>;
+
+/** `speaker` shows who speaks in one large tile; `sideBySide` shows two: a screen and whose it is, or who speaks and another. */
+export type Layout = "grid" | "speaker" | "sideBySide";
+export const LAYOUTS: readonly Layout[] = ["grid", "speaker", "sideBySide"];
 
 export type LeftPage = {
   readonly page: "left";
@@ -136,14 +228,26 @@ export type Person = Participant & {
   readonly voice: number;
 };
 
-export type Dialog = "devices" | "shortcuts" | "diagnostics" | "connection";
+export type Dialog =
+  "devices" | "shortcuts" | "diagnostics" | "connection" | "layout" | "settings" | "meeting" | "confirm" | "rename";
 
 /** What has just happened, shown for some seconds and read by screen readers. */
 export type Announcement =
   | { readonly kind: "copied" }
   | { readonly kind: "copyFailed"; readonly text: string }
   | { readonly kind: "reportCopied" }
-  | { readonly kind: "replaced"; readonly device: "mic" | "cam" }
+  | { readonly kind: "ownerLinkCopied" }
+  | { readonly kind: "handRaised"; readonly name: string }
+  | { readonly kind: "chat"; readonly name: string; readonly text: string }
+  /** Without the server at hand it cannot be sent. */
+  | { readonly kind: "notSent" }
+  | { readonly kind: "refused"; readonly code: ClientErrorCode }
+  | { readonly kind: "turnedOff"; readonly device: PublishedDevice; readonly by: string }
+  | { readonly kind: "mayNot"; readonly device: PublishedDevice }
+  | { readonly kind: "role"; readonly role: Role }
+  /** Somebody speaks, and nobody hears it: the microphone is off. */
+  | { readonly kind: "mutedTalk" }
+  | { readonly kind: "replaced"; readonly device: DeviceKind }
   | { readonly kind: "screenFailed"; readonly code: ClientErrorCode }
   | { readonly kind: "joined" | "left"; readonly name: string };
 

@@ -2,7 +2,7 @@
 
 import type { ClientErrorCode } from "../webrtc/types";
 import type { Effect, Update } from "./effect";
-import type { Model, Page, Surroundings } from "./model";
+import type { Model, Page, PreJoinPage, Surroundings } from "./model";
 import { deviceOrders, OWN_OFF } from "./own";
 import { roomOfPath, roomPath } from "./roomName";
 import { languageFor, type Settings } from "./settings";
@@ -14,8 +14,10 @@ export function init(surroundings: Surroundings, settings: Settings, path: strin
     settings,
     language: languageFor(settings.language, surroundings.browserLanguages),
     devices: [],
+    offer: null,
     pageHidden: false,
     fullScreen: false,
+    isFloating: false,
     dialog: null,
     announcement: null,
     diagnostics: { log: [], errors: [], stats: [] },
@@ -58,18 +60,26 @@ export function rejoin(model: Model): Update {
   if (model.page.page !== "left") return [model, []];
   const { room, wanted } = model.page;
   const [own, orders] = deviceOrders(model, wanted);
-  const page: Page = { page: "preJoin", room, own, level: 0, joining: true, signaling: null, refusal: null };
+  const page: Page = { ...atTheDoor(room), own, joining: true };
   const join = joinOrder(model, room, model.settings.displayName);
   return show(model, page, [{ type: "openClient" }, { type: "listDevices" }, ...orders, join]);
 }
 
 /** Asks to be let in. A room that this opens gets the topology that the address wished for. */
-export function joinOrder({ surroundings: { topology } }: Model, room: string, displayName: string): Effect {
+export function joinOrder(
+  { surroundings: { topology } }: Model,
+  room: string,
+  displayName: string,
+): Extract<Effect, { type: "join" }> {
   return { type: "join", room, displayName, ...(topology !== null && { topology }) };
 }
 
 function openRoom(model: Model, room: string, effects: readonly Effect[]): Update {
-  const page: Page = {
+  return show(model, atTheDoor(room), [...effects, { type: "openClient" }, { type: "listDevices" }]);
+}
+
+function atTheDoor(room: string): PreJoinPage {
+  return {
     page: "preJoin",
     room,
     own: OWN_OFF,
@@ -77,14 +87,17 @@ function openRoom(model: Model, room: string, effects: readonly Effect[]): Updat
     joining: false,
     signaling: null,
     refusal: null,
+    isWaiting: false,
+    passwordOf: null,
+    password: "",
   };
-  return show(model, page, [...effects, { type: "openClient" }, { type: "listDevices" }]);
 }
 
 function show(model: Model, page: Page, effects: readonly Effect[]): Update {
   const closing: Effect[] = hasClient(model.page) ? [{ type: "closeClient" }] : [];
+  if (model.isFloating) closing.push({ type: "setFloating", tile: null });
   const focus: Effect = { type: "focus", id: "page" };
-  return [{ ...model, page, dialog: null, announcement: null }, [...closing, ...effects, focus]];
+  return [{ ...model, page, dialog: null, announcement: null, offer: null }, [...closing, ...effects, focus]];
 }
 
 function hasClient(page: Page): boolean {

@@ -71,7 +71,7 @@ describe("a device taken away in mid-call", () => {
 });
 
 describe("a chosen device", () => {
-  const devices = [{ kind: "cam", deviceId: "c2", label: "Second" }] as const;
+  const devices = [{ kind: "cam", deviceId: "c2", label: "Second", group: "" }] as const;
   const choice: Message = { type: "choseDevice", kind: "cam", deviceId: "c2" };
 
   test("is opened at once when a camera is on, and only remembered otherwise", () => {
@@ -85,5 +85,24 @@ describe("a chosen device", () => {
   test("that is not plugged in today is not asked for", () => {
     const model = opened("/family", { chosen: { mic: null, cam: "c2", speaker: null } });
     expect(after(model, { type: "toggledCam" })[1]).toEqual([{ type: "setCam", choice: true }]);
+  });
+});
+
+describe("saving", () => {
+  const on = after(inCall(), { type: "toggledCam" }, settled("cam", ON))[0];
+
+  test("makes the picture of a camera in use small at once, and large again", () => {
+    const [saving, effects] = after(on, { type: "toggledDataSaver" });
+    expect(effects).toContainEqual({ type: "setCam", choice: true, isSmall: true });
+    expect(effects).toContainEqual({ type: "save", settings: saving.settings });
+    expect(after(saving, { type: "toggledDataSaver" })[1]).toContainEqual({ type: "setCam", choice: true });
+    expect(after(inCall(), { type: "toggledDataSaver" })[1]).toHaveLength(1);
+  });
+
+  test("with sound only turns the camera off, and not on again", () => {
+    const [without, effects] = after(on, { type: "toggledAudioOnly" });
+    expect(effects).toContainEqual({ type: "setCam", choice: false });
+    expect(pageOf(without, "room").own.cam.state).toBe("off");
+    expect(after(without, { type: "toggledAudioOnly" })[1]).toHaveLength(1);
   });
 });

@@ -58,6 +58,24 @@ export function dismissProblem(model: Model, device: "mic" | "cam"): Model {
   return ownOf(model)?.[device].state === "off" ? withOwn(model, device, OFF) : model;
 }
 
+/** Turns the others' pictures off or on, and the own camera off with them. */
+export function toggleAudioOnly(model: Model): Update {
+  const settings = { ...model.settings, audioOnly: !model.settings.audioOnly };
+  const save: Effect = { type: "save", settings };
+  const next: Model = { ...model, settings };
+  const state = ownOf(next)?.cam.state ?? "off";
+  if (!settings.audioOnly || state === "off") return [next, [save]];
+  return [withOwn(next, "cam", OFF), [save, turnOff(next, "cam")]];
+}
+
+/** Makes pictures small or large, that of a camera in use at once. */
+export function toggleDataSaver(model: Model): Update {
+  const settings = { ...model.settings, dataSaver: !model.settings.dataSaver };
+  const next: Model = { ...model, settings };
+  const isInUse = (ownOf(next)?.cam.state ?? "off") !== "off";
+  return [next, [{ type: "save", settings }, ...(isInUse ? [turnOn(next, "cam")] : [])]];
+}
+
 /** Remembers a choice, and changes over at once if the device is in use. */
 export function choose(model: Model, kind: DeviceKind, deviceId: string | null): Update {
   const settings = { ...model.settings, chosen: { ...model.settings.chosen, [kind]: deviceId } };
@@ -70,7 +88,8 @@ export function choose(model: Model, kind: DeviceKind, deviceId: string | null):
 
 function turnOn(model: Model, device: "mic" | "cam"): Effect {
   const choice = choiceOf(model, device);
-  return device === "mic" ? { type: "setMic", choice, release: false } : { type: "setCam", choice };
+  if (device === "mic") return { type: "setMic", choice, release: false };
+  return { type: "setCam", choice, ...(model.settings.dataSaver && { isSmall: true }) };
 }
 
 function turnOff({ page }: Model, device: "mic" | "cam"): Effect {

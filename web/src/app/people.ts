@@ -36,8 +36,15 @@ const NEWCOMER = {
   voice: 0,
 } as const;
 
-/** Returns what to say about the difference between two rosters: the latest newcomer, else the last to go. */
-export function difference(before: readonly Person[], after: readonly Person[]): Announcement | null {
+/** Returns what to say about the difference between two rosters: a raised hand, the latest newcomer, or the last to go. */
+export function difference(
+  before: readonly Person[],
+  after: readonly Person[],
+  self: ParticipantId,
+): Extract<Announcement, { kind: "joined" | "left" | "handRaised" }> | null {
+  const wasUp = (id: ParticipantId): boolean => before.some((known) => known.id === id && known.hand !== undefined);
+  const raised = after.findLast(({ id, hand }) => id !== self && hand !== undefined && !wasUp(id));
+  if (raised !== undefined) return { kind: "handRaised", name: raised.displayName };
   const newcomer = after.findLast((person) => !before.some(({ id }) => id === person.id));
   if (newcomer !== undefined) return { kind: "joined", name: newcomer.displayName };
   const gone = before.findLast((person) => !after.some(({ id }) => id === person.id));
@@ -146,27 +153,28 @@ export type Appearance = {
   readonly status: "connecting" | "reconnecting" | "interrupted" | "failed" | null;
 };
 
-export function appearance(page: RoomPage, person: Person): Appearance {
+/** `isAudioOnly`: pictures of others are not wanted. */
+export function appearance(page: RoomPage, person: Person, isAudioOnly = false): Appearance {
   const isSelf = person.id === page.self;
   const isMuted = isSelf ? page.own.mic.state !== "on" : !person.mic;
   return {
     isSelf,
-    showsVideo: isSelf ? page.own.cam.state === "on" : person.cam && person.video !== null,
+    showsVideo: isSelf ? page.own.cam.state === "on" : !isAudioOnly && person.cam && person.video !== null,
     isMuted,
     isSpeaking: isHeard(page, person) && !isMuted,
-    isPaused: person.paused.includes("cam") && person.cam,
+    isPaused: !isAudioOnly && person.paused.includes("cam") && person.cam,
     status: isSelf ? null : statusOf(person),
   };
 }
 
 /** What the tile of a screen shows: no voice, and no name but its owner's. */
-export function screenAppearance(person: Person): Appearance {
+export function screenAppearance(person: Person, isAudioOnly = false): Appearance {
   return {
     isSelf: false,
-    showsVideo: person.screenVideo !== null,
+    showsVideo: !isAudioOnly && person.screenVideo !== null,
     isMuted: false,
     isSpeaking: false,
-    isPaused: person.paused.includes("screen"),
+    isPaused: !isAudioOnly && person.paused.includes("screen"),
     status: null,
   };
 }

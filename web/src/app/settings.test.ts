@@ -39,10 +39,10 @@ describe("the language", () => {
   });
 
   test("is the first of the browser's that there is", () => {
-    expect(languageFor(null, ["de-CH", "fr-CH", "en"])).toBe("fr");
+    expect(languageFor(null, ["nl-BE", "fr-CH", "en"])).toBe("fr");
   });
 
   test("is English when there is none", () => {
-    expect(languageFor(null, ["de", "zh-Hant"])).toBe("en");
+    expect(languageFor(null, ["nl", "zh-Hant"])).toBe("en");
   });
 });

@@ -1,7 +1,8 @@
 /** What this browser remembers. It never leaves the browser, except the name, which joining a room tells. */
 
-export type Language = "en" | "fr";
-export const LANGUAGES: readonly Language[] = ["en", "fr"];
+/** In the order of their own names. */
+export const LANGUAGES = ["de", "en", "es", "fr", "it", "pt"] as const;
+export type Language = (typeof LANGUAGES)[number];
 
 export type Theme = "auto" | "light" | "dark";
 export const THEMES: readonly Theme[] = ["auto", "light", "dark"];
@@ -18,6 +19,12 @@ export type Settings = {
   /** Latest first. */
   readonly recentRooms: readonly string[];
   readonly letterShortcuts: boolean;
+  /** Whether who comes, raises a hand or writes is heard. */
+  readonly sounds: boolean;
+  /** Shows no pictures of others, and asks the server for none. */
+  readonly audioOnly: boolean;
+  /** Asks for small pictures only, and sends a small one. */
+  readonly dataSaver: boolean;
 };
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -27,6 +34,9 @@ export const DEFAULT_SETTINGS: Settings = {
   chosen: { mic: null, cam: null, speaker: null },
   recentRooms: [],
   letterShortcuts: true,
+  sounds: true,
+  audioOnly: false,
+  dataSaver: false,
 };
 
 /** Enough for anyone's habits; the room longest unused is forgotten beyond it. */
@@ -47,6 +57,9 @@ export function parseSettings(stored: unknown): Settings {
     chosen: { mic: text(chosen["mic"]), cam: text(chosen["cam"]), speaker: text(chosen["speaker"]) },
     recentRooms: rooms.filter((room) => typeof room === "string").slice(0, MAX_RECENT_ROOMS),
     letterShortcuts: stored["letterShortcuts"] !== false,
+    sounds: stored["sounds"] !== false,
+    audioOnly: stored["audioOnly"] === true,
+    dataSaver: stored["dataSaver"] === true,
   };
 }
 

@@ -7,6 +7,9 @@ export type ShortcutAction =
   | "toggleMic"
   | "toggleCam"
   | "toggleScreen"
+  | "toggleHand"
+  | "toggleChat"
+  | "togglePeople"
   | "toggleLayout"
   | "previousPage"
   | "nextPage"
@@ -28,6 +31,9 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { action: "toggleMic", presses: [letter("m"), withMod("d")], message: { type: "toggledMic" } },
   { action: "toggleCam", presses: [letter("v"), withMod("e")], message: { type: "toggledCam" } },
   { action: "toggleScreen", presses: [letter("s")], message: { type: "toggledScreen" } },
+  { action: "toggleHand", presses: [letter("h")], message: { type: "toggledHand" } },
+  { action: "toggleChat", presses: [letter("c")], message: { type: "toggledPanel", panel: "chat" } },
+  { action: "togglePeople", presses: [letter("p")], message: { type: "toggledPanel", panel: "people" } },
   { action: "toggleLayout", presses: [letter("g")], message: { type: "toggledLayout" } },
   { action: "previousPage", presses: [letter("pageup")], message: { type: "turnedPage", by: -1 } },
   { action: "nextPage", presses: [letter("pagedown")], message: { type: "turnedPage", by: 1 } },

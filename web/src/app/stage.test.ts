@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Message } from "./message";
-import type { Model } from "./model";
+import { LAYOUTS, type Model } from "./model";
 import { planStage, wantedTiles } from "./stage";
 import { after, inCall, pageOf, participant, roster } from "./testing/example";
 
@@ -75,17 +75,42 @@ describe("the stage", () => {
     expect(roles(after(model, { type: "toggledLayout" })[0])[0]).toBe("me grid");
   });
 
+  test("has two large tiles side by side: a screen and whose it is, or who speaks and another", () => {
+    const sideBySide: Message = { type: "choseLayout", layout: "sideBySide" };
+    const speaks: Message = { type: "speakersChanged", speaking: ["p1"], active: "p1" };
+    const [model] = after(inCall(...crowd(2), sharing), onStage(1200, 800), sideBySide, speaks);
+    expect(roles(model).slice(0, 3)).toEqual(["s/screen focus", "s focus", "me side"]);
+    const [without] = after(model, roster(participant("me"), ...crowd(3)));
+    expect(roles(without).slice(0, 3)).toEqual(["p1 focus", "p0 focus", "me side"]);
+    expect(roles(after(without, roster(participant("me"), participant("p0")))[0])).toEqual(["p0 focus", "me focus"]);
+    expect(roles(after(without, roster(participant("me")))[0])).toEqual(["me alone"]);
+  });
+
+  test("leaves out who has no picture, if that was wished for, unless nobody has one", () => {
+    const off = participant("p0", { cam: false });
+    const [model] = after(inCall(off, participant("p1"), participant("p2")), onStage(1200, 800), {
+      type: "toggledOnlyVideo",
+    });
+    expect(plan(model).placements.map(({ id }) => id)).toEqual(["p1", "p2"]);
+    expect(roles(after(model, { type: "toggledPin", tile: "p0" })[0])[0]).toBe("p0 focus");
+    const [nobody] = after(model, roster(participant("me"), off));
+    expect(plan(nobody).placements.map(({ id }) => id)).toEqual(["me", "p0"]);
+  });
+
   test("holds every tile within its bounds, each on one page only", () => {
     const sizes = fc.integer({ min: 200, max: 3000 });
+    const layouts = fc.constantFrom(...LAYOUTS);
     fc.assert(
-      fc.property(sizes, sizes, fc.integer({ min: 2, max: 40 }), fc.boolean(), (width, height, count, screen) => {
+      fc.property(sizes, sizes, fc.integer({ min: 2, max: 40 }), fc.boolean(), layouts, (...drawn) => {
+        const [width, height, count, screen, layout] = drawn;
         const others = [...crowd(count), ...(screen ? [sharing] : [])];
-        let [model] = after(inCall(...others), onStage(width, height));
-        const seen: string[] = [];
+        let [model] = after(inCall(...others), onStage(width, height), { type: "choseLayout", layout });
+        const seen = new Set<string>();
         const { pages } = plan(model);
         for (let page = 0; page < pages; page += 1) {
           for (const { id, role, rect } of plan(model).placements) {
-            if (role !== "focus") seen.push(id);
+            expect(role !== "focus" && seen.has(id)).toBe(false);
+            seen.add(id);
             expect(rect.x).toBeGreaterThan(-1);
             expect(rect.y).toBeGreaterThan(-1);
             expect(rect.x + rect.width).toBeLessThan(width + 1);
@@ -93,7 +118,8 @@ describe("the stage", () => {
           }
           [model] = after(model, { type: "turnedPage", by: 1 });
         }
-        expect(seen.toSorted()).toEqual(["me", ...others.map(({ id }) => id)].toSorted());
+        const tiles = [...(screen ? ["s/screen"] : []), "me", ...others.map(({ id }) => id)];
+        expect([...seen].toSorted()).toEqual(tiles.toSorted());
       }),
       { numRuns: 50 },
     );
@@ -117,6 +143,12 @@ describe("the pictures to ask for", () => {
     );
     const order = wantedTiles(model).map(({ participant, source }) => `${participant} ${source}`);
     expect(order.slice(0, 3)).toEqual(["p2 cam", "s screen", "p1 cam"]);
+  });
+
+  test("are small while data are saved, and none with sound only", () => {
+    const [model] = after(inCall(sharing), onStage(1220, 1800, 2), { type: "toggledDataSaver" });
+    expect(wantedTiles(model).map(({ height }) => height)).toEqual([720, 180]);
+    expect(wantedTiles(after(model, { type: "toggledAudioOnly" })[0])).toEqual([]);
   });
 
   test("are none while nobody looks, or before the stage is there", () => {

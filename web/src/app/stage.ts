@@ -1,10 +1,10 @@
 /** What is on the stage, how large, and in which order of importance. */
 
 import type { Tile } from "../protocol/messages";
-import { arrange, focus, gridCapacity, type Placement } from "./layout";
+import { arrange, focus, gridCapacity, split, type Placement } from "./layout";
 import type { Model, RoomPage } from "./model";
 import { ownVideo } from "./people";
-import { personOf, sourceOf, tileId, tiles, type TileId } from "./tiles";
+import { personOf, sourceOf, tileId, tiles, type TileId, type TileSource } from "./tiles";
 
 export type StagePlan = {
   readonly placements: readonly Placement[];
@@ -18,35 +18,53 @@ export function planStage(page: RoomPage, slots: number): StagePlan {
   const { stage } = page;
   if (stage.width <= 0 || stage.height <= 0) return { placements: [], pages: 1, page: 0 };
   const all = tiles(page);
-  const main = mainTile(page, all);
-  if (main !== null) return besides(page, main, all, slots);
+  const main = mainTiles(page, all);
+  if (main.length > 0) return besides(page, main, all, slots);
   const shown = pageOf(all, gridCapacity(stage, slots), page.shownPage);
   const inset = { spot: page.inset, video: ownVideo(page) };
   return { ...shown, placements: arrange(stage, shown.ids, page.self, inset) };
 }
 
-/** The large tile, where there is one: what was pinned, else a screen, else who speaks if that was wished for. */
-export function mainTile({ pinned, layout, active, self, people }: RoomPage, all: readonly TileId[]): TileId | null {
-  // Alone or with one other there is nothing to choose.
-  if (all.length <= 2) return null;
-  if (pinned !== null && all.includes(pinned)) return pinned;
+/** The large tiles, where there are any: what was pinned, whom a moderator shows to all, a screen, who speaks if wished for. */
+export function mainTiles(
+  { pinned, rules, layout, active, self }: RoomPage,
+  all: readonly TileId[],
+): readonly TileId[] {
+  const count = layout === "sideBySide" ? 2 : 1;
+  // Alone, or with one other in one large tile, there is nothing to choose.
+  if (all.length <= 3 - count) return [];
   const screen = all.findLast((tile) => sourceOf(tile) === "screen");
-  if (screen !== undefined) return screen;
-  if (layout === "grid") return null;
-  if (active !== null && active !== self && all.includes(active)) return active;
-  return people.find(({ id }) => id !== self)?.id ?? null;
+  const chosen = [pinned, rules?.spotlight, screen].filter((tile) => tile != null && all.includes(tile));
+  if (layout === "grid") return chosen.slice(0, 1) as TileId[];
+  const owner = screen === undefined ? [] : [personOf(screen)];
+  const speaker = active === self ? [] : [active];
+  const others = all.filter((tile) => tile !== self && sourceOf(tile) === "cam");
+  const wished = [...chosen, ...owner, ...speaker, ...others, self].filter(
+    (tile) => tile != null && all.includes(tile),
+  );
+  return [...new Set(wished as TileId[])].slice(0, count);
 }
 
-function besides({ stage, shownPage }: RoomPage, main: TileId, all: readonly TileId[], slots: number): StagePlan {
-  const others = all.filter((tile) => tile !== main);
+function besides(
+  { stage, shownPage }: RoomPage,
+  main: readonly TileId[],
+  all: readonly TileId[],
+  slots: number,
+): StagePlan {
+  const others = all.filter((tile) => !main.includes(tile));
   const { capacity, place } = focus(stage);
-  const shown = pageOf(others, Math.max(1, Math.min(capacity, slots - 1)), shownPage);
+  const shown = pageOf(others, Math.max(1, Math.min(capacity, slots - main.length)), shownPage);
   const { large, small } = place(shown.ids.length);
   const side = shown.ids.flatMap((id, index): Placement[] => {
     const rect = small[index];
     return rect === undefined ? [] : [{ id, role: "side", rect }];
   });
-  return { ...shown, placements: [{ id: main, role: "focus", rect: large }, ...side] };
+  const places = split(large, main.length);
+  const focused = main.flatMap((id, index): Placement[] => {
+    const rect = places[index];
+    return rect === undefined ? [] : [{ id, role: "focus", rect }];
+  });
+  return { ...shown, placements: [...focused, ...side] };
 }
 
 function pageOf(
@@ -59,22 +77,40 @@ function pageOf(
   return { ids: ids.slice(page * capacity, (page + 1) * capacity), pages, page };
 }
 
-/** Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees. */
-export function wantedTiles({ page, pageHidden, surroundings }: Model): readonly Tile[] {
-  if (page.page !== "room" || pageHidden) return [];
+/** How high pictures are asked for at most. Lower saves more; faces are known down to these, and large letters are read. */
+const SAVING: Readonly<Record<TileSource, number>> = { cam: 180, screen: 720 };
+const NOT_SAVING: Readonly<Record<TileSource, number>> = { cam: Infinity, screen: Infinity };
+
+/**
+ * Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees, and
+ * `floating`, which is in a small window of its own.
+ */
+export function wantedTiles({ page, pageHidden, surroundings, settings }: Model, floating?: TileId): readonly Tile[] {
+  if (page.page !== "room" || settings.audioOnly) return [];
+  const shown = pageHidden ? [] : heights(page, surroundings.slots);
+  const isShown = floating === undefined || shown.some(({ id }) => id === floating);
+  const most = settings.dataSaver ? SAVING : NOT_SAVING;
+  return (isShown ? shown : [{ id: floating, height: FLOATING_HEIGHT }, ...shown])
+    .filter(({ id }) => personOf(id) !== page.self)
+    .map(({ id, height }) => ({
+      participant: personOf(id),
+      source: sourceOf(id),
+      height: Math.round(Math.min(height, most[sourceOf(id)])),
+    }));
+}
+
+/** The small window's. Higher: more of what is asked for is not seen. */
+const FLOATING_HEIGHT = 360;
+
+function heights(page: RoomPage, slots: number): readonly { readonly id: TileId; readonly height: number }[] {
   const rank = (id: TileId): number => {
-    if (id === page.pinned) return 0;
+    if (id === page.pinned || id === page.rules?.spotlight) return 0;
     if (sourceOf(id) === "screen") return 1;
     return id === page.active ? 2 : 3;
   };
-  return planStage(page, surroundings.slots)
-    .placements.filter(({ id }) => personOf(id) !== page.self)
-    .toSorted((one, other) => rank(one.id) - rank(other.id))
-    .map(({ id, rect }) => ({
-      participant: personOf(id),
-      source: sourceOf(id),
-      height: Math.round(rect.height * page.pixelRatio),
-    }));
+  return planStage(page, slots)
+    .placements.toSorted((one, other) => rank(one.id) - rank(other.id))
+    .map(({ id, rect }) => ({ id, height: rect.height * page.pixelRatio }));
 }
 
 /** Turns to another page of tiles. Pictures that are no longer shown are forgotten, for their elements are. */

@@ -2,14 +2,17 @@
 
 import type { Model } from "./model";
 
-/** `levels`: loudness ten times a second. `stats`: numbers of every connection, once a second; `quality`: now and then. */
-export type Subscription = "levels" | "stats" | "quality";
+/**
+ * `levels`: loudness ten times a second. `stats`: numbers of every connection, once a second; `quality`: now and then.
+ * `wakeLock`: the screen stays on.
+ */
+export type Subscription = "levels" | "stats" | "quality" | "wakeLock";
 
-export function subscriptions({ page, pageHidden, dialog }: Model): readonly Subscription[] {
+export function subscriptions({ page, pageHidden, isFloating, dialog }: Model): readonly Subscription[] {
   const wanted: Subscription[] = [];
   const isListening = page.page === "room" || (page.page === "preJoin" && page.own.mic.state === "on");
-  if (isListening && !pageHidden) wanted.push("levels");
+  if (isListening && (!pageHidden || isFloating)) wanted.push("levels");
   const isStudying = dialog === "diagnostics" || dialog === "connection";
-  if (page.page === "room" && !pageHidden) wanted.push(isStudying ? "stats" : "quality");
+  if (page.page === "room" && !pageHidden) wanted.push(isStudying ? "stats" : "quality", "wakeLock");
   return wanted;
 }

@@ -18,8 +18,17 @@ export const sourceOf = (tile: TileId): TileSource => (tile.endsWith(SCREEN) ? "
 export const personOf = (tile: TileId): ParticipantId =>
   sourceOf(tile) === "screen" ? tile.slice(0, -SCREEN.length) : tile;
 
-/** Returns every tile that there is, screens first. The own screen is not one: it would show itself in itself. */
-export function tiles({ people, self }: RoomPage): TileId[] {
+/** Returns every tile that there is to show, screens first. The own screen is not one: it would show itself in itself. */
+export function tiles(page: RoomPage): TileId[] {
+  const { people, self } = page;
   const screens = people.filter(({ id, screen }) => screen && id !== self).map(({ id }) => tileId(id, "screen"));
-  return [...screens, ...people.map(({ id }) => id)];
+  return [...screens, ...faces(page)];
+}
+
+function faces({ people, self, own, isOnlyVideo, pinned, rules }: RoomPage): TileId[] {
+  const hasPicture = ({ id, cam }: RoomPage["people"][number]): boolean =>
+    id === self ? own.cam.state === "on" : cam || id === pinned || id === rules?.spotlight;
+  const seen = isOnlyVideo ? people.filter(hasPicture) : [];
+  // A stage with nobody on it would look like a fault.
+  return (seen.length > 0 ? seen : people).map(({ id }) => id);
 }

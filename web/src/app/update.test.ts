@@ -16,15 +16,15 @@ describe("a language", () => {
 
 describe("listening", () => {
   test("to voices goes on in a call, and stops when nobody looks", () => {
-    expect(subscriptions(inCall())).toEqual(["levels", "quality"]);
+    expect(subscriptions(inCall())).toEqual(["levels", "quality", "wakeLock"]);
     expect(subscriptions(after(inCall(), { type: "pageHidden" })[0])).toEqual([]);
     expect(subscriptions(opened("/family"))).toEqual([]);
   });
 
   test("to numbers goes on while they are shown", () => {
     const shown = after(inCall(), { type: "openedDialog", dialog: "diagnostics" })[0];
-    expect(subscriptions(shown)).toEqual(["levels", "stats"]);
-    expect(subscriptions(after(shown, { type: "closedDialog" })[0])).toEqual(["levels", "quality"]);
+    expect(subscriptions(shown)).toEqual(["levels", "stats", "wakeLock"]);
+    expect(subscriptions(after(shown, { type: "closedDialog" })[0])).toEqual(["levels", "quality", "wakeLock"]);
   });
 });
 

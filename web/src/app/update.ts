@@ -13,20 +13,41 @@ import {
   resizeStage,
   startJoining,
   toggleLayout,
+  toggleOnlyVideo,
   togglePin,
+  wait,
+  withLayout,
 } from "./call";
+import { address, closePanel, read, receive, send, togglePanel } from "./chat";
 import { report, withLog } from "./diagnostics";
 import type { Update } from "./effect";
+import {
+  acceptAsk,
+  askForName,
+  beAsked,
+  beTurnedOff,
+  confirm,
+  editName,
+  noteKnocking,
+  order,
+  rename,
+  showSign,
+  toggleHand,
+  withoutSign,
+} from "./meeting";
 import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
+import { toggleFloating } from "./floating";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
-import { allowDevices, choose, dismissProblem, settle, toggle } from "./own";
+import { allowDevices, choose, dismissProblem, settle, toggleAudioOnly, toggleDataSaver } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
+import { accept, list } from "./plugged";
 import { proquints, ROOM_BYTES } from "./proquint";
 import { roomName, roomPath } from "./roomName";
 import { noteScreen, settleScreen, toggleScreen, toggleScreenMotion } from "./screen";
 import { forgetRoom, languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
 import { turnPage, withoutHidden } from "./stage";
+import { beginTalking, endTalking, toggleByHand } from "./talk";
 
 export function update(model: Model, message: Message): Update {
   switch (message.type) {
@@ -54,12 +75,67 @@ export function update(model: Model, message: Message): Update {
     case "clickedRejoin":
       return rejoin(model);
 
+    case "editedPassword":
+      if (model.page.page !== "preJoin") return [model, []];
+      return [{ ...model, page: { ...model.page, password: message.text.slice(0, MAX_PASSWORD_LENGTH) } }, []];
+    case "waitingBegan":
+      return wait(model);
+    case "knockingChanged":
+      return noteKnocking(model, message.people);
+    case "deviceTurnedOff":
+      return beTurnedOff(model, message.device, message.by);
+    case "askedToTurnOn":
+      return [beAsked(model, message.device, message.by), []];
+    case "acceptedAsk":
+      return acceptAsk(model);
+    case "declinedAsk":
+      return inRoom(model, (page) => ({ ...page, asked: null }));
+    case "chatCame":
+      return receive(model, message.lines, message.isHistory);
+    case "editedDraft":
+      return inRoom(model, (page) => ({ ...page, chat: { ...page.chat, draft: message.text } }));
+    case "choseRecipient":
+      return address(model, message.to);
+    case "sentDraft":
+      return send(model);
+    case "toggledPanel":
+      return togglePanel(model, message.panel);
+    case "closedPanel":
+      return closePanel(model);
+    case "changedRoll":
+      return inRoom(model, (page) => ({ ...page, roll: { ...page.roll, ...message.change } }));
+    case "toggledHand":
+      return toggleHand(model);
+    case "gaveSign":
+      return [model, [{ type: "say", message: { type: "react", reaction: message.reaction } }]];
+    case "reacted":
+      return showSign(model, message.person, message.reaction);
+    case "signExpired":
+      return inRoom(model, (page) => withoutSign(page, message.number));
+    case "gaveOrder":
+      return order(model, message.order);
+    case "confirmedOrder":
+      return confirm(model);
+    case "clickedRename":
+      return [askForName(model, message.person), []];
+    case "editedRename":
+      return [editName(model, message.text), []];
+    case "submittedRename":
+      return rename(model);
+    case "clickedCopyOwnerLink":
+      if (model.page.page !== "room") return [model, []];
+      return [model, [{ type: "copyOwnerLink", room: model.page.room, renew: message.renew }]];
+
     case "editedDisplayName":
       return save(model, { ...model.settings, displayName: message.text.slice(0, MAX_NAME_LENGTH) });
     case "toggledMic":
-      return toggle(model, "mic");
+      return toggleByHand(model, "mic");
     case "toggledCam":
-      return toggle(model, "cam");
+      return toggleByHand(model, "cam");
+    case "talkKeyPressed":
+      return beginTalking(model);
+    case "talkKeyReleased":
+      return endTalking(model);
     case "clickedAllowDevices":
       return allowDevices(model);
     case "choseDevice":
@@ -69,7 +145,11 @@ export function update(model: Model, message: Message): Update {
     case "deviceListChanged":
       return [model, [{ type: "listDevices" }]];
     case "devicesListed":
-      return [{ ...model, devices: message.devices }, []];
+      return list(model, message.devices);
+    case "acceptedOffer":
+      return accept(model);
+    case "declinedOffer":
+      return [{ ...model, offer: null }, []];
     case "dismissedProblem":
       return [dismissProblem(model, message.device), []];
 
@@ -98,7 +178,7 @@ export function update(model: Model, message: Message): Update {
     case "statsCollected":
       return [{ ...model, diagnostics: { ...model.diagnostics, stats: message.stats } }, []];
     case "levelsMeasured":
-      return [measure(model, message.own, message.peers), []];
+      return measure(model, message.own, message.peers);
     case "videoResized":
       return inRoom(model, (page) => withVideo(page, message.id, message.size));
     case "soundBlocked":
@@ -108,6 +188,10 @@ export function update(model: Model, message: Message): Update {
       return rearranged(model, (page) => resizeStage(page, message.size, message.pixelRatio));
     case "toggledLayout":
       return rearranged(model, toggleLayout);
+    case "choseLayout":
+      return rearranged(model, (page) => withLayout(page, message.layout));
+    case "toggledOnlyVideo":
+      return rearranged(model, toggleOnlyVideo);
     case "toggledPin":
       return rearranged(model, (page) => togglePin(page, message.tile));
     case "turnedPage":
@@ -130,12 +214,16 @@ export function update(model: Model, message: Message): Update {
       return [model, model.surroundings.canFullScreen ? [{ type: "toggleFullScreen" }] : []];
     case "fullScreenChanged":
       return [{ ...model, fullScreen: message.fullScreen }, []];
+    case "toggledFloating":
+      return toggleFloating(model);
+    case "floatingChanged":
+      return [{ ...model, isFloating: message.isFloating }, []];
     case "clickedCopyLink":
       return copyLink(model);
     case "clickedCopyReport":
       return [model, [{ type: "copy", what: "report", text: report(model) }]];
     case "copied":
-      return announce(model, { kind: message.what === "link" ? "copied" : "reportCopied" });
+      return announce(model, { kind: COPIED[message.what] });
     case "copyFailed":
       return announce(model, { kind: "copyFailed", text: message.text });
     case "clickedHear": {
@@ -148,7 +236,7 @@ export function update(model: Model, message: Message): Update {
     case "openedDialog":
       return [{ ...model, dialog: message.dialog }, []];
     case "closedDialog":
-      return [{ ...model, dialog: null }, []];
+      return [{ ...inRoom(model, (page) => ({ ...page, question: null }))[0], dialog: null }, []];
     case "choseLanguage":
       return chooseLanguage(model, { ...model.settings, language: message.language });
     case "languageLoaded":
@@ -157,12 +245,23 @@ export function update(model: Model, message: Message): Update {
       return save(model, { ...model.settings, theme: message.theme });
     case "toggledLetterShortcuts":
       return save(model, { ...model.settings, letterShortcuts: !model.settings.letterShortcuts });
+    case "toggledSounds":
+      return save(model, { ...model.settings, sounds: !model.settings.sounds });
+    case "toggledAudioOnly":
+      return toggleAudioOnly(model);
+    case "toggledDataSaver":
+      return toggleDataSaver(model);
     case "pageHidden":
       return [{ ...model, pageHidden: true }, []];
     case "pageShown":
-      return [{ ...model, pageHidden: false }, [{ type: "listDevices" }]];
+      return [{ ...inRoom(model, read)[0], pageHidden: false }, [{ type: "listDevices" }]];
   }
 }
+
+const COPIED = { link: "copied", report: "reportCopied", ownerLink: "ownerLinkCopied" } as const;
+
+/** As the server's default, at one byte a letter. */
+const MAX_PASSWORD_LENGTH = 256;
 
 /** Like `inRoom`, for what may put tiles off the stage or on it. */
 function rearranged(model: Model, change: (page: RoomPage) => RoomPage): Update {

@@ -4,7 +4,11 @@ import type { Language } from "../app/settings";
 import { en, type Dictionary } from "../app/text/en";
 
 const loaders: Record<Language, () => Promise<Dictionary>> = {
+  de: async () => (await import("../app/text/de")).de,
   en: () => Promise.resolve(en),
+  es: async () => (await import("../app/text/es")).es,
+  it: async () => (await import("../app/text/it")).it,
+  pt: async () => (await import("../app/text/pt")).pt,
   fr: async () => (await import("../app/text/fr")).fr,
 };
 

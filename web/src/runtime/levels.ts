@@ -23,6 +23,8 @@ export type Levels = {
 
 type Probe = {
   readonly track: MediaStreamTrack;
+  /** A muted track is silence: what is said into it is heard on a copy, which goes nowhere. */
+  readonly copy: MediaStreamTrack | null;
   readonly source: MediaStreamAudioSourceNode;
   readonly analyser: AnalyserNode;
 };
@@ -35,9 +37,8 @@ export function levels(media: Media): Levels {
   const probeOf = (owner: StreamOwner): Probe | undefined => {
     const track = media.stream(owner)?.getAudioTracks()[0];
     const known = probes.get(owner);
-    if (known?.track === track) return known;
-    known?.source.disconnect();
-    probes.delete(owner);
+    if (known?.track === track && (known?.copy != null) === isMuted(track)) return known;
+    forget(probes, owner);
     if (track === undefined) return undefined;
     const probe = connect(context, track, samples.length);
     probes.set(owner, probe);
@@ -67,15 +68,23 @@ export function levels(media: Media): Levels {
   };
 }
 
+function isMuted(track: MediaStreamTrack | undefined): boolean {
+  return track !== undefined && !track.enabled;
+}
+
 function connect(context: AudioContext, track: MediaStreamTrack, size: number): Probe {
-  const source = context.createMediaStreamSource(new MediaStream([track]));
+  const copy = isMuted(track) ? track.clone() : null;
+  if (copy !== null) copy.enabled = true;
+  const source = context.createMediaStreamSource(new MediaStream([copy ?? track]));
   const analyser = context.createAnalyser();
   analyser.fftSize = size;
   source.connect(analyser);
-  return { track, source, analyser };
+  return { track, copy, source, analyser };
 }
 
 function forget(probes: Map<StreamOwner, Probe>, owner: StreamOwner): void {
-  probes.get(owner)?.source.disconnect();
+  const probe = probes.get(owner);
+  probe?.source.disconnect();
+  probe?.copy?.stop();
   probes.delete(owner);
 }

@@ -3,6 +3,7 @@
 import type { Dispatch } from "../app/message";
 import type { Model } from "../app/model";
 import type { Tile } from "../protocol/messages";
+import { floatingTile } from "../app/floating";
 import { meaningOf } from "../app/shortcuts";
 import { wantedTiles } from "../app/stage";
 import { subscriptions, type Subscription } from "../app/subscriptions";
@@ -10,6 +11,7 @@ import { watchDevices } from "../webrtc/devices";
 import { levels } from "./levels";
 import type { Media } from "./media";
 import type { Session } from "./session";
+import { keepAwake } from "./wakeLock";
 
 /** Listens for as long as the page lives. */
 export function listen(dispatch: Dispatch, model: () => Model): void {
@@ -26,7 +28,33 @@ export function listen(dispatch: Dispatch, model: () => Model): void {
     event.preventDefault();
     dispatch(message);
   });
+  listenForTalk(dispatch, model);
   watchDevices(() => dispatch({ type: "deviceListChanged" }));
+}
+
+/** The space bar: held, one talks. On what it presses or types into it does that instead. */
+function listenForTalk(dispatch: Dispatch, model: () => Model): void {
+  const isTalkHeld = (): boolean => {
+    const { page } = model();
+    return page.page === "room" && page.isTalkHeld;
+  };
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || usesSpace(event.target)) return;
+    const { page, dialog, settings } = model();
+    if (page.page !== "room" || dialog !== null || !settings.letterShortcuts) return;
+    event.preventDefault();
+    if (!event.repeat) dispatch({ type: "talkKeyPressed" });
+  });
+  window.addEventListener("keyup", (event) => {
+    if (event.key === " " && isTalkHeld()) dispatch({ type: "talkKeyReleased" });
+  });
+  // A window that is not in front is not told that a key was let go.
+  window.addEventListener("blur", () => isTalkHeld() && dispatch({ type: "talkKeyReleased" }));
+}
+
+function usesSpace(target: EventTarget | null): boolean {
+  const selector = "button, a, input, select, textarea, summary, dialog, [role=region], [contenteditable]";
+  return target instanceof Element && target.closest(selector) !== null;
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -56,12 +84,14 @@ export function subscriber(dispatch: Dispatch, media: Media, session: Session): 
       return every(STATS_MS, session.collectStats);
     },
     quality: () => every(QUALITY_MS, session.collectStats),
+    wakeLock: keepAwake,
   };
 
   let tiles: readonly Tile[] = [];
 
   return (model) => {
-    const shown = wantedTiles(model);
+    const { page, isFloating } = model;
+    const shown = wantedTiles(model, isFloating && page.page === "room" ? floatingTile(page) : undefined);
     if (JSON.stringify(shown) !== JSON.stringify(tiles)) {
       tiles = shown;
       session.setTiles(tiles);

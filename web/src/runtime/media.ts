@@ -6,6 +6,8 @@ import { SELF, type StreamOwner, type Streams, type VideoAttachment } from "../v
 export type Media = Streams & {
   readonly setStream: (owner: StreamOwner, stream: MediaStream) => void;
   readonly stream: (owner: StreamOwner) => MediaStream | undefined;
+  /** The element on the page that shows somebody. */
+  readonly element: (owner: StreamOwner) => HTMLVideoElement | undefined;
   readonly owners: () => readonly StreamOwner[];
   /** Forgets everybody but those in `owners`. */
   readonly keepOnly: (owners: readonly StreamOwner[]) => void;
@@ -23,12 +25,20 @@ export function media(dispatch: Dispatch): Media {
   /** Those who have no element on the page, because they are on another page of tiles; and how to end their sound. */
   const heardOnly = new Map<StreamOwner, () => void>();
   const attachments = new Map<StreamOwner, VideoAttachment>();
+  /** Further elements that show somebody, silently. */
+  const pictures = new Map<HTMLVideoElement, StreamOwner>();
   let speaker: string | null = null;
 
   const show = (player: HTMLMediaElement, owner: StreamOwner): void => {
     const stream = streams.get(owner) ?? null;
     if (player.srcObject !== stream) player.srcObject = stream;
     if (stream !== null) void play(player, owner !== SELF, dispatch);
+  };
+
+  const showPicture = (video: HTMLVideoElement, owner: StreamOwner): void => {
+    const stream = streams.get(owner) ?? null;
+    if (video.srcObject !== stream) video.srcObject = stream;
+    if (stream !== null) void play(video, false, dispatch);
   };
 
   const begin = (player: HTMLMediaElement, owner: StreamOwner): (() => void) => {
@@ -82,8 +92,21 @@ export function media(dispatch: Dispatch): Media {
       attachments.set(owner, attachment);
       return attachment;
     },
+    picture: (owner) => (video) => {
+      video.muted = true;
+      pictures.set(video, owner);
+      showPicture(video, owner);
+      return () => {
+        pictures.delete(video);
+        video.srcObject = null;
+      };
+    },
+    element: (owner) =>
+      [...players].find(([player, shown]) => shown === owner && player instanceof HTMLVideoElement)?.[0] as
+        HTMLVideoElement | undefined,
     setStream: (owner, stream) => {
       streams.set(owner, stream);
+      for (const [video, shown] of pictures) if (shown === owner) showPicture(video, owner);
       for (const [player, shown] of players) if (shown === owner) show(player, owner);
       hearAll();
     },

@@ -4,22 +4,37 @@ import type { Effect } from "../app/effect";
 import type { Dispatch } from "../app/message";
 import type { Device } from "../app/model";
 import type { DeviceKind } from "../app/settings";
+import type { TileId } from "../app/tiles";
+import type { JoinOptions } from "../webrtc/types";
+import { roomPath } from "../app/roomName";
 import { listDevices, type DeviceList } from "../webrtc/devices";
 import { loadDictionary } from "./dictionaries";
 import type { Media } from "./media";
+import { ownerLink, type Ownership } from "./ownership";
 import type { Session } from "./session";
+import type { Sounds } from "./sounds";
 import { saveSettings } from "./storage";
 
 export type PerformOptions = {
   readonly dispatch: Dispatch;
   readonly session: Session;
   readonly media: Media;
+  readonly sounds: Sounds;
+  readonly ownership: Ownership;
+  readonly setFloating: (tile: TileId | null) => Promise<void>;
   /** Resolves when the page shows the latest model. */
   readonly drawn: () => Promise<void>;
 };
 
-export function performer({ dispatch, session, media, drawn }: PerformOptions): (effect: Effect) => void {
+export function performer(options: PerformOptions): (effect: Effect) => void {
+  const { dispatch, session, media, sounds, ownership, drawn, setFloating } = options;
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  async function copyOwnerLink(room: string, renew: boolean): Promise<void> {
+    const { secret, isNew } = ownership.secret(room, renew);
+    if (isNew) session.say({ type: "setOwnerSecret", ownerSecret: secret });
+    await copy("ownerLink", ownerLink(roomPath(room), secret), dispatch);
+  }
 
   return (effect) => {
     switch (effect.type) {
@@ -28,16 +43,23 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
       case "closeClient":
         return session.close();
       case "join":
-        return session.join(effect);
+        return session.join(joinOptions(effect));
+      case "say":
+        return session.say(effect.message);
+      case "playSound":
+        return sounds.play(effect.sound);
+      case "copyOwnerLink":
+        return void copyOwnerLink(effect.room, effect.renew);
       case "setMic":
         return session.setDevice("mic", (client) => client.setMic(effect.choice, { release: effect.release }));
       case "setCam":
-        return session.setDevice("cam", (client) => client.setCam(effect.choice));
+        return session.setDevice("cam", (client) => client.setCam(effect.choice, { isSmall: effect.isSmall }));
       case "setScreen":
         return session.setScreen(effect.isShared);
       case "setScreenContent":
         return session.setScreenContent(effect.content);
       case "setSpeaker":
+        sounds.setSpeaker(effect.deviceId);
         return media.setSpeaker(effect.deviceId);
       case "listDevices":
         return void listDevices().then((list) => dispatch({ type: "devicesListed", devices: devicesOf(list) }));
@@ -56,6 +78,8 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
         );
       case "toggleFullScreen":
         return void toggleFullScreen();
+      case "setFloating":
+        return void setFloating(effect.tile);
       case "copy":
         return void copy(effect.what, effect.text, dispatch);
       case "focus":
@@ -70,10 +94,17 @@ export function performer({ dispatch, session, media, drawn }: PerformOptions): 
   };
 }
 
+/** The effect's own name is nothing to tell the server. */
+function joinOptions({ type: _, ...options }: Extract<Effect, { type: "join" }>): JoinOptions {
+  return options;
+}
+
 function devicesOf({ mics, cams, speakers }: DeviceList): Device[] {
   const of = (kind: DeviceKind, devices: readonly MediaDeviceInfo[]): Device[] =>
     // Before any permission the browser lists devices without ids: there is nothing to choose yet.
-    devices.filter(({ deviceId }) => deviceId !== "").map(({ deviceId, label }) => ({ kind, deviceId, label }));
+    devices
+      .filter(({ deviceId }) => deviceId !== "")
+      .map(({ deviceId, label, groupId }) => ({ kind, deviceId, label, group: groupId }));
   return [...of("mic", mics), ...of("cam", cams), ...of("speaker", speakers)];
 }
 
@@ -92,7 +123,7 @@ async function toggleFullScreen(): Promise<void> {
   else await document.exitFullscreen().catch(() => undefined);
 }
 
-async function copy(what: "link" | "report", text: string, dispatch: Dispatch): Promise<void> {
+async function copy(what: "link" | "report" | "ownerLink", text: string, dispatch: Dispatch): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
     dispatch({ type: "copied", what });

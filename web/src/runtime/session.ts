@@ -1,25 +1,29 @@
 /** The one `WebRTCClient` there is at a time, and its callbacks as messages. */
 
 import type { Dispatch } from "../app/message";
+import type { ChatLine } from "../app/model";
 import { webRTCClient } from "../webrtc/webRTCClient";
-import type { Tile } from "../protocol/messages";
+import type { ChatMessage, Tile } from "../protocol/messages";
 import { tileId } from "../app/tiles";
 import type {
   Callbacks,
   ClientError,
   DeviceOutcome,
   JoinOptions,
+  MeetingMessage,
   Negotiation,
   ScreenContent,
   WebRTCClient,
 } from "../webrtc/types";
 import { SELF } from "../view/streams";
 import type { Media } from "./media";
+import type { Ownership } from "./ownership";
 
 export type SessionOptions = {
   readonly dispatch: Dispatch;
   readonly media: Media;
   readonly negotiation: Negotiation;
+  readonly ownership: Ownership;
 };
 
 export type Session = {
@@ -32,10 +36,11 @@ export type Session = {
   readonly setScreenContent: (content: ScreenContent) => void;
   /** What the page shows, the most important first. */
   readonly setTiles: (tiles: readonly Tile[]) => void;
+  readonly say: (message: MeetingMessage) => void;
   readonly collectStats: () => void;
 };
 
-export function session({ dispatch, media, negotiation }: SessionOptions): Session {
+export function session({ dispatch, media, negotiation, ownership }: SessionOptions): Session {
   let current: WebRTCClient | null = null;
 
   /** Hands over what a promise brings, unless the client it is about has been closed since. */
@@ -61,14 +66,18 @@ export function session({ dispatch, media, negotiation }: SessionOptions): Sessi
       const ifCurrent: Dispatch = (message) => {
         if (client === current) dispatch(message);
       };
-      const client = webRTCClient({ negotiation, on: callbacks(ifCurrent, media, () => client.localStream()) });
+      const client = webRTCClient({
+        negotiation,
+        on: callbacks(ifCurrent, media, ownership, () => client.localStream()),
+      });
       current = client;
       media.setStream(SELF, client.localStream());
     },
     join: (options) => {
       if (current === null) return;
+      const ownerSecret = ownership.begin(options.room);
       whenDone(
-        current.join(options),
+        current.join({ ...options, ownerSecret }),
         () => undefined,
         (error) => dispatch({ type: "joinRefused", code: (error as ClientError).code }),
       );
@@ -90,6 +99,7 @@ export function session({ dispatch, media, negotiation }: SessionOptions): Sessi
       );
     },
     setScreenContent: (content) => current?.setScreenContent(content),
+    say: (message) => current?.say(message),
     setTiles: (tiles) => current?.setTiles(tiles),
     collectStats: () => {
       if (current === null) return;
@@ -102,13 +112,23 @@ export function session({ dispatch, media, negotiation }: SessionOptions): Sessi
   };
 }
 
-function callbacks(dispatch: Dispatch, media: Media, localStream: () => MediaStream): Callbacks {
+function callbacks(dispatch: Dispatch, media: Media, ownership: Ownership, localStream: () => MediaStream): Callbacks {
+  let isFirst = true;
   return {
     signaling: (state) => dispatch({ type: "signalingChanged", state }),
-    participants: (self, participants, room) => {
+    participants: (self, participants, room, rules) => {
       media.keepOnly([SELF, ...participants.flatMap(({ id }) => [id, tileId(id, "screen")])]);
-      dispatch({ type: "participantsChanged", self, participants, room });
+      const isOwner = participants.some(({ id, role }) => id === self && role === "owner");
+      if (isFirst) ownership.entered(isOwner, participants.length === 1);
+      isFirst = false;
+      dispatch({ type: "participantsChanged", self, participants, room, rules: rules ?? null });
     },
+    waiting: () => dispatch({ type: "waitingBegan" }),
+    knocking: (people) => dispatch({ type: "knockingChanged", people }),
+    turnedOff: (device, by) => dispatch({ type: "deviceTurnedOff", device, by }),
+    askedToTurnOn: (device, by) => dispatch({ type: "askedToTurnOn", device, by }),
+    chat: (messages, isHistory) => dispatch({ type: "chatCame", lines: messages.map(lineOf), isHistory }),
+    reacted: (person, reaction) => dispatch({ type: "reacted", person, reaction }),
     linkState: (peer, state) => dispatch({ type: "linkChanged", peer, state }),
     pathChanged: (peer, path) => dispatch({ type: "pathChanged", peer, path }),
     picturesChanged: (pictures) => dispatch({ type: "picturesChanged", pictures }),
@@ -125,6 +145,10 @@ function callbacks(dispatch: Dispatch, media: Media, localStream: () => MediaStr
       }),
     log: (entry) => dispatch({ type: "clientLogged", entry }),
   };
+}
+
+function lineOf({ id, from, displayName: name, to, text, ageS }: ChatMessage): ChatLine {
+  return { id, from, name, to: to ?? null, text, at: Date.now() - ageS * 1000 };
 }
 
 function isStillThere(stream: MediaStream, device: ClientError["device"]): boolean {

@@ -18,6 +18,35 @@ export function modal(dialog: HTMLDialogElement): void {
   dialog.showModal();
 }
 
+/** Takes the focus when it comes onto the page: a panel may be fetched long after it was wished for. */
+export function focused(element: HTMLElement): void {
+  element.focus();
+}
+
+/** So near the end counts as at the end, in CSS pixels. */
+const END = 60;
+
+/** Keeps what scrolls at its end while more comes, unless somebody has scrolled back to read. */
+export function keptAtEnd(element: HTMLElement): () => void {
+  let isAtEnd = true;
+  const toEnd = (): void => {
+    if (isAtEnd) element.scrollTop = element.scrollHeight;
+  };
+  const observer = new MutationObserver(toEnd);
+  const scrolled = (): void => {
+    isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < END;
+  };
+  element.addEventListener("scroll", scrolled, { passive: true });
+  observer.observe(element, { childList: true });
+  const resizing = new ResizeObserver(toEnd);
+  resizing.observe(element);
+  return () => {
+    observer.disconnect();
+    resizing.disconnect();
+    element.removeEventListener("scroll", scrolled);
+  };
+}
+
 export type DragOptions = {
   readonly isEnabled: () => boolean;
   /** Where the element's top left corner would be, relative to its parent. */

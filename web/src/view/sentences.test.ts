@@ -3,9 +3,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parse } from "svelte/compiler";
 import { describe, expect, test } from "vitest";
+import { de } from "../app/text/de";
+import { en } from "../app/text/en";
+import { fr } from "../app/text/fr";
+import { it } from "../app/text/it";
+import { pt } from "../app/text/pt";
+import { es } from "../app/text/es";
 
 /** The product's name, and languages in their own words for those who cannot read the present one. */
-const SAME_EVERYWHERE = new Set(["Allo", "English", "Français"]);
+const SAME_EVERYWHERE = new Set(["Allo", ...[de, en, es, fr, it, pt].map(({ languageName }) => languageName)]);
 
 /** Attributes whose values people read or hear. */
 const SPOKEN = new Set(["title", "alt", "placeholder", "aria-label", "aria-description", "aria-roledescription"]);

@@ -14,4 +14,6 @@ export type VideoAttachment = (video: HTMLVideoElement) => () => void;
 export type Streams = {
   /** Always returns the same function for the same owner, so that redrawing a tile never touches its video. */
   readonly video: (owner: StreamOwner) => VideoAttachment;
+  /** The same picture once more, without its sound. */
+  readonly picture: (owner: StreamOwner) => VideoAttachment;
 };

@@ -7,7 +7,6 @@ import type {
   ParticipantKey,
   Relay,
   Source,
-  TopologyChoice,
 } from "../protocol/messages";
 import type { DecodedMessage } from "./decode";
 import { clientError } from "./errors";
@@ -32,7 +31,15 @@ import type { LocalTracks } from "./senderLines";
 import type { SlotCounts } from "./sessionConnection";
 import { sessions } from "./sessions";
 import { signalingSocket, type Welcome } from "./signalingSocket";
-import type { Callbacks, ClientError, ClientErrorCode, Negotiation, SignalingState } from "./types";
+import type {
+  Callbacks,
+  ClientError,
+  ClientErrorCode,
+  JoinOptions,
+  MeetingMessage,
+  Negotiation,
+  SignalingState,
+} from "./types";
 import { vouching } from "./vouching";
 
 export type CallOptions = {
@@ -40,11 +47,8 @@ export type CallOptions = {
   readonly negotiation: Negotiation;
   /** Instead of those that the server names. */
   readonly iceServers?: readonly RTCIceServer[];
-  readonly room: string;
-  readonly displayName: string;
-  readonly participantKey: ParticipantKey;
+  readonly wish: JoinOptions & { readonly participantKey: ParticipantKey };
   readonly instance: InstanceId;
-  readonly topology?: TopologyChoice;
   readonly slots: SlotCounts;
   readonly local: LocalMedia;
   readonly screen: ScreenShare;
@@ -60,6 +64,7 @@ export type Call = {
   /** What is sent of the own microphone, camera or screen changed. */
   readonly changed: (source: "mic" | "cam" | "screen") => void;
   readonly setDisplayName: (name: string) => void;
+  readonly say: (message: MeetingMessage) => void;
   readonly wake: () => void;
   readonly leave: () => void;
 };
@@ -78,6 +83,16 @@ const AWAIT_MS = 10_000;
 /** After these the server closes the connection, and the next one may well do better. */
 const PASSING: readonly ClientErrorCode[] = ["serverStopping", "timedOut", "tooSlow", "tooManyMessages"];
 
+/** The person is out, and comes back only by their own wish. */
+const FINAL: readonly ClientErrorCode[] = [
+  "superseded",
+  "unsupportedVersion",
+  "denied",
+  "removed",
+  "banned",
+  "meetingEnded",
+];
+
 export function call(options: CallOptions): Call {
   const { local, screen, on, onEntered, onEnded } = options;
   const log = logTo(on.log);
@@ -90,7 +105,7 @@ export function call(options: CallOptions): Call {
   /** Whether this connection has joined: until its snapshot came, an error is the answer to `join`. */
   let hasJoined = false;
   let snapshotRequested = false;
-  let displayName = options.displayName;
+  let { displayName } = options.wish;
   let isOver = false;
   let awaiting: ReturnType<typeof setTimeout> | undefined;
 
@@ -177,18 +192,8 @@ export function call(options: CallOptions): Call {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
     stun = welcome.stunPort ? [{ urls: `stun:${new URL(options.url).hostname}:${welcome.stunPort}` }] : [];
     hasMediaPlane = welcome.features.sfu ?? false;
-    const { room, participantKey, instance, topology } = options;
-    const wish = topology && { topology };
-    socket.send({
-      type: "join",
-      room,
-      displayName,
-      participantKey,
-      instance,
-      attempt: nextAttempt(),
-      ...own(),
-      ...wish,
-    });
+    const { wish, instance } = options;
+    socket.send({ type: "join", ...wish, displayName, instance, attempt: nextAttempt(), ...own() });
   }
 
   function handle(message: Exclude<DecodedMessage, { type: "welcome" | "ping" | "pong" }>): void {
@@ -225,14 +230,19 @@ export function call(options: CallOptions): Call {
       case "roomUpdated":
         return changeRoster(message);
       case "waiting":
+        return on.waiting?.();
       case "knocking":
+        return on.knocking?.(message.people);
       case "turnedOff":
+        return on.turnedOff?.(message.device, message.by);
       case "askedToTurnOn":
+        return on.askedToTurnOn?.(message.device, message.by);
       case "chat":
+        return on.chat?.([message.message], false);
       case "chatHistory":
+        return on.chat?.(message.messages, true);
       case "reacted":
-        // The page makes no use of these yet.
-        return;
+        return on.reacted?.(message.participant, message.reaction);
       case "error":
         return refused(message.code, message.text, message.fatal);
     }
@@ -285,13 +295,14 @@ export function call(options: CallOptions): Call {
     send({ type: "requestSnapshot" });
   }
 
-  function rosterChanged({ self, room, participants }: Roster): void {
+  function rosterChanged({ self, room, participants, settings }: Roster): void {
     peers.keepOnly(new Set(participants.map(({ id }) => id)));
     // One's own devices are known here first.
     on.participants?.(
       self,
       participants.map((it) => (it.id === self ? { ...it, ...own() } : it)),
       room,
+      settings,
     );
     others.refresh();
   }
@@ -324,7 +335,7 @@ export function call(options: CallOptions): Call {
 
   function refused(code: ClientErrorCode, text: string, fatal: boolean): void {
     log("serverRefused", { code, fatal }, "warn");
-    const isFinal = code === "superseded" || code === "unsupportedVersion";
+    const isFinal = FINAL.includes(code);
     const isAnswerToJoin = !hasJoined && !fatal;
     if (isFinal || isAnswerToJoin) return end(clientError(code, text, { fatal: true }));
     // A peer may leave while a message to it is on its way: nothing to tell a person.
@@ -356,6 +367,7 @@ export function call(options: CallOptions): Call {
       displayName = name;
       send({ type: "updateSelf", displayName });
     },
+    say: send,
     wake() {
       socket.wake();
       wakeMedia();

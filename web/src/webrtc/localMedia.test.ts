@@ -45,6 +45,17 @@ test("a camera that is off is closed, so that its light goes out", async () => {
   expect(local.stream.getTracks()).toEqual([]);
 });
 
+test("a camera's picture is small where that was wished for, now and of the next ones", async () => {
+  const { local, opened } = media();
+  local.setSmall(true);
+  await local.set("cam", true, false);
+  await local.set("mic", true, true);
+  expect(opened[0]?.constraints?.height).toEqual({ ideal: 270 });
+  local.setSmall(false);
+  expect(opened[0]?.constraints?.height).toEqual({ ideal: 720 });
+  expect(opened[1]?.constraints).toBeUndefined();
+});
+
 test("another device takes the place of the first", async () => {
   const { local, opened } = media();
   await local.set("cam", true, false);

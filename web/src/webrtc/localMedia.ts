@@ -1,6 +1,6 @@
 /** The own microphone and camera: open, muted, off, or lost. Each is asked for by itself, so neither takes the other along. */
 
-import { capture, deviceError, type DeviceKind } from "./devices";
+import { capture, deviceError, pictureSize, type DeviceKind } from "./devices";
 import type { Log } from "./log";
 import type { ClientError, DeviceChoice, DeviceOutcome } from "./types";
 
@@ -23,6 +23,8 @@ export type LocalMedia = {
   readonly isOn: (device: DeviceKind) => boolean;
   /** `keep` mutes instead of closing when turned off. Wishes for one device are granted in their order. */
   readonly set: (device: DeviceKind, choice: DeviceChoice, keep: boolean) => Promise<DeviceOutcome>;
+  /** Whether a small picture of the camera will do, from now on. */
+  readonly setSmall: (isSmall: boolean) => void;
   /** Gives both devices back. */
   readonly stop: () => void;
 };
@@ -32,6 +34,7 @@ export function localMedia(options: LocalMediaOptions): LocalMedia {
   const open = options.capture ?? capture;
   const stream = new MediaStream();
   const tracks: Record<DeviceKind, MediaStreamTrack | null> = { mic: null, cam: null };
+  let isSmall = false;
   const queues: Record<DeviceKind, Promise<unknown>> = { mic: Promise.resolve(), cam: Promise.resolve() };
 
   /** Runs after all that was asked of this device before. `run` never throws. */
@@ -75,6 +78,7 @@ export function localMedia(options: LocalMediaOptions): LocalMedia {
       const captured = await open(device, deviceId);
       if (!captured.ok) return captured;
       hold(device, captured.track);
+      if (device === "cam" && isSmall) await resize(captured.track);
     } else if (!present.enabled) {
       present.enabled = true;
       onChange(device);
@@ -91,6 +95,11 @@ export function localMedia(options: LocalMediaOptions): LocalMedia {
       onChange(device);
     }
     return outcome(device);
+  }
+
+  /** A camera that has no such size goes on as before. */
+  async function resize(track: MediaStreamTrack): Promise<void> {
+    await track.applyConstraints(pictureSize(isSmall)).catch(() => log("pictureNotResized"));
   }
 
   function outcome(device: DeviceKind): DeviceOutcome {
@@ -112,6 +121,11 @@ export function localMedia(options: LocalMediaOptions): LocalMedia {
     track: (device) => tracks[device],
     isOn: (device) => tracks[device]?.enabled ?? false,
     set,
+    setSmall(wanted) {
+      if (wanted === isSmall) return;
+      isSmall = wanted;
+      if (tracks.cam) void resize(tracks.cam);
+    },
     stop() {
       void set("mic", false, false);
       void set("cam", false, false);

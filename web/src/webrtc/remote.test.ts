@@ -174,3 +174,12 @@ test("all is settled when everything goes the way that it should", async () => {
   it.change({ topology: "mesh", link: it.link(2) });
   expect(it.isUnsettled()).toBe(true);
 });
+
+test("nothing is shown or played of what somebody may not send", () => {
+  const peer = meeting();
+  const mayPublish = { mic: false, cam: true, screen: true };
+  peer.change({ link: peer.link(1), participant: { ...ada, mayPublish } });
+  expect(peer.playing()).toHaveLength(1);
+  peer.change({ participant: { ...ada, mayPublish: { ...mayPublish, cam: false } } });
+  expect(peer.playing()).toEqual([]);
+});

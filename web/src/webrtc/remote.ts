@@ -1,6 +1,6 @@
 /** One other participant, as their media arrive: what each way brings of them, and by which they are shown. */
 
-import type { Participant, Slot, Source, Topology } from "../protocol/messages";
+import type { MayPublish, Participant, Slot, Source, Topology } from "../protocol/messages";
 import { arrival, type Arrival, type Count } from "./arrival";
 import type { DeviceKind } from "./devices";
 import type { Link } from "./links";
@@ -44,6 +44,8 @@ const SESSION_PATIENCE_MS: Readonly<Record<DeviceKind, number>> = { mic: 1_500, 
 
 /** For so long the link stays as a reserve. Higher: both are sent for longer. Lower: a session that stumbles leaves a gap. */
 const PROOF_MS = 3_000;
+
+const EVERYTHING: MayPublish = { mic: true, cam: true, screen: true };
 
 export function remote(onStream: (stream: MediaStream, kind: StreamKind) => void): Remote {
   const streams = remoteStreams(onStream);
@@ -128,11 +130,14 @@ export function remote(onStream: (stream: MediaStream, kind: StreamKind) => void
     const [linkMic, linkScreenAudio] = ofKind("audio");
     const [linkCam, linkScreen] = ofKind("video");
     const isDirect = shown === "link";
+    const { mayPublish = EVERYTHING } = participant;
     // A browser may hold back the sound of an element that waits for a first picture: hence none while the camera is off.
     const cam = isDirect ? linkCam : track("cam");
-    streams.hold("cam", [isDirect ? linkMic : track("mic"), participant.cam ? cam : undefined]);
+    const mic = isDirect ? linkMic : track("mic");
+    // Over a link nobody else can keep them from it.
+    streams.hold("cam", [mayPublish.mic ? mic : undefined, participant.cam && mayPublish.cam ? cam : undefined]);
     const screen = hasSession ? [track("screenAudio"), track("screen")] : [linkScreenAudio, linkScreen];
-    streams.hold("screen", participant.screen ? screen : []);
+    streams.hold("screen", participant.screen && mayPublish.screen ? screen : []);
   }
 
   return {

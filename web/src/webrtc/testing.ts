@@ -115,6 +115,12 @@ export class FakeTrack extends EventTarget {
     return this.deviceId;
   }
 
+  constraints: MediaTrackConstraints | undefined;
+
+  async applyConstraints(constraints: MediaTrackConstraints): Promise<void> {
+    this.constraints = constraints;
+  }
+
   getSettings(): { deviceId: string } {
     return { deviceId: this.deviceId };
   }

@@ -1,6 +1,21 @@
 /** The vocabulary that the three API levels share. Nothing here knows of the page. */
 
-import type { ErrorCode, Participant, ParticipantId, Source, Tile, TopologyChoice } from "../protocol/messages";
+import type {
+  ChatMessage,
+  ClientMessage,
+  Device,
+  ErrorCode,
+  Knocker,
+  OwnerSecret,
+  Participant,
+  ParticipantId,
+  Password,
+  Reaction,
+  RoomSettings,
+  Source,
+  Tile,
+  TopologyChoice,
+} from "../protocol/messages";
 
 export type Negotiation = "perfect" | "simple";
 
@@ -75,7 +90,22 @@ export type LogEntry = {
 export type Callbacks = {
   readonly signaling?: (state: SignalingState) => void;
   /** The roster changed: the whole of it, in order of arrival, with `self` in it. */
-  readonly participants?: (self: ParticipantId, participants: readonly Participant[], room: string) => void;
+  readonly participants?: (
+    self: ParticipantId,
+    participants: readonly Participant[],
+    room: string,
+    settings: RoomSettings | undefined,
+  ) => void;
+  /** A moderator has to admit one first. */
+  readonly waiting?: () => void;
+  /** Who waits to be admitted: all of them. Moderators alone are told. */
+  readonly knocking?: (people: readonly Knocker[]) => void;
+  /** A moderator turned off one's own device, which is to be done in fact; or asks for it to be turned on. */
+  readonly turnedOff?: (device: Device, by: ParticipantId) => void;
+  readonly askedToTurnOn?: (device: Device, by: ParticipantId) => void;
+  /** Written texts came, the oldest first; those of the past may be known by their ids. */
+  readonly chat?: (messages: readonly ChatMessage[], isHistory: boolean) => void;
+  readonly reacted?: (participant: ParticipantId, reaction: Reaction) => void;
   readonly remoteConnected?: (peer: ParticipantId) => void;
   readonly remoteDisconnected?: (peer: ParticipantId) => void;
   /** Where that stands by which the peer's media come: the link to them, or the session with the server. */
@@ -146,7 +176,42 @@ export type JoinOptions = {
   readonly participantKey?: string;
   /** Which way media are to take, if this opens the room. Default: the server's choice. */
   readonly topology?: TopologyChoice;
+  /** Makes whoever opens the room its owner, and so whoever shows it again. */
+  readonly ownerSecret?: OwnerSecret;
+  readonly password?: Password;
+  /** The operator's, on a server where not everyone may open rooms. */
+  readonly openingPassword?: Password;
 };
+
+/** What is said to the server in a meeting. What it came to is told by the callbacks. */
+export type MeetingMessage = Extract<
+  ClientMessage,
+  {
+    type:
+      | "admit"
+      | "admitAll"
+      | "askToTurnOn"
+      | "ban"
+      | "chat"
+      | "deny"
+      | "endMeeting"
+      | "lowerHand"
+      | "raiseHand"
+      | "react"
+      | "remove"
+      | "rename"
+      | "setMayPublish"
+      | "setOwnerSecret"
+      | "setPassword"
+      | "setRole"
+      | "setRoom"
+      | "spotlight"
+      | "turnOff";
+  }
+>;
+
+/** `isSmall`: a small picture will do, which costs the network less. */
+export type CamOptions = { readonly isSmall?: boolean | undefined };
 
 /** `detail`: each letter is sharp, and pictures may come seldom. `motion`: a film runs smoothly, and may blur. */
 export type ScreenContent = "detail" | "motion";
@@ -163,12 +228,14 @@ export type WebRTCClient = {
    */
   readonly setMic: (choice: DeviceChoice, options?: { readonly release?: boolean }) => Promise<DeviceOutcome>;
   /** Turning the camera off stops the track, so that the camera's light goes out. */
-  readonly setCam: (choice: DeviceChoice) => Promise<DeviceOutcome>;
+  readonly setCam: (choice: DeviceChoice, options?: CamOptions) => Promise<DeviceOutcome>;
   /** Asks the person for a screen, window or tab to share, with its sound where the browser gives it; or ends it. */
   readonly setScreen: (isShared: boolean) => Promise<DeviceOutcome>;
   /** Says what matters most of a shared screen, now and of the next ones. At first it is `detail`. */
   readonly setScreenContent: (content: ScreenContent) => void;
   readonly setDisplayName: (name: string) => void;
+  /** Says it if the server can be reached at this moment. */
+  readonly say: (message: MeetingMessage) => void;
   /**
    * Says which pictures are shown, the most important first, and how high. Only those come through the server. Until it is
    * said, everybody's do.

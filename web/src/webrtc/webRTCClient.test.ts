@@ -310,3 +310,26 @@ test("the WebSocket is at the page's own host", () => {
 test("the more peers, the less each picture may take", () => {
   expect([1, 2, 4, 7].map(pictureBitrate)).toEqual([1_500_000, 1_250_000, 625_000, 357_143]);
 });
+
+test("who waits to be admitted is in with the first snapshot", async () => {
+  const told: string[] = [];
+  const client = webRTCClient({ url: "wss://allo.example/ws", on: { waiting: () => told.push("waiting") } });
+  const joining = client.join({ room: "family", displayName: "Ada", participantKey: KEY, password: "sesame" });
+  FakeWebSocket.last().accept().hear(WELCOME).hear({ type: "waiting", room: "family" });
+  expect(said("join")).toMatchObject([{ password: "sesame" }]);
+  client.say({ type: "raiseHand" });
+  expect(said("raiseHand")).toEqual([]);
+  expect(told).toEqual(["waiting"]);
+  FakeWebSocket.last().hear(snapshot(4, "ada"));
+  await expect(joining).resolves.toBe("ada");
+  client.say({ type: "raiseHand" });
+  expect(said("raiseHand")).toHaveLength(1);
+});
+
+test.each(["denied", "removed", "banned", "meetingEnded"] as const)("%s ends the call for good", (code) => {
+  const { told } = joined();
+  FakeWebSocket.last().hear({ type: "error", code, text: "Out.", fatal: true }).drop(4403);
+  expect(told).toEqual(["closed", `${code}!`]);
+  vi.advanceTimersByTime(60_000);
+  expect(FakeWebSocket.opened).toHaveLength(1);
+});

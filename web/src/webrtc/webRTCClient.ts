@@ -29,7 +29,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
   });
   let tiles: readonly Tile[] | undefined;
 
-  function join({ room, displayName, topology, participantKey: key = participantKey(room) }: JoinOptions) {
+  function join(wish: JoinOptions) {
     leaveCall();
     return new Promise<string>((resolve, reject: (error: ClientError) => void) => {
       refuseJoin = reject;
@@ -37,11 +37,8 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
         url: options.url ?? signalingUrl(location),
         negotiation,
         ...(options.iceServers && { iceServers: options.iceServers }),
-        room,
-        displayName,
-        participantKey: key,
+        wish: { participantKey: participantKey(wish.room), ...wish },
         instance: newInstance(),
-        ...(topology && { topology }),
         slots: slotCounts(),
         local,
         screen,
@@ -83,10 +80,14 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
       stopDevices();
     },
     setMic: (choice, { release = false } = {}) => local.set("mic", choice, !release),
-    setCam: (choice) => local.set("cam", choice, false),
+    setCam(choice, { isSmall = false } = {}) {
+      local.setSmall(isSmall);
+      return local.set("cam", choice, false);
+    },
     setScreen: screen.set,
     setScreenContent: screen.setContent,
     setDisplayName: (name) => current?.setDisplayName(name),
+    say: (message) => current?.say(message),
     setTiles(shown) {
       tiles = shown;
       current?.remotes.setTiles(shown);

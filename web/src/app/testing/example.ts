@@ -14,6 +14,7 @@ export const SURROUNDINGS: Surroundings = {
   browserLanguages: ["en"],
   isApple: false,
   canFullScreen: true,
+  floating: "page",
   canChooseSpeaker: true,
   canShareScreen: true,
   slots: 6,
@@ -34,7 +35,7 @@ export function participant(id: string, changes: Partial<Participant> = {}): Par
 }
 
 export function roster(...participants: readonly Participant[]): Message {
-  return { type: "participantsChanged", self: "me", participants, room: "family" };
+  return { type: "participantsChanged", self: "me", participants, room: "family", rules: {} };
 }
 
 /** In the room with these others. */

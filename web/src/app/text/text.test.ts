@@ -1,13 +1,17 @@
 import { describe, expect, test } from "vitest";
+import { LANGUAGES, type Language } from "../settings";
+import { de } from "./de";
 import { en, type Dictionary } from "./en";
 import { fr } from "./fr";
+import { it } from "./it";
+import { pt } from "./pt";
+import { es } from "./es";
 
-const DICTIONARIES: readonly (readonly [string, Dictionary])[] = [
-  ["English", en],
-  ["French", fr],
-];
+const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { de, en, es, fr, it, pt };
 
-describe.each(DICTIONARIES)("%s", (_, text) => {
+describe.each(LANGUAGES)("%s", (language) => {
+  const text = DICTIONARIES[language];
+
   test("has words everywhere", () => {
     for (const [path, sentence] of sentences(text)) expect(sentence.trim(), path).not.toBe("");
   });
@@ -15,6 +19,28 @@ describe.each(DICTIONARIES)("%s", (_, text) => {
   test("says how to mend every error", () => {
     for (const sentence of Object.values(text.errors)) expect(sentence).toMatch(/^\p{Lu}.*\.$/u);
   });
+
+  test("keeps what is put into its sentences", () => {
+    const plain = new Map(filled(en));
+    for (const [path, sentence] of filled(text)) {
+      const names = plain.get(path)?.match(/«\w+»/gu) ?? [];
+      for (const name of names) expect(sentence, path).toContain(name);
+    }
+  });
+
+  test("counts with each form that it has", () => {
+    const forms = [text.call.participants, text.call.pausedCount, text.chat.unread, text.meeting.knock];
+    for (const form of forms) {
+      expect(form(2)).toContain("2");
+      expect(form(1)).not.toBe(form(2).replace("2", "1"));
+    }
+  });
+});
+
+test.each(LANGUAGES.filter((language) => language !== "en"))("%s is not left in English", (language) => {
+  const own = new Map(sentences(DICTIONARIES[language]));
+  const same = sentences(en).filter(([path, sentence]) => sentence.includes(" ") && own.get(path) === sentence);
+  expect(same).toEqual([]);
 });
 
 test("counts people as each language does", () => {
@@ -26,16 +52,25 @@ test("counts people as each language does", () => {
   ]);
 });
 
-test("the French is not left in English", () => {
-  const french = new Map(sentences(fr));
-  const same = sentences(en).filter(([path, sentence]) => sentence.includes(" ") && french.get(path) === sentence);
-  expect(same).toEqual([]);
-});
+type Entry = [string, string];
 
-function sentences(part: object, prefix = ""): [string, string][] {
-  return Object.entries(part).flatMap(([key, value]: [string, unknown]): [string, string][] => {
-    if (typeof value === "string") return [[prefix + key, value]];
-    if (typeof value === "object" && value !== null) return sentences(value, `${prefix}${key}.`);
-    return [];
-  });
+function sentences(part: object, prefix = ""): Entry[] {
+  return entries(part, prefix).filter((entry): entry is Entry => typeof entry[1] === "string");
+}
+
+/** The sentences that something is put into, with something put into them. */
+function filled(part: object): Entry[] {
+  return entries(part, "").flatMap(([path, value]): Entry[] =>
+    typeof value === "function" && !COUNTED.includes(path)
+      ? [[path, String((value as (...args: string[]) => string)("«one»", "«two»"))]]
+      : [],
+  );
+}
+
+const COUNTED = ["call.participants", "call.pausedCount", "chat.unread", "meeting.knock"];
+
+function entries(part: object, prefix: string): [string, unknown][] {
+  return Object.entries(part).flatMap(([key, value]: [string, unknown]): [string, unknown][] =>
+    typeof value === "object" && value !== null ? entries(value, `${prefix}${key}.`) : [[prefix + key, value]],
+  );
 }

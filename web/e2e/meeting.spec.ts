@@ -1,0 +1,123 @@
+/** A meeting, on what the others see of it: writing, hands, and who may come in and stay. */
+
+import type { Page } from "@playwright/test";
+import { enter, expectPeople, tile } from "./support/call";
+import { expect, test } from "./support/test";
+
+const chat = (page: Page) => page.getByRole("complementary", { name: "Chat" });
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+async function write(page: Page, text: string): Promise<void> {
+  await chat(page).getByLabel("Message").fill(text);
+  await page.keyboard.press("Enter");
+}
+
+test("what is written reaches everybody or one person, and those who come later", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+
+  await button(ada, "Chat").click();
+  await write(ada, "Notes: https://example.org/a?b=1.");
+  await expect(grace.getByText("Ada: Notes: https://example.org/a?b=1.")).toBeVisible();
+  await expect(grace).toHaveTitle(/^\(1\) /u);
+  await button(grace, "Chat: 1 unread message").click();
+  await expect(chat(grace).getByRole("link")).toHaveAttribute("href", "https://example.org/a?b=1");
+  await expect(grace).not.toHaveTitle(/^\(1\) /u);
+
+  await chat(grace).getByLabel("To").selectOption("Ada");
+  await write(grace, "between us");
+  await expect(chat(ada).getByText("between us")).toBeVisible();
+  await expect(chat(ada).getByText("only to you")).toBeVisible();
+
+  const alan = await open(`/${room}`);
+  await enter(alan, "Alan");
+  await button(alan, "Chat").click();
+  await expect(chat(alan).getByText("Notes:")).toBeVisible();
+  await expect(chat(alan).getByText("between us")).toHaveCount(0);
+});
+
+test("a raised hand and a reaction are seen by the others", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+
+  await button(grace, "Raise hand").click();
+  await expect(ada.getByText("Grace raises a hand")).toBeVisible();
+  await expect(tile(ada, "Grace")).toContainText("Raised hand, number 1");
+  await button(ada, "Reactions").click();
+  await button(ada, "Applause").click();
+  await expect(grace.getByText("Ada: Applause")).toBeAttached();
+  await button(grace, "Lower hand").click();
+  await expect(tile(ada, "Grace")).not.toContainText("Raised hand");
+});
+
+test("whoever opened the room lets people in, mutes them, and puts them out", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  await button(ada, "More").click();
+  await button(ada, "Manage the meeting").click();
+  await ada.getByLabel("Newcomers wait to be let in").check();
+  await expect(ada.getByLabel("Newcomers wait to be let in")).toBeChecked();
+  await ada.keyboard.press("Escape");
+
+  const grace = await open(`/${room}`);
+  await grace.getByRole("button", { name: "Turn on camera and microphone" }).click();
+  await grace.getByLabel("Your name").fill("Grace");
+  await button(grace, "Join").click();
+  await expect(grace.getByRole("heading", { name: "You are waiting to be let in" })).toBeVisible();
+  await expect(ada.getByText("Grace wants to come in.")).toBeVisible();
+  await button(ada, "Let in").click();
+  await expect(button(grace, "Mute microphone")).toBeVisible();
+  await expectPeople(ada, ["Grace"]);
+
+  await button(ada, "People").click();
+  const people = ada.getByRole("complementary", { name: "People" });
+  await people.getByRole("button", { name: "What to do about Grace" }).click();
+  await people.getByRole("button", { name: "Mute", exact: true }).click();
+  await expect(grace.getByText("Ada muted you. You can unmute yourself.")).toBeVisible();
+  await expect(button(grace, "Unmute microphone")).toBeVisible();
+  await expect(tile(ada, "Grace")).toContainText("muted");
+
+  await people.getByRole("button", { name: "Ban from this meeting" }).click();
+  const question = ada.getByRole("dialog", { name: "Ban Grace from this meeting?" });
+  await question.getByRole("button", { name: "Ban from this meeting" }).click();
+  await expect(grace.getByText("You were put out of this meeting.")).toBeVisible();
+  await expectPeople(ada, []);
+  await button(grace, "Rejoin").click();
+  await expect(grace.getByText("You were put out of this meeting.")).toBeVisible();
+  await expect(button(grace, "Join")).toBeVisible();
+});
+
+test("a password keeps others out, and the owner link makes an owner elsewhere", async ({ open, room, server }) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  await button(ada, "More").click();
+  await button(ada, "Manage the meeting").click();
+  await ada.getByLabel("Password for newcomers").fill("sesame");
+  await button(ada, "Set password").click();
+  await expect(ada.getByText("A password is needed to come in.")).toBeVisible();
+  const secret = await ada.evaluate((name) => localStorage.getItem(`allo.owner.${name}`), room);
+
+  const grace = await open(`/${room}`);
+  await grace.getByLabel("Your name").fill("Grace");
+  await button(grace, "Join").click();
+  const password = grace.getByLabel("Password of the room");
+  await expect(password).toBeFocused();
+  await password.fill("wrong");
+  await button(grace, "Join").click();
+  await expect(grace.getByText("That is not the password.")).toBeVisible();
+  await password.fill("sesame");
+  await button(grace, "Join").click();
+  await expect(button(grace, "Leave")).toBeVisible();
+
+  const elsewhere = await open(`/${room}#owner=${secret}`);
+  await enter(elsewhere, "Ada elsewhere");
+  expect(elsewhere.url()).toBe(`${server.origin}/${room}`);
+  await button(elsewhere, "More").click();
+  await expect(button(elsewhere, "Manage the meeting")).toBeVisible();
+});

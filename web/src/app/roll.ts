@@ -1,0 +1,18 @@
+/** The list of people: who is on it, and in which order. */
+
+import { hands } from "./meeting";
+import type { Person, RoomPage } from "./model";
+
+/** Returns those whose names hold what is searched for: raised hands first, in their order, then as was wished. */
+export function rolled(page: RoomPage, language: string): readonly Person[] {
+  const { search, order } = page.roll;
+  const wanted = folded(search.trim());
+  const up = hands(page);
+  const collator = new Intl.Collator(language, { numeric: true });
+  const others = page.people.filter((person) => !up.includes(person));
+  const sorted = order === "name" ? others.toSorted((a, b) => collator.compare(a.displayName, b.displayName)) : others;
+  return [...up, ...sorted].filter(({ displayName }) => folded(displayName).includes(wanted));
+}
+
+/** Without capitals and accents, as people search. */
+const folded = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
