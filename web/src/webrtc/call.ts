@@ -1,13 +1,6 @@
 /** One stay in one room, from joining to leaving, over however many connections it takes. */
 
-import type {
-  ClientMessage,
-  InstanceId,
-  ParticipantId,
-  ParticipantKey,
-  Relay,
-  Source,
-} from "../protocol/messages";
+import type { ClientMessage, InstanceId, ParticipantId, ParticipantKey, Relay, Source } from "../protocol/messages";
 import type { DecodedMessage } from "./decode";
 import { clientError } from "./errors";
 import { nextAttempt } from "./identity";
