@@ -14,8 +14,8 @@ const QUEUE_MIN: Duration = Duration::from_millis(60);
 /// Lower: pictures are given up on links that only lose. Higher: on a link that drops instead of queuing, more is lost.
 const LOSS_MIN: f32 = 0.12;
 
-/// How many points make a sign: three for each report of a queue and one for each of losses, and there are four reports in
-/// a second. Losses weigh less because each report tells of a whole second, in which what was overtaken once counts as lost.
+/// How many points make a sign: three for each report of a queue, twice as many if it is twice as long, and one for each of losses, and
+/// there are four reports in a second. Losses weigh less because each report tells of a whole second, in which what was overtaken once counts as lost.
 ///
 /// Lower: a burst that arrives in disorder looks like congestion. Higher: when a link becomes narrow more sound is lost.
 const POINTS_MIN: u32 = 6;
@@ -25,12 +25,12 @@ const POINTS_MIN: u32 = 6;
 /// Lower: what one packet train pretends is believed. Higher: pictures come back later.
 const STEADY: usize = 4;
 
-/// What the level becomes with each report by which the engine is wrong, in hundredths of what it was: 8 % a second, as in the engine.
+/// What the level becomes with each report by which the estimate is wrong, in hundredths of what it was: 8 % a second, as the estimate grows.
 ///
 /// Lower: on links that only lose, pictures become larger later. Higher: a link that becomes full shows it by more at once.
 const GROWTH_PERCENT: u64 = 102;
 
-/// How long after a sign of congestion the engine's falls count, to a half each: two reports. The first fall is rarely far enough, and
+/// How long after a sign of congestion the estimator's falls count, to a half each: two reports. The first fall is rarely far enough, and
 /// when it has followed there may be no sign any more.
 ///
 /// Lower: on a link that became narrow more sound is lost. Higher: pictures step down further than they have to.
@@ -44,10 +44,10 @@ const CAUTION: Duration = Duration::from_secs(2);
 /// What it doubles to at most.
 const CAUTION_MAX: Duration = Duration::from_secs(32);
 
-/// What the engine measured of a way, and what it makes of it.
+/// What was measured of a way, and what that makes of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Report {
-    /// What gets through, as the engine has it at this moment.
+    /// What gets through, as it seems at this moment.
     pub estimate: Bitrate,
     /// The share of what was sent in the last second that did not arrive.
     pub loss: Option<f32>,
@@ -55,16 +55,16 @@ pub struct Report {
     pub queue: Option<Duration>,
 }
 
-/// What gets through to one subscriber: the engine's estimate, without what it falls by for no reason.
+/// What gets through to one subscriber: the estimate from arrivals, without what it falls by for no reason.
 ///
-/// The engine lowers its estimate when delays or losses change, and cannot tell a link that is congested from one that loses and
+/// It falls when delays or losses change, and cannot tell a link that is congested from one that loses and
 /// shuffles packets; and when little is sent it falls further than it has to. So a fall counts only while there are plain signs of
 /// congestion: a queue that stands, or losses beyond those of a bad link. A rise always counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Bandwidth {
     level: Bitrate,
-    /// What the engine had in the latest reports, the last one first, and what it has on the average of some seconds.
-    engine: [Bitrate; STEADY],
+    /// The estimates of the latest reports, the last one first, and what they are on the average of some seconds.
+    estimates: [Bitrate; STEADY],
     smooth: Bitrate,
     /// What is sent, and what is wanted.
     sent: Bitrate,
@@ -81,7 +81,7 @@ impl Bandwidth {
     pub fn new(guess: Bitrate) -> Self {
         Self {
             level: guess,
-            engine: [guess; STEADY],
+            estimates: [guess; STEADY],
             smooth: guess,
             sent: Bitrate::default(),
             wanted: Bitrate::default(),
@@ -92,29 +92,31 @@ impl Bandwidth {
         }
     }
 
-    /// Takes the engine's estimate, averaged over some seconds.
+    /// Takes the estimate, averaged over some seconds.
     pub fn handle_estimate(&mut self, smooth: Bitrate) {
         self.smooth = smooth;
         self.rise();
     }
 
-    /// Takes what the engine has measured.
+    /// Takes what was measured.
     pub fn handle_report(&mut self, now: Instant, report: Report) {
-        self.engine.rotate_right(1);
-        self.engine[0] = report.estimate;
+        self.estimates.rotate_right(1);
+        self.estimates[0] = report.estimate;
         let is_lossy = report.loss.is_some_and(|loss| loss > LOSS_MIN);
         self.lossy = if is_lossy { self.lossy.saturating_add(1) } else { 0 };
-        let is_queued = report.queue.is_some_and(|queue| queue > QUEUE_MIN);
-        self.queued = if is_queued { self.queued.saturating_add(1) } else { 0 };
+        let queue = report.queue.unwrap_or_default();
+        let is_queued = queue > QUEUE_MIN;
+        let weight = if queue > QUEUE_MIN * 2 { 2 } else { 1 };
+        self.queued = if is_queued { self.queued.saturating_add(weight) } else { 0 };
         if self.queued.saturating_mul(3).saturating_add(self.lossy) >= POINTS_MIN {
             self.beware(now);
-            self.fall(self.engine[0]);
+            self.fall(self.estimates[0]);
         } else if self.is_congested(now) {
-            self.fall(self.engine[0].max(self.level.percent(50)));
+            self.fall(self.estimates[0].max(self.level.percent(50)));
         }
         self.rise();
-        // More is sent than the engine believes in, and nothing shows that it is too much: so there may be room for more yet.
-        let is_wrong = self.engine.iter().all(|it| *it < self.sent);
+        // More is sent than is estimated, and nothing shows that it is too much: so there may be room for more yet.
+        let is_wrong = self.estimates.iter().all(|it| *it < self.sent);
         if is_wrong && !is_queued && self.is_hopeful(now) && self.level < self.wanted {
             self.level = self.level.percent(GROWTH_PERCENT);
         }
@@ -161,8 +163,8 @@ impl Bandwidth {
 
     /// The average is too low for a while after a rise, and too high after a fall.
     fn rise(&mut self) {
-        let [latest, ..] = self.engine;
-        let steady = self.engine.into_iter().min().unwrap_or(latest);
+        let [latest, ..] = self.estimates;
+        let steady = self.estimates.into_iter().min().unwrap_or(latest);
         self.level = self.level.max(self.smooth.min(latest)).max(steady);
     }
 }
@@ -185,7 +187,7 @@ mod tests {
             link
         }
 
-        /// Lets the engine report the same so many times.
+        /// Reports the same so many times.
         fn report(&mut self, times: u32, kilobits: u64, loss: f32, queue_ms: u64) {
             for _ in 0..times {
                 self.now += Duration::from_millis(250);
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_grows_to_what_is_wanted_while_the_engine_is_wrong() {
+    fn the_level_grows_to_what_is_wanted_while_the_estimate_is_wrong() {
         let mut link = Link::new();
         link.bandwidth.set_load(Bitrate::kbps(2_000), Bitrate::kbps(3_000));
         link.report(3, 1_000, 0.1, 0);
@@ -229,7 +231,7 @@ mod tests {
         let before = link.bandwidth.level();
         link.bandwidth.set_load(Bitrate::kbps(500), Bitrate::kbps(9_000));
         link.report(40, 1_000, 0.1, 0);
-        assert_eq!(link.bandwidth.level(), before, "the engine may be right");
+        assert_eq!(link.bandwidth.level(), before, "the estimate may be right");
     }
 
     #[test]

@@ -23,18 +23,13 @@ const REDUNDANT_AUDIO_SLOT: Bitrate = Bitrate::kbps(80);
 /// Higher: on a narrow link the filling costs packets of sound.
 const FILL_PERCENT: u64 = 70;
 
-/// How often it is tried whether more gets through, while more is wanted. The engine by itself does so every 15 s when nearly as much
-/// is sent as it believes to get through.
+/// How often it is tried whether more gets through, while more is wanted.
 ///
 /// Lower: pictures come back sooner after a link was narrow. Higher: on a narrow link less is lost by trying.
 const PROBE_INTERVAL: Duration = Duration::from_secs(4);
 
-/// What the engine is told is wanted, in hundredths of what is. It tries when it is told of more than before: so each time it is told of
-/// a hundredth more, and after some times begins anew.
+/// Up to where it is tried, in hundredths of what is wanted.
 const DESIRED_PERCENT: u64 = 125;
-
-/// See [`DESIRED_PERCENT`].
-const DESIRED_STEPS: u8 = 8;
 
 /// A participant of a room.
 #[derive(Debug)]
@@ -49,9 +44,8 @@ pub(crate) struct Participant {
     pub(crate) link: Link,
     /// When the latest check of connectivity was answered.
     pub(crate) consent_at: Instant,
-    /// What the engine was told to probe for.
+    /// Up to where it is filled up and tried.
     told: (Bitrate, Bitrate),
-    probes: u8,
     probed_at: Option<Instant>,
 }
 
@@ -80,7 +74,6 @@ impl Participant {
             consent_at: now,
             link: Link::New(now),
             told: (Bitrate::default(), Bitrate::default()),
-            probes: 0,
             probed_at: None,
         };
         participant.read_lines();
@@ -121,7 +114,7 @@ impl Participant {
         slots.filter_map(|slot| Some((slot.track()?, slot.awaited()?)))
     }
 
-    /// Returns whether its bandwidth needs no division: it is sent nothing, and the engine knows.
+    /// Returns whether its bandwidth needs no division: it is sent nothing, and nothing is tried.
     pub(crate) fn is_idle(&self) -> bool {
         !self.receives() && self.told == Default::default()
     }
@@ -235,7 +228,7 @@ impl Participant {
         }
     }
 
-    /// Tells the engine what to probe for, when it is not what it was told before.
+    /// Tells the transport what to try, when it is not what it was told before.
     fn tell_bitrates(
         &mut self,
         now: Instant,
@@ -253,10 +246,10 @@ impl Participant {
         let is_due = self.probed_at.is_none_or(|at| now.saturating_duration_since(at) >= PROBE_INTERVAL);
         let is_probing = step.is_some() && is_due && !self.bandwidth.is_congested(now);
         if is_probing {
-            (self.probes, self.probed_at) = (self.probes.wrapping_add(1), Some(now));
+            self.probed_at = Some(now);
         }
         let desired = requests.iter().filter_map(best).fold(audio, Bitrate::plus);
-        let desired = desired.percent(DESIRED_PERCENT + u64::from(self.probes % DESIRED_STEPS));
+        let desired = desired.percent(DESIRED_PERCENT);
         let spent = requests.iter().zip(allotted).map(|(request, layer)| request.rate(*layer));
         let spent = spent.fold(audio, Bitrate::plus);
         let filled = self.bandwidth.level().percent(FILL_PERCENT);

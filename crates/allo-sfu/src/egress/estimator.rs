@@ -20,7 +20,7 @@ const RANGE: (f64, f64) = (50_000.0, 200_000_000.0);
 ///
 /// Lower: each burst looks like the whole. Higher: what a fall is measured by is older than the congestion.
 const MEASURED: i64 = 500_000;
-const MEASURED_CONGESTED: i64 = 200_000;
+const MEASURED_CONGESTED: i64 = 120_000;
 
 /// Packets that all wait longer than this wait in a queue, however slowly it grows.
 ///

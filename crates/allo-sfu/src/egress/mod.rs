@@ -55,6 +55,10 @@ const MEASURE_INTERVAL: Duration = Duration::from_millis(250);
 /// How soon after the last time it is said that less gets through.
 const URGENT_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long a queue on the way must be for pictures to wait here until it is gone, and how long they do at most.
+const HOLD_MIN: Duration = Duration::from_millis(120);
+const HOLD_MAX: Duration = Duration::from_millis(250);
+
 /// How long after media nothing is measured any more.
 const AWAKE: Duration = Duration::from_millis(500);
 
@@ -339,8 +343,12 @@ impl Egress {
         let before = self.estimator.estimate();
         self.estimator.handle(now, &news, self.waited.unwrap_or_default(), round_trip);
         let is_due = self.said_at.is_none_or(|at| now.saturating_duration_since(at) >= URGENT_INTERVAL);
-        if self.estimator.estimate() < before && is_due {
+        let has_fallen = self.estimator.estimate() < before;
+        if has_fallen && is_due {
             self.say(now);
+        }
+        if let Some(waited) = self.waited.filter(|waited| has_fallen && *waited > HOLD_MIN) {
+            self.pacer.hold(now, waited.min(HOLD_MAX));
         }
         for arrival in &news {
             self.prober.handle(arrival);

@@ -20,6 +20,9 @@ const BURST_MIN: u64 = 7_500;
 /// How long it waits before it sends on. A shorter wait takes as much of the machine's time as a longer one, and brings less.
 const WAIT: Duration = Duration::from_millis(3);
 
+/// For how long after a hold there is no other: who shares the link with somebody greedy would see nothing any more.
+const HOLD_PAUSE: Duration = Duration::from_secs(1);
+
 /// A bucket that leaks at the pace. When it is full, pictures wait.
 #[derive(Debug)]
 pub(crate) struct Pacer {
@@ -28,11 +31,12 @@ pub(crate) struct Pacer {
     level: u64,
     /// Since when the bucket has leaked, which is counted in whole bytes.
     at: Instant,
+    held_until: Option<Instant>,
 }
 
 impl Pacer {
     pub(crate) fn new(now: Instant, through: Bitrate) -> Self {
-        let mut pacer = Self { pace: PACE_MIN, level: 0, at: now };
+        let mut pacer = Self { pace: PACE_MIN, level: 0, at: now, held_until: None };
         pacer.set_through(through);
         pacer
     }
@@ -45,7 +49,15 @@ impl Pacer {
     /// Returns whether something may be sent now.
     pub(crate) fn is_free(&mut self, now: Instant) -> bool {
         self.leak(now);
-        self.level < self.burst()
+        self.level < self.burst() && self.held_until.is_none_or(|until| until <= now)
+    }
+
+    /// Holds all pictures for so long, in which a queue on the way becomes shorter: what waits here does not wait there, where sound is behind
+    /// it.
+    pub(crate) fn hold(&mut self, now: Instant, wait: Duration) {
+        if self.held_until.is_none_or(|until| now >= until + HOLD_PAUSE) {
+            self.held_until = Some(now + wait);
+        }
     }
 
     /// Records what was sent, of whatever kind.
@@ -58,7 +70,7 @@ impl Pacer {
         let above = u128::from(self.level.saturating_sub(self.burst()) + 1);
         let wait = above * 8_000_000 / u128::from(self.pace.0.max(1));
         let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX).min(1_000_000));
-        (self.at + wait).max(now + WAIT)
+        (self.at + wait).max(now + WAIT).max(self.held_until.unwrap_or(now))
     }
 
     fn burst(&self) -> u64 {
@@ -107,5 +119,20 @@ mod tests {
         let later = now;
         send(7, &mut now);
         assert_eq!(now, later);
+    }
+
+    #[test]
+    fn a_hold_ends_by_itself_and_is_not_followed_by_another_at_once() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(start, Bitrate::kbps(1_000));
+        let after = |ms| start + Duration::from_millis(ms);
+        pacer.hold(start, Duration::from_millis(200));
+        assert!(
+            !pacer.is_free(after(199)) && pacer.due(after(10)) == after(200) && pacer.is_free(after(200))
+        );
+        pacer.hold(after(1_100), Duration::from_millis(200));
+        assert!(pacer.is_free(after(1_101)));
+        pacer.hold(after(1_200), Duration::from_millis(200));
+        assert!(!pacer.is_free(after(1_399)));
     }
 }
