@@ -255,13 +255,12 @@ impl Participant {
         let filled = self.bandwidth.level().percent(FILL_PERCENT);
         let next = step.map_or(Bitrate::default(), |step| spent.plus(step).min(filled));
         self.bandwidth.set_load(spent, desired);
-        let through = self.bandwidth.level();
-        self.transport.set_through(through);
+        self.transport.set_through(self.bandwidth.level());
         let is_near = |a: Bitrate, b: Bitrate| a.percent(90) <= b && b <= a.percent(110);
         let is_known = is_near(self.told.0, next) && is_near(self.told.1, desired);
         if self.link == Link::Connected && (is_probing || !is_known) {
             self.told = (next, desired);
-            self.transport.set_bitrates(now, through, next, desired);
+            self.transport.set_bitrates(now, next, desired);
         }
     }
 }

@@ -207,9 +207,8 @@ impl Egress {
         }
     }
 
-    /// Says what gets through, up to where it is to be filled up, and up to where more is to be tried.
-    pub(crate) fn set_bitrates(&mut self, now: Instant, through: Bitrate, fill: Bitrate, goal: Bitrate) {
-        self.pacer.set_through(through.max(self.estimator.estimate()));
+    /// Says up to where it is to be filled up, and up to where more is to be tried.
+    pub(crate) fn set_bitrates(&mut self, now: Instant, fill: Bitrate, goal: Bitrate) {
         self.fill = fill;
         self.prober.aim(now, self.estimator.estimate(), goal);
         self.probe(now);

@@ -371,10 +371,10 @@ impl Transport {
         self.turn(now);
     }
 
-    /// Says what gets through, what the next step up takes, and what all would take: it is filled up to the next step with
+    /// Says what the next step up takes, and what all would take: it is filled up to the next step with
     /// retransmissions, as far as there is room, and probed beyond it.
-    pub(crate) fn set_bitrates(&mut self, now: Instant, through: Bitrate, next: Bitrate, desired: Bitrate) {
-        self.egress.set_bitrates(now, through, next, desired);
+    pub(crate) fn set_bitrates(&mut self, now: Instant, next: Bitrate, desired: Bitrate) {
+        self.egress.set_bitrates(now, next, desired);
         self.collect(now);
     }
 
