@@ -108,6 +108,11 @@ impl Continuity {
         Some(numbers)
     }
 
+    /// Returns when the latest packet was forwarded.
+    pub(crate) fn last_at(&self) -> Option<Instant> {
+        self.last.map(|last| last.at)
+    }
+
     /// Leaves a packet of the present source out on purpose: what follows closes up behind it.
     ///
     /// One that arrives out of order cannot be closed up any more, because its successors have their numbers: it stays a gap.

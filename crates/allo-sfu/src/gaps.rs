@@ -127,7 +127,10 @@ impl Frame {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::ids::{LayerId, LineId};
     use crate::packet::Codec;
@@ -150,6 +153,7 @@ mod tests {
             begins_keyframe: true,
             height: None,
             level: Some(-30),
+            received_at: Instant::now(),
             is_for_beginners_at: None,
             redundancy: age.and_then(|_| Redundancy::of(&payload)),
             payload: payload.into(),

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::continuity::Numbers;
 use crate::ids::{LayerId, LineId};
@@ -31,7 +32,9 @@ pub(crate) struct MediaPacket<D> {
     pub(crate) height: Option<u16>,
     /// The loudness in dBov, where the sender says it.
     pub(crate) level: Option<i8>,
-    /// That it is repeated for those who began at the keyframe with this sequence number. It came before it, out of order.
+    /// When it came.
+    pub(crate) received_at: Instant,
+    /// That it is repeated for those who began at the keyframe with this sequence number: it came before it, or before them.
     pub(crate) is_for_beginners_at: Option<u64>,
     /// What else is in the payload, if it is sound with redundancy.
     pub(crate) redundancy: Option<Redundancy>,
@@ -59,6 +62,14 @@ impl<D> MediaPacket<D> {
     pub(crate) fn bare(&self) -> Arc<[u8]> {
         let Some(Redundancy { red, bare }) = &self.redundancy else { return self.payload.clone() };
         bare.get_or_init(|| Arc::from(self.payload.get(red.primary.clone()).unwrap_or_default())).clone()
+    }
+
+    /// Returns it once more, for those who begin at the keyframe with this sequence number.
+    pub(crate) fn again_for(&self, began_at: u64) -> Self
+    where
+        D: Clone,
+    {
+        Self { is_for_beginners_at: Some(began_at), ..self.clone() }
     }
 
     /// Returns whether it is there for the sake of its size only.

@@ -114,6 +114,11 @@ impl Participant {
         slots.filter_map(|slot| Some((slot.track()?, slot.awaited()?)))
     }
 
+    /// Returns whether the slot of a track can begin with a keyframe that came then.
+    pub(crate) fn can_begin(&self, track: TrackId, then: Instant) -> bool {
+        self.video.iter().any(|slot| slot.track() == Some(track) && slot.can_begin_at(then))
+    }
+
     /// Returns whether its bandwidth needs no division: it is sent nothing, and nothing is tried.
     pub(crate) fn is_idle(&self) -> bool {
         !self.receives() && self.told == Default::default()

@@ -466,9 +466,34 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&own) else { return };
         participant.allocate(now, own, &requests, outbox);
         for (track, layer) in participant.awaited().collect::<Vec<_>>() {
-            self.want_keyframe(now, track, layer, outbox);
+            if !self.begin(now, own, track, layer, outbox) {
+                self.want_keyframe(now, track, layer, outbox);
+            }
         }
         outbox.talkative.insert(own);
+    }
+
+    /// Lets a subscriber begin with the latest keyframe, if that is new. Returns whether it could.
+    fn begin(
+        &mut self,
+        now: Instant,
+        own: ParticipantId,
+        id: TrackId,
+        layer: LayerId,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let can_begin = |first: &Packet| {
+            self.participants.get(&own).is_some_and(|it| it.can_begin(id, first.received_at))
+        };
+        let beginning = self.video(id).and_then(|track| track.beginning(now, layer));
+        let Some(beginning) = beginning.filter(|packets| packets.first().is_some_and(can_begin)) else {
+            return false;
+        };
+        let packets: Vec<_> = beginning.iter().map(|packet| (id, packet.clone())).collect();
+        if let Some(participant) = self.participants.get_mut(&own) {
+            participant.forward(now, own, &packets, outbox);
+        }
+        true
     }
 
     /// Asks for the keyframes that anybody still waits for.

@@ -117,6 +117,11 @@ impl Slot {
         self.selector.restart();
     }
 
+    /// Returns whether it can begin with a keyframe that came then, as if it had been there: nothing was forwarded in it since.
+    pub(crate) fn can_begin_at(&self, then: Instant) -> bool {
+        self.continuity.last_at().is_none_or(|at| at <= then)
+    }
+
     /// Returns how a packet of its track goes out, or `None` if it does not.
     pub(crate) fn admit<D>(&mut self, now: Instant, packet: &MediaPacket<D>) -> Option<Ticket> {
         if packet.is_for_beginners_at.is_some() && packet.is_for_beginners_at != self.began_at {
@@ -134,13 +139,13 @@ impl Slot {
         if is_first {
             self.ssrc = Some(packet.ssrc);
             self.began_at = Some(packet.numbers.sequence);
-            self.continuity.switch(now, packet.numbers);
+            self.continuity.switch(packet.received_at, packet.numbers);
         }
         if packet.is_padding() {
             self.continuity.skip(packet.numbers.sequence);
             return None;
         }
-        let numbers = self.continuity.forward(now, packet.numbers)?;
+        let numbers = self.continuity.forward(packet.received_at, packet.numbers)?;
         if begins_keyframe && self.kind == TrackKind::Video {
             (self.keyframe_at, self.is_broken) = (Some(now), false);
         }
@@ -168,6 +173,7 @@ mod tests {
             begins_keyframe,
             height: None,
             level: None,
+            received_at: Instant::now(),
             is_for_beginners_at: None,
             redundancy: None,
             payload: Arc::from([1]),

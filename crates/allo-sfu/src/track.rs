@@ -24,6 +24,15 @@ const HEIGHT_ASSUMED: u16 = 720;
 /// Packets of each layer that are remembered, for when the first of a keyframe comes after others of it.
 const RECENT_MAX: usize = 24;
 
+/// How old a keyframe is at most with which someone begins, and what came after it.
+///
+/// Higher: fewer keyframes are made for those who come, and more is sent to them at once. Lower: of many who come one after the other more
+/// wait for a keyframe, of which no browser makes two within 300 ms.
+const BEGINNING_AGE_MAX: Duration = Duration::from_millis(500);
+
+/// Packets of it. With one that has more, nobody begins: the next keyframe is asked for.
+const BEGINNING_MAX: usize = 256;
+
 /// A track, of one or more layers.
 #[derive(Debug)]
 pub(crate) struct Track<D> {
@@ -42,6 +51,8 @@ pub(crate) struct Track<D> {
 #[derive(Debug)]
 struct Layer<D> {
     recent: VecDeque<MediaPacket<D>>,
+    /// The latest keyframe and what came after it, as long as it is new.
+    beginning: Vec<MediaPacket<D>>,
     height: Option<u16>,
     heard_at: Option<Instant>,
     window: Option<(Instant, u64)>,
@@ -75,7 +86,14 @@ impl<D: Clone> Track<D> {
         }
         let early = if packet.begins_keyframe { layer.early(packet) } else { Vec::new() };
         layer.remember(packet);
+        layer.begin(now, packet, &early);
         early
+    }
+
+    /// Returns the latest keyframe of a layer and what came after it, for those who begin there, if it is new.
+    pub(crate) fn beginning(&self, now: Instant, layer: LayerId) -> Option<&[MediaPacket<D>]> {
+        let layer = self.layers.get(usize::from(layer.0))?;
+        layer.has_beginning(now).then_some(&layer.beginning)
     }
 
     /// Returns what each layer takes, the lowest first; `None` if it is not being sent.
@@ -111,7 +129,14 @@ impl<D: Clone> Track<D> {
 
 impl<D> Default for Layer<D> {
     fn default() -> Self {
-        Self { recent: VecDeque::new(), height: None, heard_at: None, window: None, rate: None }
+        Self {
+            recent: VecDeque::new(),
+            beginning: Vec::new(),
+            height: None,
+            heard_at: None,
+            window: None,
+            rate: None,
+        }
     }
 }
 
@@ -124,11 +149,30 @@ impl<D: Clone> Layer<D> {
     fn early(&self, first: &MediaPacket<D>) -> Vec<MediaPacket<D>> {
         let is_after =
             |it: &&MediaPacket<D>| it.ssrc == first.ssrc && it.numbers.sequence > first.numbers.sequence;
-        let again = |it: &MediaPacket<D>| MediaPacket {
-            is_for_beginners_at: Some(first.numbers.sequence),
-            ..it.clone()
-        };
-        self.recent.iter().filter(is_after).map(again).collect()
+        self.recent.iter().filter(is_after).map(|it| it.again_for(first.numbers.sequence)).collect()
+    }
+
+    /// Keeps what one has to get who begins with the latest keyframe.
+    fn begin(&mut self, now: Instant, packet: &MediaPacket<D>, early: &[MediaPacket<D>]) {
+        if packet.begins_keyframe {
+            self.beginning.clear();
+            self.beginning.push(packet.clone());
+            self.beginning.extend_from_slice(early);
+        } else if self.has_beginning(now) {
+            let first = &self.beginning[0];
+            if packet.ssrc == first.ssrc && packet.numbers.sequence > first.numbers.sequence {
+                let again = packet.again_for(first.numbers.sequence);
+                self.beginning.push(again);
+            }
+        } else {
+            self.beginning = Vec::new();
+        }
+    }
+
+    fn has_beginning(&self, now: Instant) -> bool {
+        let is_new =
+            |first: &MediaPacket<D>| now.saturating_duration_since(first.received_at) < BEGINNING_AGE_MAX;
+        self.beginning.len() < BEGINNING_MAX && self.beginning.first().is_some_and(is_new)
     }
 
     fn remember(&mut self, packet: &MediaPacket<D>) {

@@ -114,7 +114,6 @@ pub(crate) type Packet = MediaPacket<Details>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Details {
     notes: Notes,
-    received_at: Instant,
 }
 
 /// A transport. It is made by an offer, and answers.
@@ -337,18 +336,17 @@ impl Transport {
             Some(red) => (red, packet.payload.clone()),
             None => (pt, packet.bare()),
         };
-        let Details { notes, received_at } = packet.details;
         let outgoing = Outgoing {
             sequence: numbers.sequence,
             time: numbers.time,
             pt: *pt,
             // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
             is_marked: packet.is_last_of_frame || (is_first && kind == TrackKind::Audio),
-            notes,
+            notes: packet.details.notes,
             vp8: numbers.vp8,
             payload,
         };
-        self.egress.write(now, line, received_at, outgoing);
+        self.egress.write(now, line, packet.received_at, outgoing);
         self.media_at = Some(now);
     }
 

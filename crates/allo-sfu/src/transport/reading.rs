@@ -67,9 +67,10 @@ impl Transport {
             begins_keyframe,
             height: descriptor.filter(|_| begins_keyframe).and_then(|_| vp8_height(&packet.payload)),
             level: sent.audio_level,
+            received_at: packet.timestamp,
             is_for_beginners_at: None,
             redundancy,
-            details: Details { notes, received_at: packet.timestamp },
+            details: Details { notes },
             payload: packet.payload,
         })
     }

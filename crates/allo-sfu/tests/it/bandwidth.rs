@@ -7,6 +7,7 @@ use allo_sfu::{ParticipantId, SfuEvent};
 
 use crate::client::{Client, Habits, Received};
 use crate::lab::{Lab, Network, ROOM, SECOND};
+use crate::streams::check_streams;
 
 /// 5 % loss each way, and delays that differ by 30 ms, so that most packets of a frame overtake each other.
 const SHUFFLING: Network =
@@ -113,21 +114,27 @@ fn the_first_picture_of_a_single_layer_comes_at_once_and_goes_on() {
 }
 
 #[test]
-fn who_joins_right_after_another_waits_for_a_picture_no_longer_than_keyframes_are_apart() {
+fn who_joins_right_after_another_begins_with_the_same_keyframe() {
     let mut lab = Lab::new(84);
     let sender = lab.join_with(1, ROOM, Habits::SINGLE, Network::GOOD);
     lab.run_until_connected();
-    for n in 2..12 {
+    let start = lab.now;
+    for n in 2..32 {
         let joined_at = lab.now;
         let own = lab.join_with(n, ROOM, RECEIVES, Network::GOOD);
-        lab.run_for(Duration::from_millis(140));
         let is_seen = |lab: &Lab| !shown(&lab.clients[&own], sender).is_empty();
-        assert!(n > 2 || is_seen(&lab), "nobody was before it");
-        // How far requests are apart, at first and in the long run; and a round trip and a frame until the keyframe is there.
-        let max_ms = if n < 8 { 430 } else { 650 };
-        let max = Duration::from_millis(max_ms);
-        assert!(lab.run_until(joined_at + max, is_seen), "the picture of {n} is late");
+        assert!(lab.run_until(joined_at + Duration::from_millis(200), is_seen), "the picture of {n} is late");
     }
+    let passed = lab.now - start;
+    lab.run_for(SECOND);
+    for n in 2..32 {
+        let client = &lab.clients[&ParticipantId(n)];
+        check_streams(client);
+        check_goes_on(&shown(client, sender), 150);
+    }
+    let asked = lab.clients[&sender].keyframe_requests.len();
+    println!("{asked} keyframes for thirty within {passed:?}");
+    assert!(asked as u128 <= 1 + passed.as_millis() / 500, "{asked} keyframes within {passed:?}");
 }
 
 #[test]
