@@ -1,7 +1,7 @@
 //! A participant's end of a session: ICE, DTLS and SRTP by the engine, packets by hand.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allo_protocol::{MediaTrack, Source};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
@@ -16,6 +16,10 @@ use crate::red;
 
 /// The names of the simulcast layers, the lowest first.
 const RIDS: [&str; 3] = ["l", "m", "h"];
+
+/// What is kept to be sent again: as much as browsers keep.
+const KEPT: usize = 600;
+const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// How many lines there are of each kind.
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +154,18 @@ impl Transport {
         let accepted = answer.map(|answer| self.rtc.sdp_api().accept_answer(pending, answer));
         self.is_closed |= !matches!(accepted, Some(Ok(())));
         self.red = params(&self.rtc, Codec::Opus).red();
+        self.send_again_whatever_is_asked_for();
+    }
+
+    /// As browsers do: the engine by itself forgets all that was asked for when that is more than some share of what it sends.
+    fn send_again_whatever_is_asked_for(&mut self) {
+        let Some((mid, layers)) = self.cam else { return };
+        for name in &RIDS[..layers] {
+            let mut api = self.rtc.direct_api();
+            if let Some(stream) = api.stream_tx_by_mid(mid, (layers > 1).then(|| Rid::from(*name))) {
+                stream.set_rtx_cache(KEPT, KEPT_FOR, None);
+            }
+        }
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {

@@ -44,6 +44,7 @@ mod handshake;
 mod ids;
 mod keyframes;
 mod layers;
+mod losses;
 mod offer;
 mod packet;
 mod participant;

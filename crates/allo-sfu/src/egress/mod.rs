@@ -226,6 +226,23 @@ impl Egress {
         Some(rtcp::read(&compound, |said| self.handle(now, said)))
     }
 
+    /// Returns how long a packet and the answer to it take, as far as that is known.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Asks for packets that did not come, by SSRC. `own` is that of who asks: no other reports may come under it.
+    pub(crate) fn ask(&mut self, own: u32, wanted: &[(u32, Vec<u16>)]) {
+        let Some(srtp) = &mut self.srtp else { return };
+        let mut compound = Vec::new();
+        rtcp::write_beginning(own, &mut compound);
+        for (ssrc, sequences) in wanted {
+            rtcp::write_missing(own, *ssrc, sequences, &mut compound);
+        }
+        let sealed = srtp.outgoing.seal_report(&mut compound);
+        self.transmits.extend(sealed.map(|()| compound));
+    }
+
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.flush(now);

@@ -243,6 +243,30 @@ pub(crate) fn write_clocks(ssrc: u32, clocks: &[(u32, u32, u32)], compound: &mut
     set_length(compound, start);
 }
 
+/// Writes who says what follows, and nothing of what came in: a compound has to begin with that (RFC 3550 §6.1).
+pub(crate) fn write_beginning(own: u32, compound: &mut Vec<u8>) {
+    compound.extend_from_slice(&[0x80, RECEIVER_REPORT, 0, 1]);
+    compound.extend_from_slice(&own.to_be_bytes());
+}
+
+/// Asks for packets of a stream, whose numbers come in their order (RFC 4585 §6.2.1).
+pub(crate) fn write_missing(own: u32, ssrc: u32, sequences: &[u16], compound: &mut Vec<u8>) {
+    let start = compound.len();
+    compound.extend_from_slice(&[0x81, TRANSPORT_FEEDBACK, 0, 0]);
+    compound.extend_from_slice(&own.to_be_bytes());
+    compound.extend_from_slice(&ssrc.to_be_bytes());
+    let mut rest = sequences;
+    while let Some((first, after)) = rest.split_first() {
+        let bit_of = |sequence: &u16| sequence.wrapping_sub(*first).checked_sub(1).filter(|bit| *bit < 16);
+        let more = after.iter().map_while(bit_of);
+        let (count, bits) = more.fold((0, 0_u16), |(count, bits), bit| (count + 1, bits | 1 << bit));
+        compound.extend_from_slice(&first.to_be_bytes());
+        compound.extend_from_slice(&bits.to_be_bytes());
+        rest = &after[count..];
+    }
+    set_length(compound, start);
+}
+
 fn set_length(compound: &mut [u8], start: usize) {
     let words = u16::try_from((compound.len() - start) / 4 - 1).unwrap_or(u16::MAX);
     compound[start + 2..start + 4].copy_from_slice(&words.to_be_bytes());

@@ -9,11 +9,12 @@ mod turns;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
 use str0m::media::KeyframeRequestKind;
 use str0m::net::Receive;
+use str0m::rtp::Ssrc;
 use str0m::{Input, Rtc, RtcError};
 use tracing::{debug, warn};
 
@@ -27,6 +28,7 @@ use crate::credentials::Credentials;
 use crate::egress::{self, Egress, Notes, Outgoing};
 use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
+use crate::losses::Losses;
 use crate::offer::{Offer, OfferError, OfferedLine};
 use crate::packet::MediaPacket;
 use crate::paths::{Path, Paths};
@@ -40,6 +42,12 @@ pub(crate) const DATAGRAM_MAX: usize = 1_500;
 
 /// Payload that may be passed on: with all that is added, it still fits the engine's buffer.
 pub(crate) const PAYLOAD_MAX: usize = 1_400;
+
+/// How long after it a packet is asked for again while it is not known how long the round trip is, and at least.
+///
+/// Lower: what is under way already is sent again. Higher: a request that was lost costs more time.
+const ASK_PAUSE: Duration = Duration::from_millis(40);
+const ASK_PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// Failures in a row after which a transport is given up. Single ones come from the network.
 const FAILURES_MAX: u32 = 16;
@@ -129,6 +137,9 @@ pub(crate) struct Transport {
     handshake: Option<Handshake>,
     paths: Paths,
     ssrcs: Ssrcs,
+    losses: Losses,
+    /// Under which SSRC it is asked for what is lost. The engine's own reports have another one.
+    asker: u32,
     egress: Egress,
     /// By which path the engine's datagrams went last.
     chosen: Option<Path>,
@@ -180,6 +191,8 @@ impl Transport {
             handshake: Some(Handshake::default()),
             paths: Paths::default(),
             ssrcs: Ssrcs::new(now),
+            losses: Losses::default(),
+            asker: *Ssrc::new(),
             egress: Egress::new(now, guess),
             chosen: None,
             incoming: None,
@@ -290,7 +303,23 @@ impl Transport {
         if let Some(ssrc) = self.incoming.take().filter(|_| is_new) {
             self.restore_owners(now, ssrc);
         }
+        self.ask(now);
         true
+    }
+
+    /// Asks for what is lost, as far as that is due.
+    fn ask(&mut self, now: Instant) {
+        if self.losses.poll_timeout().is_none_or(|due| due > now) {
+            return;
+        }
+        // Twice in a round trip, for a request may be lost, too.
+        let pause =
+            self.egress.round_trip().map_or(ASK_PAUSE, |round_trip| (round_trip / 2).max(ASK_PAUSE_MIN));
+        let wanted = self.losses.poll(now, pause);
+        if !wanted.is_empty() {
+            self.egress.ask(self.asker, &wanted);
+            self.collect(now);
+        }
     }
 
     /// Takes a datagram of reports. Returns whether there is nothing in it for the engine.
@@ -304,6 +333,7 @@ impl Transport {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.egress.handle_timeout(now);
         self.collect(now);
+        self.ask(now);
         if self.due.is_some_and(|due| due <= now + LOOK_AHEAD) {
             self.turn(now);
         }
@@ -397,7 +427,8 @@ impl Transport {
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let is_open = matches!(self.state, State::Open(_));
-        self.due.into_iter().chain(self.egress.poll_timeout(now).filter(|_| is_open)).min()
+        let others = [self.egress.poll_timeout(now), self.losses.poll_timeout()].into_iter().flatten();
+        self.due.into_iter().chain(others.filter(|_| is_open)).min()
     }
 
     /// Takes what is to be sent, and what was heard.
@@ -459,8 +490,6 @@ impl Transport {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn transport() -> Transport {

@@ -6,7 +6,7 @@ use str0m::rtp::{RtpPacket, Vp8Descriptor};
 use super::{Details, Packet, Transport};
 use crate::continuity::{Numbers, Vp8Numbers};
 use crate::egress::Notes;
-use crate::ids::LayerId;
+use crate::ids::{LayerId, TrackKind};
 use crate::offer::Purpose;
 use crate::packet::{Codec, MediaPacket, Redundancy, vp8_height};
 
@@ -22,7 +22,11 @@ impl Transport {
             .contain(|rtc| {
                 let mut api = rtc.direct_api();
                 let stream = api.stream_rx(&packet.header.ssrc);
-                Ok(stream.map(|stream| (stream.mid(), stream.rid(), stream.rtx())))
+                Ok(stream.map(|stream| {
+                    // The engine would look for losses every 33 ms; `losses` asks at once.
+                    stream.suppress_nack(true);
+                    (stream.mid(), stream.rid(), stream.rtx())
+                }))
             })
             .flatten()?;
         let line = self.lines.iter().find(|line| line.mid == mid)?;
@@ -39,9 +43,12 @@ impl Transport {
             Some(red) if red == pt => Some(Redundancy::of(&packet.payload).filter(is_well)?),
             _ => None,
         };
-        let line = line.offered.line;
+        let (line, kind) = (line.offered.line, line.offered.kind);
         self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
         self.media_at = Some(self.clock);
+        if kind == TrackKind::Video {
+            self.losses.handle(self.clock, (line, layer), ssrc, *packet.seq_no);
+        }
         let descriptor = (codec == Codec::Vp8).then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
         let begins_keyframe = match codec {
             Codec::Opus => true,

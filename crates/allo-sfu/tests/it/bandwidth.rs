@@ -138,6 +138,21 @@ fn who_joins_right_after_another_begins_with_the_same_keyframe() {
 }
 
 #[test]
+fn what_is_lost_on_the_way_here_is_asked_for_in_time() {
+    let mut lab = Lab::new(85);
+    let sender = lab.join_with(1, ROOM, Habits::SINGLE, Network::BAD);
+    let own = lab.join_with(2, ROOM, RECEIVES, Network::GOOD);
+    lab.run_until_connected();
+    watch(&mut lab, own, &[sender], 60 * SECOND);
+    let times = shown(&lab.clients[&own], sender);
+    let pauses = pauses(&times, Duration::from_millis(150));
+    println!("{} pictures, pauses {pauses:?}", times.len());
+    assert!(times.len() > 1_750, "{} pictures of 1,800", times.len());
+    // A frame, the packet behind it, and five rounds of requests and answers.
+    check_goes_on(&times, 300);
+}
+
+#[test]
 fn losses_and_reordering_do_not_pause_a_picture() {
     let mut lab = Lab::new(81);
     let sender = lab.join_with(1, ROOM, Habits::SINGLE, Network::GOOD);

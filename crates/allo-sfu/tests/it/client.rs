@@ -240,6 +240,14 @@ impl Client {
     pub(crate) fn handle_answer(&mut self, now: Instant, answer: &str) -> Vec<Transmit> {
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         self.rtc.sdp_api().accept_answer(self.pending.take().unwrap(), answer).unwrap();
+        for (rid, ..) in &LAYERS[..self.habits.layers] {
+            let rid = (self.habits.layers > 1).then(|| Rid::from(*rid));
+            let mut api = self.rtc.direct_api();
+            if let Some(stream) = self.cam.and_then(|cam| api.stream_tx_by_mid(cam, rid)) {
+                // As browsers do, and unlike the engine, it sends again whatever is asked for.
+                stream.set_rtx_cache(600, Duration::from_secs(1), None);
+            }
+        }
         self.handle_timeout(now)
     }
 
