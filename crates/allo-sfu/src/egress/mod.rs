@@ -3,7 +3,8 @@
 //! ```text
 //!   write ─► queue (pictures) ─► pacer ─► Stream: header, encryption ─► datagram
 //!                                   ▲        │ keeps        │ History: when was it sent?
-//!   reports ── missing? ─► Repairs ─┘        ▼              ▼
+//!   reports ── missing? ─► Repairs ─┤        ▼              ▼
+//!           ├─ losses? ──► Shield ──┘
 //!           └─ arrivals ───────────────────► Estimator, Prober ─► what gets through
 //! ```
 //!
@@ -17,6 +18,7 @@ mod probe;
 mod queue;
 mod repairs;
 mod rtcp;
+mod shield;
 mod srtp;
 mod stream;
 mod trend;
@@ -32,6 +34,7 @@ use self::probe::Prober;
 use self::queue::Queue;
 use self::repairs::Repairs;
 use self::rtcp::Report as Said;
+use self::shield::Shield;
 pub(crate) use self::srtp::{Profile, Srtp};
 use self::stream::Stream;
 pub(crate) use self::stream::{Outgoing, Setup};
@@ -66,6 +69,9 @@ const AWAKE: Duration = Duration::from_millis(500);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_REPORT: Duration = Duration::from_millis(50);
 
+/// How much of what gets through may be taken by media and by what comes twice, in hundredths.
+const ROOM_PERCENT: u64 = 90;
+
 /// How often it is filled up what is not sent of media.
 const FILL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -94,6 +100,9 @@ pub(crate) struct Egress {
     queue: VecDeque<Queued>,
     pacer: Pacer,
     repairs: Repairs,
+    shield: Shield,
+    /// Bytes of media since the last measurement.
+    media: u64,
     history: History,
     estimator: Estimator,
     prober: Prober,
@@ -142,6 +151,8 @@ impl Egress {
             queue: VecDeque::new(),
             pacer: Pacer::new(now, guess),
             repairs: Repairs::new(),
+            shield: Shield::new(now),
+            media: 0,
             history: History::new(),
             estimator: Estimator::new(now, guess),
             prober: Prober::new(),
@@ -246,6 +257,7 @@ impl Egress {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.flush(now);
+        self.send_twice(now);
         self.end_probe(now);
         self.probe(now);
         if self.fill_at.is_some_and(|at| at <= now) {
@@ -261,7 +273,8 @@ impl Egress {
 
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let queue = (!self.queue.is_empty()).then(|| self.pacer.due(now));
-        let all = [queue, self.prober.due(now), self.fill_at, self.measure_at, self.report_at];
+        let all =
+            [queue, self.shield.due(), self.prober.due(now), self.fill_at, self.measure_at, self.report_at];
         all.into_iter().flatten().min()
     }
 
@@ -284,12 +297,16 @@ impl Egress {
         self.streams.iter().position(|stream| stream.setup.line == line)
     }
 
-    fn send(&mut self, now: Instant, stream: usize, came_at: Instant, packet: Outgoing) {
-        let Some((srtp, stream)) = self.srtp.as_ref().zip(self.streams.get_mut(stream)) else { return };
-        let bytes = packet.payload.len();
+    fn send(&mut self, now: Instant, at: usize, came_at: Instant, packet: Outgoing) {
+        let Some((srtp, stream)) = self.srtp.as_ref().zip(self.streams.get_mut(at)) else { return };
+        let (bytes, sequence) = (packet.payload.len(), packet.sequence);
         let Some(sealed) = stream.seal(now, &srtp.outgoing, (packet, came_at), self.history.next()) else {
             return;
         };
+        if stream.setup.kind == TrackKind::Video {
+            self.shield.note(now, at, sequence, bytes);
+        }
+        self.media += sealed.len() as u64;
         self.repairs.earn(bytes);
         self.media_at = Some(now);
         self.measure_at.get_or_insert(now + MEASURE_INTERVAL);
@@ -306,6 +323,13 @@ impl Egress {
         self.pacer.record(sealed.len());
         self.sent_since_fill += sealed.len() as u64;
         self.transmits.push_back(sealed);
+    }
+
+    /// Sends once more what is to come twice.
+    fn send_twice(&mut self, now: Instant) {
+        while let Some(second) = self.shield.poll(now) {
+            self.send_again(now, second.stream, second.sequence);
+        }
     }
 
     /// Sends a packet that was found once more. Returns whether it could be.
@@ -395,7 +419,12 @@ impl Egress {
         let round_trip = self.round_trip.unwrap_or_default();
         if let Some(loss) = self.history.loss() {
             self.estimator.handle_loss(now, loss, round_trip);
+            let media =
+                Bitrate(self.media * 8_000 / u64::try_from(MEASURE_INTERVAL.as_millis()).unwrap_or(1));
+            let room = self.estimator.estimate().percent(ROOM_PERCENT).minus(media);
+            self.shield.look(now, loss, self.waited.unwrap_or_default(), room);
         }
+        self.media = 0;
         self.events.push_back(Event::Estimate(self.estimator.turn_average()));
         self.say(now);
         self.history.turn_interval();

@@ -153,6 +153,29 @@ fn what_is_lost_on_the_way_here_is_asked_for_in_time() {
 }
 
 #[test]
+fn pictures_come_twice_over_a_link_that_loses_and_has_room() {
+    let mut lab = Lab::new(86);
+    let sender = lab.join_with(1, ROOM, Habits::SINGLE, Network::GOOD);
+    let [own, other] =
+        [(2, Network::BAD), (3, Network::GOOD)].map(|(n, network)| lab.join_with(n, ROOM, RECEIVES, network));
+    lab.run_until_connected();
+    // What gets through has to be known first.
+    watch(&mut lab, own, &[sender], 15 * SECOND);
+    let sent = |lab: &Lab| [own, other].map(|own| lab.sent[&own]);
+    let (since, before) = (lab.now, sent(&lab));
+    watch(&mut lab, own, &[sender], 60 * SECOND);
+    let [to_loser, to_other] = [0, 1].map(|n| sent(&lab)[n] - before[n]);
+    let mut times = shown(&lab.clients[&own], sender);
+    times.retain(|at| *at >= since);
+    println!("{} pictures, pauses {:?}", times.len(), pauses(&times, Duration::from_millis(150)));
+    println!("{to_loser} datagrams, and {to_other} over a link that loses nothing");
+    assert!(times.len() > 1_790, "{} pictures of 1,800", times.len());
+    check_goes_on(&times, 250);
+    assert!(to_loser * 10 > to_other * 15, "{to_loser} and {to_other}");
+    assert!(to_loser < to_other * 5 / 2, "{to_loser} and {to_other}");
+}
+
+#[test]
 fn losses_and_reordering_do_not_pause_a_picture() {
     let mut lab = Lab::new(81);
     let sender = lab.join_with(1, ROOM, Habits::SINGLE, Network::GOOD);
