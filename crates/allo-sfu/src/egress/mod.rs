@@ -34,7 +34,7 @@ use self::probe::Prober;
 use self::queue::Queue;
 use self::repairs::Repairs;
 use self::rtcp::Report as Said;
-use self::shield::Shield;
+use self::shield::{Shield, Weight};
 pub(crate) use self::srtp::{Profile, Srtp};
 use self::stream::Stream;
 pub(crate) use self::stream::{Outgoing, Setup};
@@ -300,11 +300,12 @@ impl Egress {
     fn send(&mut self, now: Instant, at: usize, came_at: Instant, packet: Outgoing) {
         let Some((srtp, stream)) = self.srtp.as_ref().zip(self.streams.get_mut(at)) else { return };
         let (bytes, sequence) = (packet.payload.len(), packet.sequence);
+        let weight = if packet.is_marked || stream.is_late(sequence) { Weight::High } else { Weight::Usual };
         let Some(sealed) = stream.seal(now, &srtp.outgoing, (packet, came_at), self.history.next()) else {
             return;
         };
         if stream.setup.kind == TrackKind::Video {
-            self.shield.note(now, at, sequence, bytes);
+            self.shield.note(now, at, sequence, bytes, weight);
         }
         self.media += sealed.len() as u64;
         self.repairs.earn(bytes);
@@ -357,8 +358,9 @@ impl Egress {
                 for sequence in list.sequences() {
                     let of = &self.streams[stream];
                     let Some(found) = of.find(now, sequence, pause) else { continue };
-                    if self.repairs.spend(of.size(found)) {
-                        self.send_again(now, stream, found);
+                    let bytes = of.size(found);
+                    if self.repairs.spend(bytes) && self.send_again(now, stream, found) {
+                        self.shield.note(now, stream, found, bytes, Weight::Usual);
                     }
                 }
             }

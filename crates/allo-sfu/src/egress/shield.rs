@@ -68,6 +68,17 @@ pub(crate) struct Second {
     due: Instant,
     pub(crate) stream: usize,
     pub(crate) sequence: u64,
+    /// How often it comes after that.
+    more: u8,
+}
+
+/// How much depends on a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// If it is lost, that is seen at once from the packet behind it.
+    Usual,
+    /// It is late already, or nothing comes behind it for a while: it comes three times.
+    High,
 }
 
 impl Shield {
@@ -107,8 +118,8 @@ impl Shield {
         }
     }
 
-    /// Takes note of a packet that was sent for the first time.
-    pub(crate) fn note(&mut self, now: Instant, stream: usize, sequence: u64, bytes: usize) {
+    /// Takes note of a packet that was sent for the first time, or because it was asked for.
+    pub(crate) fn note(&mut self, now: Instant, stream: usize, sequence: u64, bytes: usize, weight: Weight) {
         if !matches!(self.state, State::Up { .. }) || self.waiting.len() >= WAITING_MAX {
             return;
         }
@@ -116,16 +127,21 @@ impl Shield {
         let gained = u64::try_from(u128::from(self.room.0) * passed / 8_000_000).unwrap_or(u64::MAX);
         self.free = self.free.saturating_add(gained).min(BURST);
         self.filled_at = now;
-        if let Some(left) = self.free.checked_sub(bytes as u64) {
+        let more = u8::from(weight == Weight::High);
+        if let Some(left) = self.free.checked_sub(bytes as u64 * (1 + u64::from(more))) {
             self.free = left;
-            self.waiting.push_back(Second { due: now + AFTER, stream, sequence });
+            self.waiting.push_back(Second { due: now + AFTER, stream, sequence, more });
         }
     }
 
     /// Returns what is to be sent again now.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Second> {
         self.waiting.front().filter(|second| second.due <= now)?;
-        self.waiting.pop_front()
+        let second = self.waiting.pop_front()?;
+        if let Some(more) = second.more.checked_sub(1) {
+            self.waiting.push_back(Second { due: now + AFTER, more, ..second });
+        }
+        Some(second)
     }
 
     pub(crate) fn due(&self) -> Option<Instant> {
@@ -146,7 +162,7 @@ mod tests {
         let mut again = 0;
         for n in 0..seconds * 100 {
             *now += Duration::from_millis(10);
-            shield.note(*now, 0, n, 1_000);
+            shield.note(*now, 0, n, 1_000, Weight::Usual);
             again += std::iter::from_fn(|| shield.poll(*now)).count();
         }
         again
@@ -166,6 +182,21 @@ mod tests {
         assert!((240..300).contains(&again), "{again} of 1,000, as there is room for a quarter");
         shield.look(now, 0.005, NO_QUEUE, ROOM);
         assert!(seconds(&mut shield, &mut now, 1) <= 2);
+    }
+
+    #[test]
+    fn what_much_depends_on_comes_three_times() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut shield = Shield::new(start);
+        shield.look(start, 0.05, NO_QUEUE, ROOM);
+        shield.note(after(100), 0, 7, 1_000, Weight::High);
+        shield.note(after(105), 0, 8, 1_000, Weight::Usual);
+        let mut came = Vec::new();
+        for ms in 100..200 {
+            came.extend(std::iter::from_fn(|| shield.poll(after(ms))).map(|second| (ms, second.sequence)));
+        }
+        assert_eq!(came, [(115, 7), (120, 8), (130, 7)]);
     }
 
     #[test]
@@ -205,7 +236,7 @@ mod tests {
         let mut shield = Shield::new(now);
         shield.look(now, 0.05, NO_QUEUE, Bitrate::kbps(1_000_000));
         let later = now + Duration::from_secs(1);
-        (0..1_000).for_each(|n| shield.note(later, 0, n, 10));
+        (0..1_000).for_each(|n| shield.note(later, 0, n, 10, Weight::High));
         assert_eq!(shield.waiting.len(), WAITING_MAX);
     }
 }

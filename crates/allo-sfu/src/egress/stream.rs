@@ -140,6 +140,11 @@ impl Stream {
         (now.saturating_duration_since(kept.sent_at) >= pause).then_some(sequence)
     }
 
+    /// Returns whether one with a higher number was sent before it.
+    pub(crate) fn is_late(&self, sequence: u64) -> bool {
+        self.kept.back().is_some_and(|last| last.packet.sequence > sequence)
+    }
+
     /// Returns how large a packet is that was found.
     pub(crate) fn size(&self, sequence: u64) -> usize {
         self.position(sequence).map_or(0, |at| self.kept[at].packet.payload.len())
