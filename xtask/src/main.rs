@@ -59,6 +59,8 @@ fn obey(arguments: &[String]) -> Result<()> {
 
 /// Runs the scenarios of the laboratory, whose arguments are handed on.
 fn lab(arguments: &[&str]) -> Result<()> {
+    // The server in it is the program itself, which cargo builds beside the laboratory.
+    run::run(run::command(".", "cargo build --package allo-server --package allo-client"))?;
     let mut lab = run::command(".", "cargo run --package allo-lab --example lab --");
     lab.args(arguments);
     run::run(lab)

@@ -30,15 +30,19 @@ mod program {
     const HELP: &str = "Usage: cargo xtask lab [--runs N] [--csv FILE] [NAME..]";
 
     /// What is run, in this order: without a fault first, for the rest to be believed.
-    const SCENARIOS: [(&str, Scenario); 8] = [
+    const SCENARIOS: [(&str, Scenario); 12] = [
         ("no-fault", Scenario::NoFault(Duration::from_secs(5))),
         ("udp-blocked", Scenario::UdpBlocked),
         ("address-change", Scenario::AddressChange),
         ("rebinding", Scenario::Rebinding),
         ("server-restart", Scenario::ServerRestart),
+        ("server-killed", Scenario::ServerKilled),
+        ("stalled-20", Scenario::Stalled(Duration::from_secs(20))),
         ("blackout-5", Scenario::Blackout(Duration::from_secs(5))),
+        ("sleep-20", Scenario::Sleep(Duration::from_secs(20))),
         ("signaling-cut-30", Scenario::SignalingCut(Duration::from_secs(30))),
         ("blackout-60", Scenario::Blackout(Duration::from_mins(1))),
+        ("sleep-60", Scenario::Sleep(Duration::from_mins(1))),
     ];
 
     struct Arguments {

@@ -1,13 +1,10 @@
 //! Hosts, links, and the server on one of them.
 
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use allo_lab::{Host, Link, Quality};
-use allo_server::{Server, config::Config};
-use tempfile::TempDir;
-use tokio::sync::mpsc as async_mpsc;
+
+use crate::scenarios::server::ServerProcess;
 
 /// Nothing in here takes nearly as long, unless it never comes.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -28,8 +25,8 @@ pub(crate) struct Lab {
     pub(crate) bob: Host,
     pub(crate) alices_link: Link,
     _bobs_link: Link,
-    server: RunningServer,
-    _hub: Host,
+    server: ServerProcess,
+    hub: Host,
 }
 
 impl Lab {
@@ -45,8 +42,8 @@ impl Lab {
         alice.ip("route add default via 192.0.2.1").unwrap();
         bob.ip("addr add 198.51.100.2/24 dev bob0").unwrap();
         bob.ip("route add default via 198.51.100.1").unwrap();
-        let server = RunningServer::start(&hub);
-        Self { alice, bob, alices_link, _bobs_link: bobs_link, server, _hub: hub }
+        let server = ServerProcess::start(&hub);
+        Self { alice, bob, alices_link, _bobs_link: bobs_link, server, hub }
     }
 
     /// Moves alice into another network, as when a telephone leaves the house.
@@ -62,55 +59,20 @@ impl Lab {
     }
 
     /// Stops the server as an operator does, and starts another one with the same data.
-    pub(crate) fn restart_server(&self) {
-        self.server.restart();
+    pub(crate) fn restart_server(&mut self) {
+        self.server.stop();
+        self.server.start_again(&self.hub);
+    }
+
+    /// Kills the server, as when its memory is taken or a plug is pulled, and starts another one with the same data.
+    pub(crate) fn kill_server(&mut self) {
+        self.server.kill();
+        self.server.start_again(&self.hub);
     }
 
     /// Stops the server.
-    pub(crate) fn close(self) {
+    pub(crate) fn close(mut self) {
         self.server.stop();
-    }
-}
-
-/// A server on a host.
-struct RunningServer {
-    /// Each asks for a restart; the end of them is the end.
-    restarts: async_mpsc::UnboundedSender<()>,
-    ready: mpsc::Receiver<()>,
-    thread: JoinHandle<()>,
-}
-
-impl RunningServer {
-    fn start(host: &Host) -> Self {
-        let (ready_in, ready) = mpsc::channel();
-        let (restarts, restarts_in) = async_mpsc::unbounded_channel();
-        let thread = host.spawn(move || runtime().block_on(serve(ready_in, restarts_in))).unwrap();
-        ready.recv_timeout(PATIENCE).unwrap();
-        Self { restarts, ready, thread }
-    }
-
-    fn restart(&self) {
-        self.restarts.send(()).unwrap();
-        self.ready.recv_timeout(PATIENCE).unwrap();
-    }
-
-    fn stop(self) {
-        drop(self.restarts);
-        self.thread.join().unwrap();
-    }
-}
-
-async fn serve(ready: mpsc::Sender<()>, mut restarts: async_mpsc::UnboundedReceiver<()>) {
-    let data = TempDir::new().unwrap();
-    let config = || Config { data: Some(data.path().to_owned()), ..Config::default() };
-    loop {
-        let server = Server::start(config()).unwrap();
-        ready.send(()).unwrap();
-        let again = restarts.recv().await;
-        server.stop().await;
-        if again.is_none() {
-            return;
-        }
     }
 }
 

@@ -2,15 +2,21 @@
 
 pub(crate) mod lab;
 pub(crate) mod participant;
+mod server;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use allo_client::client::Event;
-use allo_protocol::{ParticipantId, TopologyChoice};
+use allo_client::client::{ClientOptions, Event, new_owner_secret};
+use allo_protocol::{ClientMessage, ErrorCode, ParticipantId, Role, TopologyChoice};
 
 use self::lab::Lab;
-use self::participant::{Memory, Participant};
+use self::participant::{Memory, Participant, Room, options, refusal};
+
+pub(crate) const ALICES_URL: &str = "https://192.0.2.1:8443/lab";
+pub(crate) const BOBS_URL: &str = "https://198.51.100.1:8443/lab";
+/// How often to look whether something was heard of. Each look takes half a second, and the word for it some milliseconds.
+const LOOKS_MAX: usize = 20;
 
 /// What happens to a call of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +29,12 @@ pub(crate) enum Scenario {
     SignalingCut(Duration),
     /// The server is stopped by its operator, and another one started.
     ServerRestart,
+    /// The server is killed, and another one started.
+    ServerKilled,
+    /// The computer of one of them sleeps for a while.
+    Sleep(Duration),
+    /// A third one takes nothing and says nothing for a while, with everything open.
+    Stalled(Duration),
     /// The network of one of them lets no UDP through any more.
     UdpBlocked,
     /// One of them is in another network all at once.
@@ -46,33 +58,58 @@ pub(crate) struct Outcome {
 ///
 /// Panics when that takes minutes, when a participant became another one or was shown twice, or was seen to leave.
 pub(crate) fn run(scenario: Scenario) -> Outcome {
-    let lab = Lab::new();
-    let sfu = Some(TopologyChoice::Sfu);
-    let alice = Participant::start(&lab.alice, "Alice", "https://192.0.2.1:8443/lab", sfu);
-    let bob = Participant::start(&lab.bob, "Bob", "https://198.51.100.1:8443/lab", sfu);
-    let before = [&alice, &bob].map(|one| one.wait_for_media().1.participant);
+    let mut lab = Lab::new();
+    let owner_secret = Some(new_owner_secret().unwrap());
+    let topology = Some(TopologyChoice::Sfu);
+    let alices = ClientOptions { owner_secret, topology, ..options("Alice", ALICES_URL) };
+    let alice = Participant::start(&lab.alice, alices, "Bob");
+    let bob = Participant::start(&lab.bob, options("Bob", BOBS_URL), "Alice");
+    let is_stalled = matches!(scenario, Scenario::Stalled(_));
+    let third = is_stalled.then(|| Participant::start(&lab.bob, options("Carol", BOBS_URL), "Alice"));
+    third.iter().for_each(|third| drop(third.wait_for_media()));
+    let before = [&alice, &bob].map(|one| one.wait_for_media().other.participant);
+    let kept = settle(&alice, &bob, &before[0]);
 
-    let since = fail(scenario, &lab, &alice);
+    let since = fail(scenario, &mut lab, &alice, third.as_ref());
     let after = [&alice, &bob].map(Participant::wait_for_media);
     // Longer than the silence after which a way is left: what still breaks off is seen.
     sleep(Duration::from_secs(3));
-    let is_by_tcp = alice.wait_for_media().0.session.is_some_and(|session| session.is_by_tcp);
-    bob.wait_for_media();
+    let is_by_tcp = alice.wait_for_media().report.session.is_some_and(|session| session.is_by_tcp);
+    let room = bob.wait_for_media().room;
 
-    assert_eq!(before, after.map(|(_, peer)| peer.participant), "the same participants");
+    assert_eq!(before, after.map(|view| view.other.participant), "the same participants");
+    assert_eq!(room, kept, "the same names, rights and lock");
+    assert_eq!(refusal(&lab.bob, options("Eve", BOBS_URL)), ErrorCode::RoomLocked);
+    let others = if is_stalled { 2 } else { 1 };
     let [alices, bobs] = &before;
     let memories = [(alice.leave(), alices), (bob.leave(), bobs)];
+    drop(third.map(Participant::leave));
     lab.close();
     let recovery = memories.map(|(memory, peer)| {
-        assert_eq!(memory.peers_max, 1, "nobody is there twice");
+        assert_eq!(memory.peers_max, others, "nobody is there twice");
         assert!(left_while(&memory, peer) <= 1, "{:?}", memory.events);
         recovery(&memory, since)
     });
     Outcome { recovery, is_by_tcp }
 }
 
+/// Makes Bob a moderator and locks the room, as Alice; returns what Bob then knows of it.
+fn settle(alice: &Participant, bob: &Participant, bobs_id: &ParticipantId) -> Room {
+    alice.say(ClientMessage::SetRole { participant: bobs_id.clone(), role: Role::Moderator });
+    alice.say(ClientMessage::SetRoom {
+        lobby: None,
+        locked: Some(true),
+        participants_max: None,
+        recorders: None,
+    });
+    let looks = (0..LOOKS_MAX).map(|_| bob.wait_for_media().room);
+    let is_settled =
+        |room: &Room| room.is_locked && room.people.get(bobs_id).is_some_and(|it| it.1 == Role::Moderator);
+    looks.into_iter().find(is_settled).expect("the room is locked, and Bob a moderator")
+}
+
 /// Lets it happen, to its end if it has one. Returns from when on recovery counts.
-fn fail(scenario: Scenario, lab: &Lab, alice: &Participant) -> Instant {
+fn fail(scenario: Scenario, lab: &mut Lab, alice: &Participant, third: Option<&Participant>) -> Instant {
     let now = Instant::now();
     match scenario {
         Scenario::NoFault(duration) => sleep(duration),
@@ -88,6 +125,16 @@ fn fail(scenario: Scenario, lab: &Lab, alice: &Participant) -> Instant {
             sleep(duration + Duration::from_secs(2));
         }
         Scenario::ServerRestart => lab.restart_server(),
+        Scenario::ServerKilled => lab.kill_server(),
+        Scenario::Sleep(duration) => {
+            alice.sleep(duration);
+            sleep(duration);
+            return Instant::now();
+        }
+        Scenario::Stalled(duration) => {
+            third.expect("there is a third one").sleep(duration);
+            sleep(duration);
+        }
         Scenario::UdpBlocked => lab.alices_link.block_udp(true),
         Scenario::AddressChange => {
             lab.move_alice();

@@ -13,8 +13,8 @@ use allo_client::peer::LinkState;
 use allo_lab::is_possible;
 
 use crate::scenarios::lab::Lab;
-use crate::scenarios::participant::Participant;
-use crate::scenarios::{Outcome, Scenario};
+use crate::scenarios::participant::{Participant, options};
+use crate::scenarios::{ALICES_URL, BOBS_URL, Outcome, Scenario};
 
 #[test]
 fn a_call_survives_loss_delay_and_a_change_of_address() {
@@ -22,15 +22,15 @@ fn a_call_survives_loss_delay_and_a_change_of_address() {
         return;
     }
     let lab = Lab::new();
-    let alice = Participant::start(&lab.alice, "Alice", "https://192.0.2.1:8443/lab", None);
-    let bob = Participant::start(&lab.bob, "Bob", "https://198.51.100.1:8443/lab", None);
+    let alice = Participant::start(&lab.alice, options("Alice", ALICES_URL), "Bob");
+    let bob = Participant::start(&lab.bob, options("Bob", BOBS_URL), "Alice");
 
-    let before = [&alice, &bob].map(|one| one.wait_for_media().1);
+    let before = [&alice, &bob].map(|one| one.wait_for_media().other);
     assert!(before.iter().all(|peer| peer.state == Some(LinkState::Connected)));
 
     lab.move_alice();
     alice.network_changed();
-    let after = [&alice, &bob].map(|one| one.wait_for_media().1);
+    let after = [&alice, &bob].map(|one| one.wait_for_media().other);
 
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(before.participant, after.participant, "the same participant");
@@ -81,6 +81,21 @@ fn a_call_without_faults_goes_on() {
 #[test]
 fn a_call_survives_a_restart_of_the_server() {
     run(Scenario::ServerRestart);
+}
+
+#[test]
+fn a_call_survives_a_kill_of_the_server() {
+    run(Scenario::ServerKilled);
+}
+
+#[test]
+fn a_call_survives_a_sleep() {
+    run(Scenario::Sleep(Duration::from_secs(8)));
+}
+
+#[test]
+fn a_call_of_two_goes_on_while_a_third_one_stalls() {
+    run(Scenario::Stalled(Duration::from_secs(5)));
 }
 
 /// Runs a scenario where there can be a laboratory. What it takes is printed, and no test fails for it.
