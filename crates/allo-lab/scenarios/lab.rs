@@ -10,7 +10,7 @@ use crate::scenarios::server::ServerProcess;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the links do when nothing is wrong with them.
-const USUAL: Quality = Quality { delay: Duration::from_micros(12_500), loss: 0.01 };
+pub(crate) const USUAL: Quality = Quality { delay: Duration::from_micros(12_500), loss: 0.01 };
 
 /// Hosts and links:
 ///

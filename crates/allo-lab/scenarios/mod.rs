@@ -2,7 +2,7 @@
 
 pub(crate) mod lab;
 pub(crate) mod participant;
-mod server;
+pub(crate) mod server;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use self::participant::{Memory, Participant, Room, options, refusal};
 pub(crate) const ALICES_URL: &str = "https://192.0.2.1:8443/lab";
 pub(crate) const BOBS_URL: &str = "https://198.51.100.1:8443/lab";
 /// How often to look whether something was heard of. Each look takes half a second, and the word for it some milliseconds.
-const LOOKS_MAX: usize = 20;
+pub(crate) const LOOKS_MAX: usize = 20;
 
 /// What happens to a call of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,9 @@ pub(crate) fn run(scenario: Scenario) -> Outcome {
     let bob = Participant::start(&lab.bob, options("Bob", BOBS_URL), "Alice");
     let is_stalled = matches!(scenario, Scenario::Stalled(_));
     let third = is_stalled.then(|| Participant::start(&lab.bob, options("Carol", BOBS_URL), "Alice"));
-    third.iter().for_each(|third| drop(third.wait_for_media()));
+    if let Some(third) = &third {
+        third.wait_for_media();
+    }
     let before = [&alice, &bob].map(|one| one.wait_for_media().other.participant);
     let kept = settle(&alice, &bob, &before[0]);
 

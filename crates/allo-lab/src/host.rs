@@ -1,8 +1,8 @@
 //! Hosts: network namespaces.
 
 use std::fs::File;
-use std::io;
-use std::process::Command;
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
@@ -16,6 +16,15 @@ pub fn is_possible() -> Result<(), String> {
             Err(format!("network namespaces cannot be made here (they need root and iproute2): {error}"))
         }
     }
+}
+
+/// Which port a router gives to a socket behind it (RFC 4787 §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// The same, to whomever the socket talks: its own where that is free.
+    Steady,
+    /// Another for each whom the socket talks to ("symmetric"): what one of them knows is of no use to the others.
+    Random,
 }
 
 /// A network namespace with its loopback up. It is deleted when dropped.
@@ -47,6 +56,29 @@ impl Host {
         self.on(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1"))?
     }
 
+    /// Makes this host a home's router: what leaves by `device` has its address, and only answers come in.
+    pub fn translate(&self, device: &str, ports: Ports) -> io::Result<()> {
+        let how = match ports {
+            Ports::Steady => "",
+            Ports::Random => "fully-random",
+        };
+        // What comes in unasked is dropped before it is remembered: an entry for it would take the port from the socket
+        // that is about to send there.
+        self.nft(&format!(
+            "table ip home {{
+                chain out {{ type nat hook postrouting priority srcnat; oifname \"{device}\" masquerade {how}; }}
+                chain here {{ type filter hook input priority filter; iifname \"{device}\" ct state new drop; }}
+                chain on {{ type filter hook forward priority filter; iifname \"{device}\" ct state new drop; }}
+            }}"
+        ))
+    }
+
+    /// Adds rules to the packet filter of this host.
+    pub fn nft(&self, rules: &str) -> io::Result<()> {
+        let rules = rules.to_owned();
+        self.on(move || nft(&rules))?
+    }
+
     /// Starts a thread on this host. Sockets that it opens are this host's; so are those of threads that it starts.
     ///
     /// # Panics
@@ -75,6 +107,18 @@ impl Drop for Host {
         // A namespace that is left behind does no harm but to the eye.
         let _ = ip(&["netns", "delete", &self.name]);
     }
+}
+
+fn nft(rules: &str) -> io::Result<()> {
+    let mut command = Command::new("nft");
+    let mut child = command.args(["-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(rules.as_bytes()))?;
+    let output = child.wait_with_output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("nft: {}", said.trim())))
 }
 
 fn ip(words: &[&str]) -> io::Result<()> {

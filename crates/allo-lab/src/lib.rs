@@ -10,5 +10,5 @@ mod host;
 mod link;
 mod middlebox;
 
-pub use host::{Host, is_possible};
+pub use host::{Host, Ports, is_possible};
 pub use link::{Link, Quality};

@@ -1,6 +1,7 @@
 //! Runs a participant: joins the call, which knows no sockets, to the sockets and the clock.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::ClientMessage;
@@ -10,6 +11,7 @@ use tracing::warn;
 
 use super::call::{Call, CallOptions};
 use super::event::{Event, Report};
+use super::reflexive::{Question, Reflexive};
 use super::sockets::{Datagram, Sockets};
 use crate::peer::LinkState;
 use crate::signaling::{EndReason, SignalingEvent, SignalingSocket};
@@ -31,6 +33,9 @@ pub(crate) struct Driver {
     call: Call,
     signaling: SignalingSocket,
     sockets: Sockets,
+    reflexive: Reflexive,
+    /// Where to ask how this machine is seen from outside.
+    stun: Option<SocketAddr>,
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     events_dropped: u64,
@@ -45,6 +50,7 @@ impl Driver {
         call: CallOptions,
         signaling: SignalingSocket,
         sockets: Sockets,
+        reflexive: Reflexive,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<Event>,
     ) -> Self {
@@ -53,6 +59,8 @@ impl Driver {
             call,
             signaling,
             sockets,
+            reflexive,
+            stun: None,
             orders,
             events,
             events_dropped: 0,
@@ -73,7 +81,7 @@ impl Driver {
 
     /// Waits for one thing to happen and handles it.
     async fn step(&mut self) -> std::ops::ControlFlow<()> {
-        let due = self.call.poll_timeout();
+        let due = self.reflexive.poll_timeout().into_iter().fold(self.call.poll_timeout(), Instant::min);
         tokio::select! {
             Some(datagram) = self.sockets.recv() => self.handle_datagram(&datagram),
             event = self.signaling.recv() => return self.handle_signaling(event).await,
@@ -81,19 +89,30 @@ impl Driver {
                 Some(order) => self.handle_order(order).await,
                 None => pending().await,
             },
-            () = sleep_until(due.into()) => self.call.handle_timeout(Instant::now()),
+            () = sleep_until(due.into()) => {
+                self.call.handle_timeout(Instant::now());
+                self.reflexive.handle_timeout(Instant::now());
+            }
         }
         std::ops::ControlFlow::Continue(())
     }
 
     fn handle_datagram(&mut self, datagram: &Datagram) {
-        self.call.handle_datagram(Instant::now(), datagram.source, datagram.destination, &datagram.bytes);
+        let Datagram { source, destination, bytes } = datagram;
+        let now = Instant::now();
+        if !self.reflexive.handle_datagram(now, *source, *destination, bytes) {
+            self.call.handle_datagram(now, *source, *destination, bytes);
+        }
     }
 
     async fn handle_signaling(&mut self, event: Option<SignalingEvent>) -> std::ops::ControlFlow<()> {
         let now = Instant::now();
         match event {
-            Some(SignalingEvent::Opened { features, .. }) => self.call.handle_opened(&features),
+            Some(SignalingEvent::Opened { features, stun, .. }) => {
+                self.stun = stun;
+                self.reflexive.configure(now, stun, &self.sockets.udp_addresses());
+                self.call.handle_opened(&features);
+            }
             Some(SignalingEvent::Lost) => self.call.handle_lost(),
             Some(SignalingEvent::Message(message)) => {
                 if let Some(reason) = self.call.handle_message(now, message) {
@@ -134,6 +153,7 @@ impl Driver {
             Err(error) => warn!(%error, "cannot find out the addresses of this machine"),
         }
         self.call.handle_addresses(now, self.sockets.addresses());
+        self.reflexive.configure(now, self.stun, &self.sockets.udp_addresses());
     }
 
     /// Something was lost: perhaps because this machine has other addresses now.
@@ -155,6 +175,12 @@ impl Driver {
 
     /// Sends and says what the call has for others.
     async fn flush(&mut self) {
+        while let Some(mapping) = self.reflexive.poll_found() {
+            self.call.handle_mapping(Instant::now(), mapping);
+        }
+        while let Some(Question { source, destination, bytes }) = self.reflexive.poll_question() {
+            self.sockets.send_by_udp(source, destination, &bytes);
+        }
         while let Some(transmit) = self.call.poll_transmit() {
             self.sockets.send(&transmit);
         }

@@ -4,6 +4,7 @@ mod call;
 mod driver;
 mod event;
 mod keeper;
+mod reflexive;
 mod roster;
 mod routing;
 mod sockets;

@@ -111,6 +111,11 @@ impl Sockets {
         }
     }
 
+    /// Returns the addresses with a socket for UDP.
+    pub(crate) fn udp_addresses(&self) -> Vec<SocketAddr> {
+        self.open.keys().copied().collect()
+    }
+
     /// Returns the next datagram.
     pub(crate) async fn recv(&mut self) -> Option<Datagram> {
         self.received.recv().await
@@ -121,8 +126,13 @@ impl Sockets {
         if transmit.proto != Protocol::Udp {
             return self.send_by_tcp(transmit);
         }
-        let Some(open) = self.open.get(&transmit.source) else { return };
-        if let Err(error) = open.socket.try_send_to(&transmit.contents, transmit.destination) {
+        self.send_by_udp(transmit.source, transmit.destination, &transmit.contents);
+    }
+
+    /// Sends a datagram from a socket, if it is still there.
+    pub(crate) fn send_by_udp(&self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        let Some(open) = self.open.get(&source) else { return };
+        if let Err(error) = open.socket.try_send_to(bytes, destination) {
             debug!(%error, "lost a datagram");
         }
     }

@@ -17,6 +17,7 @@ use url::Url;
 use super::call::CallOptions;
 use super::driver::{Driver, Order};
 use super::event::{Event, Report};
+use super::reflexive::Reflexive;
 use super::sockets::Sockets;
 use crate::peer::Negotiation;
 use crate::signaling::{SignalingError, SignalingOptions, SignalingSocket, Trust};
@@ -149,9 +150,10 @@ impl WebRtcClient {
             only_tcp: options.only_tcp,
             certificate: certificate()?,
         };
+        let reflexive = Reflexive::new(random_bytes()?);
         let (orders, orders_out) = mpsc::channel(ORDERS_MAX);
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
-        let driver = Driver::new(call, signaling, sockets, orders_out, events_in);
+        let driver = Driver::new(call, signaling, sockets, reflexive, orders_out, events_in);
         Ok(Self { orders, events, task: tokio::spawn(driver.run()) })
     }
 

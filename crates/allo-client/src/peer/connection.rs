@@ -14,7 +14,9 @@ use tracing::{debug, warn};
 
 use super::candidates::RemoteCandidates;
 use super::link::{LinkState, PeerError, PeerEvent, PeerOptions};
-use super::negotiation::{Negotiator, OfferOutcome, Proposal, Restart, add_host_candidates};
+use super::negotiation::{
+    Negotiator, OfferOutcome, Proposal, Restart, add_host_candidates, add_reflexive_candidate,
+};
 use super::recovery::{Advice, Recovery};
 use crate::media::VideoClip;
 use crate::reception::{AudioReception, AudioReport, Numbers, VideoReception, VideoReport};
@@ -183,6 +185,13 @@ impl PeerConnection {
         self.drive(now);
         self.negotiator.restart_ice(Restart::NewAddresses);
         self.negotiate();
+        self.drive(now);
+    }
+
+    /// An address of this end is seen from outside as another: tells the peer.
+    pub fn add_reflexive(&mut self, now: Instant, address: SocketAddr, base: SocketAddr) {
+        let added = add_reflexive_candidate(&mut self.rtc, address, base);
+        self.events.extend(added.map(PeerEvent::Candidate));
         self.drive(now);
     }
 

@@ -270,6 +270,17 @@ pub(crate) fn add_host_candidates(rtc: &mut Rtc, addresses: &[SocketAddr]) -> Ve
     added
 }
 
+/// Tells the engine where an address of this end is seen from outside; returns it unless it was known.
+pub(crate) fn add_reflexive_candidate(
+    rtc: &mut Rtc,
+    address: SocketAddr,
+    base: SocketAddr,
+) -> Option<IceCandidate> {
+    let candidate = Candidate::server_reflexive(address, base, "udp").ok()?;
+    let candidate = rtc.add_local_candidate(candidate)?;
+    Some(ice_candidate(candidate, candidate.ufrag()))
+}
+
 fn host_candidates(addresses: &[SocketAddr], ufrag: &str) -> Vec<IceCandidate> {
     let candidates = addresses.iter().filter_map(|&address| Candidate::host(address, "udp").ok());
     candidates.map(|candidate| ice_candidate(&candidate, Some(ufrag))).collect()

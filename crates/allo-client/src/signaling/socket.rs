@@ -1,5 +1,6 @@
 //! A connection to the server that is made again whenever it is lost.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub enum SignalingEvent {
         limits: Limits,
         /// The ICE servers to use.
         ice_servers: Vec<IceServer>,
+        /// Where the server says how this machine is seen from outside (STUN), if anywhere.
+        stun: Option<SocketAddr>,
         /// What the server can do.
         features: Features,
     },
@@ -203,7 +206,7 @@ impl Runner {
     async fn run(mut self) -> Result<Never, Stop> {
         loop {
             let close = match self.connect().await? {
-                Ok(socket) => self.converse(socket).await?,
+                Ok((socket, server)) => self.converse(socket, server).await?,
                 Err(close) => close,
             };
             let wait = match close {
@@ -223,7 +226,7 @@ impl Runner {
     }
 
     /// Connects, unless something else is ordered before that is done.
-    async fn connect(&mut self) -> Result<Result<WebSocket, Close>, Stop> {
+    async fn connect(&mut self) -> Result<Result<(WebSocket, IpAddr), Close>, Stop> {
         let (url, tls) = (self.options.url.clone(), self.tls.clone());
         let connecting = connect(&url, &tls);
         tokio::pin!(connecting);
@@ -276,8 +279,8 @@ impl Runner {
     }
 
     /// Says `hello` and carries messages until the connection ends.
-    async fn converse(&mut self, mut socket: WebSocket) -> Result<Close, Stop> {
-        let limits = match self.greet(&mut socket).await? {
+    async fn converse(&mut self, mut socket: WebSocket, server: IpAddr) -> Result<Close, Stop> {
+        let limits = match self.greet(&mut socket, server).await? {
             Ok(limits) => limits,
             Err(close) => return Ok(close),
         };
@@ -295,19 +298,20 @@ impl Runner {
         Ok(close)
     }
 
-    async fn greet(&mut self, socket: &mut WebSocket) -> Result<Result<Limits, Close>, Stop> {
+    async fn greet(&mut self, socket: &mut WebSocket, server: IpAddr) -> Result<Result<Limits, Close>, Stop> {
         let hello =
             ClientMessage::Hello { protocol_version: PROTOCOL_VERSION, client: self.options.client.clone() };
         if send(socket, &hello).await.is_err() {
             return Ok(Err(Close::Lost));
         }
         let welcome = timeout(ANSWER_TIMEOUT, welcome(socket)).await;
-        let (limits, ice_servers, features) = match welcome.unwrap_or(Err(Close::Lost)) {
+        let Welcome { limits, ice_servers, stun_port, features } = match welcome.unwrap_or(Err(Close::Lost)) {
             Ok(welcome) => welcome,
             Err(close) => return Ok(Err(close)),
         };
         self.connection += 1;
-        self.emit(SignalingEvent::Opened { limits: limits.clone(), ice_servers, features }).await?;
+        let stun = stun_port.map(|port| SocketAddr::new(server, port));
+        self.emit(SignalingEvent::Opened { limits: limits.clone(), ice_servers, stun, features }).await?;
         Ok(Ok(limits))
     }
 
@@ -352,11 +356,19 @@ impl Runner {
     }
 }
 
-async fn welcome(socket: &mut WebSocket) -> Result<(Limits, Vec<IceServer>, Features), Close> {
+/// What the server says first.
+struct Welcome {
+    limits: Limits,
+    ice_servers: Vec<IceServer>,
+    stun_port: Option<u16>,
+    features: Features,
+}
+
+async fn welcome(socket: &mut WebSocket) -> Result<Welcome, Close> {
     while let Some(Ok(message)) = socket.next().await {
         match parse(&message) {
-            Some(ServerMessage::Welcome { limits, ice_servers, features, .. }) => {
-                return Ok((limits, ice_servers, features));
+            Some(ServerMessage::Welcome { limits, ice_servers, stun_port, features, .. }) => {
+                return Ok(Welcome { limits, ice_servers, stun_port, features });
             }
             Some(ServerMessage::Error { code, text, .. }) => {
                 return Err(after(code, &text));

@@ -1,6 +1,7 @@
 //! One WebSocket: TCP, TLS where the address says https, and the upgrade.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,18 +53,19 @@ pub enum ConnectError {
     TimedOut,
 }
 
-/// Opens a WebSocket to `/ws` of the server at `url`.
-pub(crate) async fn connect(url: &Url, tls: &Arc<ClientConfig>) -> Result<WebSocket, ConnectError> {
+/// Opens a WebSocket to `/ws` of the server at `url`; returns the address of the server, too.
+pub(crate) async fn connect(url: &Url, tls: &Arc<ClientConfig>) -> Result<(WebSocket, IpAddr), ConnectError> {
     tokio::time::timeout(CONNECT_TIMEOUT, open(url, tls)).await.unwrap_or(Err(ConnectError::TimedOut))
 }
 
-async fn open(url: &Url, tls: &Arc<ClientConfig>) -> Result<WebSocket, ConnectError> {
+async fn open(url: &Url, tls: &Arc<ClientConfig>) -> Result<(WebSocket, IpAddr), ConnectError> {
     let is_secure = url.scheme() == "https";
     let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(ConnectError::BadAddress)?;
     // A literal IPv6 address stands in brackets in a URL only.
     let name = host.trim_matches(['[', ']']).to_owned();
     let tcp = TcpStream::connect((name.as_str(), port)).await.map_err(ConnectError::Tcp)?;
     tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
+    let server = tcp.peer_addr().map_err(ConnectError::Tcp)?.ip();
     let stream: Box<dyn Duplex> = if is_secure {
         let name = ServerName::try_from(name).map_err(|_| ConnectError::BadAddress)?;
         Box::new(TlsConnector::from(tls.clone()).connect(name, tcp).await.map_err(ConnectError::Tls)?)
@@ -75,7 +77,7 @@ async fn open(url: &Url, tls: &Arc<ClientConfig>) -> Result<WebSocket, ConnectEr
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     match client_async_with_config(request, stream, Some(config)).await {
-        Ok((socket, _)) => Ok(socket),
+        Ok((socket, _)) => Ok((socket, server)),
         Err(WebSocketError::Http(response)) => Err(ConnectError::Refused(response.status().as_u16())),
         Err(error) => Err(ConnectError::Upgrade(Box::new(error))),
     }

@@ -17,7 +17,10 @@ impl Call {
             Some(link) if link.id == id => link.connection.handle_greet(now),
             _ => {
                 self.drop_link(now, peer);
-                let connection = PeerConnection::new(now, self.peer_options(is_polite));
+                let mut connection = PeerConnection::new(now, self.peer_options(is_polite));
+                for mapping in self.mappings.values() {
+                    connection.add_reflexive(now, mapping.address, mapping.base);
+                }
                 let (down_since, is_dropped) = (Some(now), false);
                 let link = Link { id, connection, was_connected: false, down_since, is_dropped };
                 self.links.insert(peer.clone(), link);

@@ -20,6 +20,7 @@ use self::links::link_addresses;
 use self::session::session_options;
 use crate::client::event::Event;
 use crate::client::keeper::Keeper;
+use crate::client::reflexive::Mapping;
 use crate::client::roster::{Change, Outcome, Roster};
 use crate::client::routing::{Routing, Wishes};
 use crate::peer::{Negotiation, PeerConnection};
@@ -65,6 +66,8 @@ pub(crate) struct CallOptions {
 pub(crate) struct Call {
     options: CallOptions,
     addresses: Vec<SocketAddr>,
+    /// Where they are seen from outside; one for each at most.
+    mappings: BTreeMap<SocketAddr, Mapping>,
     roster: Roster,
     /// One for each peer at most; the server bounds how many there are.
     links: BTreeMap<ParticipantId, Link>,
@@ -103,6 +106,7 @@ impl Call {
             routing: Routing::new(options.video_slots, options.tile_height),
             options,
             addresses,
+            mappings: BTreeMap::new(),
             roster: Roster::default(),
             links: BTreeMap::new(),
             past: BTreeMap::new(),
@@ -290,11 +294,21 @@ impl Call {
     /// The addresses of this machine changed, or may have.
     pub(crate) fn handle_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
         self.addresses = addresses;
+        self.mappings.retain(|base, _| self.addresses.contains(base));
         for link in self.links.values_mut() {
             link.connection.handle_addresses(now, link_addresses(&self.options, &self.addresses));
         }
         if let Some(session) = self.keeper.session_mut() {
             session.handle_addresses(now, self.addresses.clone());
+        }
+        self.collect(now);
+    }
+
+    /// The server said where a socket is seen from outside: tells the peers.
+    pub(crate) fn handle_mapping(&mut self, now: Instant, mapping: Mapping) {
+        self.mappings.insert(mapping.base, mapping);
+        for link in self.links.values_mut() {
+            link.connection.add_reflexive(now, mapping.address, mapping.base);
         }
         self.collect(now);
     }
