@@ -7,6 +7,7 @@ mod banner;
 mod begun;
 pub mod config;
 pub mod doctor;
+mod failures;
 mod http;
 mod identity;
 mod listener;

@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use crate::{
     admission::Admitted,
     begun::Begun,
+    failures::Failure,
     http,
     media::{FRAME_MAX, Newcomer, Visit, begins_frame, limit_unsent},
     server::Shared,
@@ -129,8 +130,12 @@ async fn serve(
     }
     match (&shared.tls, first[0]) {
         (Some(tls), TLS_HANDSHAKE) => {
-            let stream =
-                timeout_at(deadline, TlsAcceptor::from(tls.server_config()).accept(stream)).await??;
+            let shaken = timeout_at(deadline, TlsAcceptor::from(tls.server_config()).accept(stream)).await?;
+            let stream = shaken.inspect_err(|error| {
+                if let Some(failure) = Failure::of_handshake(error) {
+                    shared.failures.note(Instant::now().into_std(), failure);
+                }
+            })?;
             // The handshake was the proof that a public authority asked for: there is nothing more to say (RFC 8737 §3).
             if stream.get_ref().1.alpn_protocol() == Some(CHALLENGE_PROTOCOL) {
                 return Ok(());

@@ -8,30 +8,20 @@ use std::{
 
 use allo_server::{
     Server, banner,
-    config::{Config, LoadError, Sources},
+    config::{Config, LoadError, Sources, Task},
     doctor,
 };
 use anyhow::{Context as _, Result, bail};
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<_> = env::args_os().collect();
-    let is_doctor = arguments.get(1).is_some_and(|argument| argument == "doctor");
-    let mut is_json = false;
-    if is_doctor {
-        arguments.remove(1);
-        arguments.retain(|argument| {
-            is_json |= argument == "--json";
-            argument != "--json"
-        });
-    }
-    let config = match load(arguments) {
-        Ok(config) => config,
+    let (config, task) = match load(env::args_os().collect()) {
+        Ok(loaded) => loaded,
         // Help and the version go to standard output, mistakes in flags to standard error, each with its status.
         Err(LoadError::CommandLine(error)) => error.exit(),
         Err(error) => return fail(&error.into()),
     };
-    if is_doctor {
+    if let Task::Examine { is_json } = task {
         return examine(&config, is_json);
     }
     match run(config) {
@@ -56,9 +46,9 @@ fn examine(config: &Config, is_json: bool) -> ExitCode {
     if doctor::is_bad(&findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn load(arguments: Vec<std::ffi::OsString>) -> Result<Config, LoadError> {
+fn load(arguments: Vec<std::ffi::OsString>) -> Result<(Config, Task), LoadError> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    Config::load(Sources {
+    Config::load_for_task(Sources {
         arguments,
         environment: env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
         folder: env::current_dir().unwrap_or_default(),

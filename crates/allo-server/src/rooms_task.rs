@@ -1,6 +1,6 @@
 //! The one task that owns the rooms: it tells them what happens on WebSockets, and does what they say.
 
-use std::{collections::HashMap, future::pending, net::IpAddr, time::Instant};
+use std::{collections::HashMap, future::pending, net::IpAddr, sync::Arc, time::Instant};
 
 use allo_protocol::{ClientMessage, CloseCode, ServerMessage};
 use allo_room::{ConnectionId, Counts, Fault, MediaEvent, Output, Rooms};
@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    failures::{Attempts, Failure, Failures},
     media::MediaPlane,
     outbox::{Full, Outbox},
     passwords::{Answer, Passwords},
@@ -55,6 +56,8 @@ pub(crate) struct RoomsTask {
     passwords: Passwords,
     /// Where what is known of rooms is kept, if anywhere.
     records: Option<Records>,
+    attempts: Attempts,
+    failures: Arc<Failures>,
 }
 
 impl RoomsTask {
@@ -63,11 +66,13 @@ impl RoomsTask {
         rooms: Rooms,
         media: Option<MediaPlane>,
         records: Option<Records>,
+        failures: Arc<Failures>,
     ) -> (Self, Events, Questions) {
         let (to_events, events) = mpsc::channel(EVENTS_MAX);
         let (to_questions, questions) = mpsc::channel(1);
-        let (outboxes, passwords) = (HashMap::new(), Passwords::new());
-        (Self { rooms, outboxes, events, questions, media, passwords, records }, to_events, to_questions)
+        let (outboxes, passwords, attempts) = (HashMap::new(), Passwords::new(), Attempts::default());
+        let task = Self { rooms, outboxes, events, questions, media, passwords, records, attempts, failures };
+        (task, to_events, to_questions)
     }
 
     /// Runs until `stop`; then everyone is told, and every WebSocket closed.
@@ -82,7 +87,7 @@ impl RoomsTask {
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.rooms.handle_timeout(Instant::now());
                 }
-                events = media_events(&mut self.media) => self.rooms.handle_media(Instant::now(), events),
+                events = media_events(&mut self.media) => self.handle_media(events),
                 answer = self.passwords.answer() => match answer {
                     Answer::Hash(check, hash) => self.rooms.handle_hash(check, hash),
                     Answer::Verdict(check, fits) => self.rooms.handle_verdict(Instant::now(), check, fits),
@@ -106,6 +111,16 @@ impl RoomsTask {
         if let Some(records) = self.records.take() {
             records.finish().await;
         }
+    }
+
+    fn handle_media(&mut self, events: Vec<MediaEvent>) {
+        let now = Instant::now();
+        for event in &events {
+            if self.attempts.handle_event(now, event) {
+                self.failures.note(now, Failure::Media);
+            }
+        }
+        self.rooms.handle_media(now, events);
     }
 
     fn handle(&mut self, connection: ConnectionId, event: Event) {
@@ -140,6 +155,10 @@ impl RoomsTask {
                     }
                 }
                 Output::Media(command) => {
+                    let now = Instant::now();
+                    if self.attempts.handle_command(now, &command) {
+                        self.failures.note(now, Failure::Media);
+                    }
                     if let Some(media) = &mut self.media {
                         media.handle(command).await;
                     }
@@ -149,6 +168,7 @@ impl RoomsTask {
     }
 
     fn send(&mut self, to: ConnectionId, message: &ServerMessage) {
+        self.failures.note_message(Instant::now(), message);
         let Some(outbox) = self.outboxes.get(&to) else { return };
         let text = serde_json::to_string(message).expect("a message has text keys only");
         if outbox.push(Utf8Bytes::from(text)) == Err(Full) {

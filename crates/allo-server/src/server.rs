@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 use crate::{
     admission::{Admission, AdmissionBounds},
     config::{Config, MediaConfig},
+    failures::Failures,
     identity, listener,
     media::{self, Door, MediaError, MediaPlane, RELAY_RENEWAL},
     records::Records,
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     connections: AtomicU64,
     pub(crate) events: Events,
     pub(crate) questions: Questions,
+    pub(crate) failures: Arc<Failures>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -128,7 +130,8 @@ impl Server {
         let door = media.as_ref().map(MediaPlane::door);
         let mut rooms = Rooms::new(config.rooms.clone(), &secret, seed);
         let records = config.data_folder().and_then(|data| open_records(&data, &secret, &config, &mut rooms));
-        let (rooms, events, questions) = RoomsTask::new(rooms, media, records);
+        let failures = Arc::new(Failures::default());
+        let (rooms, events, questions) = RoomsTask::new(rooms, media, records, failures.clone());
         tasks.spawn(rooms.run(stop.clone()));
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().renew(stop.clone()));
@@ -145,6 +148,7 @@ impl Server {
             connections,
             events,
             questions,
+            failures,
             tasks,
             stop,
         });

@@ -33,6 +33,7 @@ use tracing::debug;
 
 use crate::{
     admission::{Admitted, Refused},
+    failures::Failure,
     http::{Answer, Visitor, text},
     outbox::{OutboxReader, Outgoing, outbox},
     rooms_task::{Event, Events},
@@ -65,6 +66,7 @@ pub(crate) fn upgrade(shared: &Arc<Shared>, visitor: &Visitor, mut request: Requ
         (Some(_), Some(_)) => false,
     };
     if !is_ours {
+        shared.failures.note(Instant::now(), Failure::Origin);
         return text(StatusCode::FORBIDDEN, "Pages of other sites may not connect here.");
     }
     let Ok(answer) = create_response_with_body(&request, Full::default) else {
@@ -72,11 +74,9 @@ pub(crate) fn upgrade(shared: &Arc<Shared>, visitor: &Visitor, mut request: Requ
     };
     let admitted = match shared.websockets.admit(Some(visitor.address)) {
         Ok(admitted) => admitted,
-        Err(Refused::Visitor) => {
-            return text(StatusCode::TOO_MANY_REQUESTS, "There are too many connections from your address.");
-        }
-        Err(Refused::Full) => {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "This server has too many connections.");
+        Err(refused) => {
+            shared.failures.note(Instant::now(), Failure::Connections);
+            return turned_away(refused);
         }
     };
     let (writer, reader) = outbox(shared.config.bounds.outbox_messages, shared.config.bounds.outbox_bytes);
@@ -90,6 +90,15 @@ pub(crate) fn upgrade(shared: &Arc<Shared>, visitor: &Visitor, mut request: Requ
         }
     });
     answer
+}
+
+fn turned_away(refused: Refused) -> Answer {
+    match refused {
+        Refused::Visitor => {
+            text(StatusCode::TOO_MANY_REQUESTS, "There are too many connections from your address.")
+        }
+        Refused::Full => text(StatusCode::SERVICE_UNAVAILABLE, "This server has too many connections."),
+    }
 }
 
 /// One WebSocket.

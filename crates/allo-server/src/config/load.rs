@@ -28,6 +28,18 @@ pub struct Sources {
     pub folder: PathBuf,
 }
 
+/// What the program is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Serve.
+    Serve,
+    /// Say what may keep people from getting in.
+    Examine {
+        /// Whether a program reads it.
+        is_json: bool,
+    },
+}
+
 /// There is no configuration to run with.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -80,15 +92,24 @@ struct Layers {
 impl Config {
     /// Reads the configuration.
     pub fn load(sources: Sources) -> Result<Self, LoadError> {
+        Self::load_for_task(sources).map(|(config, _)| config)
+    }
+
+    /// Reads the configuration, and what to do with it.
+    pub fn load_for_task(sources: Sources) -> Result<(Self, Task), LoadError> {
         let matches = command().try_get_matches_from(sources.arguments)?;
+        let doctor = matches.subcommand_matches("doctor");
+        let flags = doctor.unwrap_or(&matches);
         let named =
             |name: &str| sources.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value);
         let mut layers = Layers::default();
-        let file = matches.get_one::<String>("config").or_else(|| named("ALLO_CONFIG")).map(PathBuf::from);
+        let file = flags.get_one::<String>("config").or_else(|| named("ALLO_CONFIG")).map(PathBuf::from);
         layers.add_file(file.as_deref(), &sources.folder);
         layers.add_environment(&sources.environment);
-        layers.add_flags(&matches);
-        layers.apply().map_err(LoadError::Settings)
+        layers.add_flags(flags);
+        let config = layers.apply().map_err(LoadError::Settings)?;
+        let task = doctor.map_or(Task::Serve, |doctor| Task::Examine { is_json: doctor.get_flag("json") });
+        Ok((config, task))
     }
 }
 
@@ -250,23 +271,54 @@ Examples:
                                         on the internet, with a certificate of your own
   allo --tls off --listen 127.0.0.1 --media-listen 0.0.0.0
                                         behind Nginx or Caddy on the same machine
-  allo doctor --port 443                what may keep people from getting in, and what to do; with --json
-                                        for programs. Give it the settings that the server has.
+  allo doctor --port 443                what may keep people from getting in, and what to do
 
 Each setting can also stand in allo.toml (see allo.example.toml), as `port = 443`,
 or in the environment, as ALLO_PORT=443. Flags win over the environment, and the
 environment over the file.";
 
+const DOCTOR: &str = "\
+Says what may keep people from getting in, and what to do.
+
+Run it on the server's machine, as the user that the server runs as, with the
+settings that the server has, while the server runs. It looks at the port for
+TCP and UDP, here and by each name and public address; where the names lead;
+whether a router is in the way; the certificate and the clock; how many files may
+be open; the data folder; and it asks the server why the last who tried did not
+get in.
+
+Each finding is good, doubtful or bad. The status is 1 when something is bad.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  allo doctor                           with the settings in ./allo.toml
+  allo doctor --port 443 --domain meet.example.org
+  allo doctor --json | jq '.findings[] | select(.verdict != \"good\")'";
+
 /// Makes the command line from the table.
 fn command() -> Command {
-    let file =
-        Arg::new("config").long("config").value_name("FILE").help("Read this file instead of ./allo.toml.");
-    Command::new("allo")
+    with_settings(Command::new("allo"))
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(EXAMPLES)
-        .arg(file)
-        .args(SETTINGS.iter().map(argument))
+        // Settings stand behind the word that they are for, lest some of them be overlooked.
+        .args_conflicts_with_subcommands(true)
+        .subcommand(doctor())
+}
+
+/// Makes the command that looks for trouble. It takes all settings, to look where the server with them does.
+fn doctor() -> Command {
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("Answer in JSON, for programs.");
+    with_settings(Command::new("doctor").arg(json))
+        .about("Says what may keep people from getting in, and what to do.")
+        .long_about(DOCTOR)
+        .after_help(DOCTOR_EXAMPLES)
+}
+
+fn with_settings(command: Command) -> Command {
+    let file =
+        Arg::new("config").long("config").value_name("FILE").help("Read this file instead of ./allo.toml.");
+    command.arg(file).args(SETTINGS.iter().map(argument))
 }
 
 fn argument(setting: &'static Setting) -> Arg {

@@ -19,7 +19,7 @@ use ipnet::IpNet;
 
 pub use acme::{DirectoryUrl, Domain, Email};
 pub use example::example;
-pub use load::{LoadError, Sources};
+pub use load::{LoadError, Sources, Task};
 pub use value::{LogFilter, Origin, PublicAddress};
 
 /// The configuration of a server.

@@ -1,7 +1,11 @@
-//! `allo doctor`: what may keep people from getting in, in plain words. It asks this machine alone, and the resolver that it uses.
+//! `allo doctor`: what may keep people from getting in, in plain words. It asks this machine alone, the resolver that it uses,
+//! and what answers at the server's own names and addresses.
 
+mod joins;
 mod machine;
 mod network;
+mod outside;
+mod udp;
 
 use std::fmt::Write as _;
 
@@ -57,11 +61,13 @@ impl Finding {
 pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = network::ports(config);
     findings.extend(network::names(config));
+    findings.extend(outside::outside(config));
     findings.extend(network::router(config));
     findings.extend(machine::certificate(config));
     #[cfg(unix)]
     findings.push(machine::open_files());
     findings.push(machine::data_folder(config));
+    findings.extend(joins::joins(config));
     findings
 }
 

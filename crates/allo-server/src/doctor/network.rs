@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::Finding;
+use super::{Finding, udp};
 use crate::{
-    config::Config,
+    config::{Config, Domain},
     server::{is_any_ipv6, is_unavailable},
     tls,
 };
@@ -40,7 +40,7 @@ pub(super) fn ports(config: &Config) -> Vec<Finding> {
         }
     }
     if config.media.workers.count() > 0 {
-        findings.extend(media_sockets(config).into_iter().filter_map(udp));
+        findings.extend(media_sockets(config).into_iter().filter_map(udp_port));
     }
     findings
 }
@@ -99,9 +99,9 @@ fn reached(socket: SocketAddr) -> SocketAddr {
 }
 
 /// Returns whether Allo answers: with its health on the loopback, and elsewhere with the word that it wants HTTPS.
-fn is_allo(socket: SocketAddr) -> bool {
+pub(super) fn is_allo(socket: SocketAddr) -> bool {
     let host = if socket.ip().is_loopback() { "localhost".to_owned() } else { bracketed(socket.ip()) };
-    let answer = ask(socket, &host).unwrap_or_default();
+    let answer = ask(socket, &host, "/health").unwrap_or_default();
     answer.contains("\"status\":\"ok\"") || answer.contains("Server requires HTTPS.")
 }
 
@@ -109,12 +109,24 @@ fn bracketed(address: IpAddr) -> String {
     if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
 }
 
-fn ask(socket: SocketAddr, host: &str) -> io::Result<String> {
+/// Returns what a server that has this socket answers on the loopback.
+pub(super) fn ask_here(socket: SocketAddr, path: &str) -> Option<String> {
+    let socket = reached(socket);
+    ask(socket, "localhost", path).ok().filter(|_| socket.ip().is_loopback())
+}
+
+/// Returns whether a server runs with these settings.
+pub(super) fn is_running(config: &Config) -> bool {
+    let mut sockets = config.listen.iter().map(|address| SocketAddr::new(*address, config.port));
+    sockets.any(|socket| matches!(holder(socket), Ok(Holder::Allo)))
+}
+
+fn ask(socket: SocketAddr, host: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&socket, ANSWER_TIMEOUT)?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
     let port = socket.port();
-    write!(stream, "GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     // What came before a failure counts.
     let _read = stream.take(ANSWER_BYTES).read_to_end(&mut answer);
@@ -129,7 +141,7 @@ fn own_addresses(socket: SocketAddr) -> Vec<Finding> {
     }
     let own = tls::local_addresses().into_iter().filter(|it| it.is_ipv4() == socket.is_ipv4());
     for own in own.map(|address| SocketAddr::new(address, socket.port())) {
-        if let Err(error) = ask(own, &bracketed(own.ip())) {
+        if let Err(error) = ask(own, &bracketed(own.ip()), "/health") {
             let text = format!("{own} cannot be connected to from this machine: {error}");
             findings.push(Finding::doubtful("TCP port", text, "Look at the firewall of this machine."));
         }
@@ -137,22 +149,22 @@ fn own_addresses(socket: SocketAddr) -> Vec<Finding> {
     findings
 }
 
-/// Says what is so of a UDP port. A server answers nobody there who is not in a call: of one that runs, it is seen only that
-/// the port is taken.
-fn udp(socket: SocketAddr) -> Option<Finding> {
+/// Says what is so of a UDP port.
+fn udp_port(socket: SocketAddr) -> Option<Finding> {
     match UdpSocket::bind(socket) {
         Ok(_) => Some(Finding::doubtful(
             "UDP port",
             format!("{socket} is free: no server runs"),
             "Start `allo` and ask again.",
         )),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Some(match holder(socket) {
-            Ok(Holder::Other | Holder::Nobody) => Finding::doubtful(
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Some(if udp::answers(reached(socket)) {
+            Finding::good("UDP port", format!("Allo answers at {socket}"))
+        } else {
+            Finding::bad(
                 "UDP port",
-                format!("{socket} is taken, while no Allo answers at the TCP port of that address"),
-                "If no Allo runs here, another program has it: choose another port with --port.",
-            ),
-            _ => Finding::good("UDP port", format!("{socket} is taken, as it is while Allo runs")),
+                format!("{socket} is taken, and what has it does not answer as Allo does"),
+                "Choose another port with --port, or stop the other program; if it is Allo, look at the firewall of this machine.",
+            )
         }),
         Err(error) => bind_failure("UDP port", socket, &error),
     }
@@ -161,8 +173,13 @@ fn udp(socket: SocketAddr) -> Option<Finding> {
 /// Looks where the names of this server lead.
 pub(super) fn names(config: &Config) -> Vec<Finding> {
     let own = own(config);
-    let names = config.host_names.iter().filter(|name| name.parse::<IpAddr>().is_err());
-    names.map(|name| name_finding(name, &resolve(name), &own)).collect()
+    all_names(config).into_iter().map(|name| name_finding(name, &resolve(name), &own)).collect()
+}
+
+/// Returns the names that this server has, and those that it gets a certificate for.
+pub(super) fn all_names(config: &Config) -> BTreeSet<&str> {
+    let names = config.host_names.iter().map(String::as_str).filter(|name| name.parse::<IpAddr>().is_err());
+    names.chain(config.acme.domains.iter().map(Domain::as_str)).collect()
 }
 
 fn own(config: &Config) -> BTreeSet<IpAddr> {
@@ -170,7 +187,7 @@ fn own(config: &Config) -> BTreeSet<IpAddr> {
     tls::local_addresses().into_iter().chain(public).collect()
 }
 
-fn resolve(name: &str) -> BTreeSet<IpAddr> {
+pub(super) fn resolve(name: &str) -> BTreeSet<IpAddr> {
     (name, 0).to_socket_addrs().map(|all| all.map(|it| it.ip()).collect()).unwrap_or_default()
 }
 

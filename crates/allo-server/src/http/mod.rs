@@ -1,4 +1,4 @@
-//! HTTP: six paths and the page. Every request is first asked where it comes from and how.
+//! HTTP: seven paths and the page. Every request is first asked where it comes from and how.
 
 mod headers;
 mod page;
@@ -80,6 +80,11 @@ async fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incomin
         "/config.json" => json(&json!({ "negotiation": shared.config.negotiation.name() })),
         "/robots.txt" => text(StatusCode::OK, "User-agent: *\nDisallow: /"),
         "/ca.crt" => authority(shared),
+        // For `allo doctor` on this machine, and nobody else.
+        "/doctor.json" if visitor.transport == Transport::Local => {
+            json(&shared.failures.json(std::time::Instant::now()))
+        }
+        "/doctor.json" => not_found(),
         _ => page::answer(&request, shared.config.rooms.room_name_bytes),
     }
 }

@@ -63,6 +63,21 @@ async fn the_authority_that_is_handed_out_signed_the_certificate() {
 }
 
 #[tokio::test]
+async fn whoever_does_not_trust_the_certificate_is_counted_for_the_doctor_alone() {
+    let server = TestServer::start();
+    let other = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let other = other.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    assert!(tls(server.plain().await, other.der().clone(), "localhost").await.is_err());
+    let told = until("the count", || async {
+        let told: serde_json::Value = serde_json::from_str(&server.get("/doctor.json").await.body).unwrap();
+        Some(told["counts"]["certificate"].clone()).filter(|count| !count.is_null())
+    });
+    assert_eq!(told.await, 1);
+    let request = b"GET /doctor.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(exchange(server.tls().await, request).await.status, 404, "it is for this machine alone");
+}
+
+#[tokio::test]
 async fn a_page_and_a_call_go_through_tls() {
     let server = TestServer::start();
     let answer = exchange(server.tls().await, request("GET", "localhost").as_bytes()).await;

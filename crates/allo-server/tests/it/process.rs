@@ -130,7 +130,43 @@ async fn the_doctor_knows_a_server_that_runs() {
         findings.contains(&format!("good      TCP port: Allo answers at 127.0.0.1:{port}")),
         "{findings}"
     );
-    assert!(findings.contains(&format!("good      UDP port: 127.0.0.1:{port} is taken")), "{findings}");
+    assert!(
+        findings.contains(&format!("good      UDP port: Allo answers at 127.0.0.1:{port}")),
+        "{findings}"
+    );
+    assert!(findings.contains("good      joins: nobody who tried was kept out"), "{findings}");
+}
+
+#[tokio::test]
+async fn the_doctor_hears_why_somebody_did_not_get_in() {
+    let program = Program::start(&[]).await;
+    let url = format!("ws://localhost:{}/ws", program.port);
+    let fields = [("origin", "https://elsewhere.example")];
+    assert_eq!(open_websocket(program.connect().await, &url, &fields).await.err(), Some(403));
+    let port = program.port.to_string();
+    let (_, findings, _) = run(&["doctor", "--listen", "127.0.0.1", "--port", &port]).await;
+    let told = "doubtful  joins: of the last 1 who did not get in, 1 came from a page of another site";
+    assert!(findings.contains(told), "{findings}");
+}
+
+#[tokio::test]
+async fn the_doctor_asks_at_the_public_address_by_tcp_and_by_udp() {
+    let program = Program::start(&[]).await;
+    let port = program.port.to_string();
+    let flags = ["doctor", "--listen", "127.0.0.1", "--port", &port, "--public-address", "127.0.0.1"];
+    let (_, findings, _) = run(&flags).await;
+    assert!(findings.contains("reached: 127.0.0.1 answers by TCP and UDP"), "{findings}");
+}
+
+#[tokio::test]
+async fn the_doctor_has_a_help_of_its_own() {
+    let (went_well, help, _) = run(&["doctor", "--help"]).await;
+    assert!(went_well);
+    for part in ["allo doctor", "--json", "--port <PORT>", "good, doubtful or bad"] {
+        assert!(help.contains(part), "{part} in {help}");
+    }
+    let (_, help, _) = run(&["--help"]).await;
+    assert!(help.contains("Says what may keep people from getting in"), "{help}");
 }
 
 #[tokio::test]
