@@ -76,14 +76,32 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What is served at a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// Everything.
+    Main,
+    /// Plain HTTP, which leads to the other one.
+    PlainHttp,
+}
+
+/// By what way requests come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Tls,
+    Plain,
+    /// By the port that is for nothing else.
+    PlainPort,
+}
+
 /// Accepts connections until the server stops.
-pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn accept(listener: TcpListener, port: Port, shared: Arc<Shared>) {
     let mut is_failing = false;
     while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
                 is_failing = false;
-                admit(stream, peer, &shared);
+                admit(stream, peer, port, &shared);
             }
             Err(error) => {
                 // Said once: it may well go on for as long as an attack does.
@@ -98,7 +116,7 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Serves a connection, or drops it when its address has too many.
-fn admit(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+fn admit(stream: TcpStream, peer: SocketAddr, port: Port, shared: &Arc<Shared>) {
     let is_proxy =
         |address: IpAddr| shared.config.trusted_proxies.iter().any(|network| network.contains(&address));
     let from = Some(peer.ip()).filter(|address| !is_proxy(*address));
@@ -108,7 +126,14 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     };
     let shared = shared.clone();
     shared.tasks.clone().spawn(async move {
-        if let Err(error) = serve(stream, peer, admitted, &shared).await {
+        let served = match port {
+            Port::Main => serve(stream, peer, admitted, &shared).await,
+            Port::PlainHttp => {
+                let _admitted = admitted;
+                serve_http(stream, peer, Way::PlainPort, &shared).await
+            }
+        };
+        if let Err(error) = served {
             debug!(%error, "connection lost");
         }
     });
@@ -148,7 +173,7 @@ async fn serve(
             let handed_over = hand_over(stream, peer, admitted, deadline, shared);
             shared.stop.run_until_cancelled(handed_over).await.unwrap_or(Ok(()))
         }
-        (_, _) => serve_http(stream, peer, false, shared).await,
+        (_, _) => serve_http(stream, peer, Way::Plain, shared).await,
     }
 }
 
@@ -163,7 +188,7 @@ async fn serve_tls(
     let Some(first) = first else { return Ok(()) };
     let first = first??;
     if first != TURN_REQUEST {
-        return serve_http(Begun::new(first, stream), peer, true, shared).await;
+        return serve_http(Begun::new(first, stream), peer, Way::Tls, shared).await;
     }
     let (socket, tls) = stream.get_mut();
     limit_unsent(&*socket);
@@ -213,12 +238,16 @@ where
 }
 
 /// Answers requests, until the client goes, a WebSocket is opened, or the server stops.
-async fn serve_http<S>(stream: S, peer: SocketAddr, is_tls: bool, shared: &Arc<Shared>) -> io::Result<()>
+async fn serve_http<S>(stream: S, peer: SocketAddr, way: Way, shared: &Arc<Shared>) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service =
-        service_fn(async |request| Ok::<_, Infallible>(http::answer(shared, peer, is_tls, request).await));
+    let service = service_fn(async |request| {
+        Ok::<_, Infallible>(match way {
+            Way::PlainPort => http::plain::answer(shared, &request),
+            Way::Tls | Way::Plain => http::answer(shared, peer, way == Way::Tls, request).await,
+        })
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.config.bounds.request_timeout)

@@ -21,7 +21,8 @@ use crate::{
     admission::{Admission, AdmissionBounds},
     config::{Config, MediaConfig},
     failures::Failures,
-    identity, listener,
+    identity,
+    listener::{self, Port},
     media::{self, Door, MediaError, MediaPlane, RELAY_RENEWAL},
     records::Records,
     rooms_task::{Events, Questions, RoomsTask},
@@ -114,6 +115,7 @@ impl Server {
     /// Starts a server. It runs in the background, on the tokio runtime that this is called in.
     pub fn start(mut config: Config) -> Result<Self, StartError> {
         let (listeners, sockets) = bind_all(&config)?;
+        let plain = config.http_port.map_or(Ok(Vec::new()), |port| listen_all(&config.listen, port))?;
         config.rooms.has_media = !sockets.is_empty();
         let tls = Tls::open(&config)?.map(Arc::new);
         let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
@@ -153,7 +155,10 @@ impl Server {
             stop,
         });
         for listener in listeners {
-            shared.tasks.spawn(listener::accept(listener, shared.clone()));
+            shared.tasks.spawn(listener::accept(listener, Port::Main, shared.clone()));
+        }
+        for listener in plain {
+            shared.tasks.spawn(listener::accept(listener, Port::PlainHttp, shared.clone()));
         }
         Ok(Self { shared, addresses })
     }
@@ -242,7 +247,7 @@ const PORT_ATTEMPTS: usize = 16;
 fn bind_all(config: &Config) -> Result<(Vec<TcpListener>, Vec<Vec<UdpSocket>>), StartError> {
     let mut attempts = if config.port == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
-        let listeners = listen_all(config)?;
+        let listeners = listen_all(&config.listen, config.port)?;
         attempts -= 1;
         match media::bind(&media_addresses(config, &listeners), config.media.workers.count()) {
             Ok(sockets) => return Ok((listeners, sockets)),
@@ -268,10 +273,9 @@ fn media_addresses(config: &Config, listeners: &[TcpListener]) -> Vec<SocketAddr
     config.media.listen.iter().map(|address| SocketAddr::new(*address, port)).collect()
 }
 
-fn listen_all(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+fn listen_all(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners = Vec::new();
-    let mut port = config.port;
-    for address in &config.listen {
+    for address in addresses {
         match listener::listen((*address, port).into()) {
             Ok(listener) => {
                 port = listener.local_addr().map_or(port, |address| address.port());

@@ -216,6 +216,11 @@ impl Layers {
         } else if !config.acme.domains.is_empty() && config.tls_files().is_some() {
             self.problem("domain", "gets a certificate by itself: remove it, or tls-cert and tls-key");
         }
+        if config.http_port.is_some() && config.tls == TlsMode::Off {
+            self.problem("http-port", "is of no use where a proxy speaks HTTPS: remove it, or tls = off");
+        } else if config.http_port == Some(config.port) {
+            self.problem("http-port", "should be another than port");
+        }
         if config.rooms.topology == TopologyChoice::Sfu && config.media.workers.count() == 0 {
             self.problem("topology", "sfu needs media-workers");
         }

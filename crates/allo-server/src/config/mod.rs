@@ -39,6 +39,8 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// More names for the local certificate.
     pub host_names: Vec<String>,
+    /// The port for plain HTTP, which leads to HTTPS, and where an authority may ask for its proofs; `None` for no such port.
+    pub http_port: Option<u16>,
     /// How a public authority is asked for the certificate.
     pub acme: AcmeConfig,
     /// Whose `X-Forwarded-*` and `Forwarded` headers are believed.
@@ -145,6 +147,7 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             host_names: Vec::new(),
+            http_port: None,
             acme: AcmeConfig {
                 domains: Vec::new(),
                 email: None,

@@ -167,6 +167,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         acme.ca,
         "Certificate to trust acme-directory by, PEM, where it is a private one."
     ),
+    one!(
+        "http-port",
+        "PORT",
+        HTTPS,
+        Text,
+        http_port,
+        "Port for plain HTTP, such as 80: it leads to HTTPS, and the authority asks there whether domain leads here. By default there is none, and it asks at port 443."
+    ),
     many!(
         "trusted-proxy",
         "RANGE",

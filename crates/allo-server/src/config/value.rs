@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
     path::PathBuf,
     str::FromStr,
     time::Duration,
@@ -90,6 +91,21 @@ const OPENING_PASSWORD_BYTES_MAX: usize = 256;
 
 /// Far beyond any use, and far below where adding times overflows.
 const LONGEST: Duration = Duration::from_hours(24);
+
+impl Value for Option<u16> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = |_| expected("a port from 1 to 65535, or nothing");
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            text.parse::<NonZeroU16>().map(|port| Some(port.get())).map_err(wrong)
+        }
+    }
+
+    fn show(&self) -> String {
+        self.map(|port| port.to_string()).unwrap_or_default()
+    }
+}
 
 impl Value for Option<PathBuf> {
     fn parse(text: &str) -> Result<Self, String> {

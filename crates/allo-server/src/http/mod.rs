@@ -2,6 +2,7 @@
 
 mod headers;
 mod page;
+pub(crate) mod plain;
 mod visitor;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -124,7 +125,7 @@ fn is_reading(method: &Method) -> bool {
 }
 
 /// Returns whether a browser asks for something to show, and can follow a redirection.
-fn is_document(request: &Request<Incoming>) -> bool {
+fn is_document<B>(request: &Request<B>) -> bool {
     is_reading(request.method()) && !request.headers().contains_key(header::UPGRADE)
 }
 

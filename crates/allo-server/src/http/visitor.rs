@@ -80,6 +80,14 @@ impl Visitor {
     }
 }
 
+/// Returns where what is asked for by plain HTTP is served by HTTPS, at `port` of the same host.
+pub(super) fn https_url<B>(request: &Request<B>, port: u16) -> Option<HeaderValue> {
+    let host = host(request).ok()?;
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    HeaderValue::from_str(&format!("https://{}{port}{path}", host.host())).ok()
+}
+
 /// Returns the one `Host` of a request (RFC 9112 §3.2).
 fn host<B>(request: &Request<B>) -> Result<Authority, &'static str> {
     let mut hosts = request.headers().get_all(header::HOST).into_iter();

@@ -151,7 +151,7 @@ impl Tls {
             (Source::Files(files), key)
         } else if config.has_acme() {
             let folder = config.data_folder().ok_or(TlsError::NoFolder)?;
-            let (acme, kept) = Acme::open(&folder, &config.acme)?;
+            let (acme, kept) = Acme::open(&folder, &config.acme, config.http_port.is_some())?;
             (Source::Acme(acme), kept.map_or_else(|| meanwhile(&folder, config), Ok)?)
         } else {
             let folder = config.data_folder().ok_or(TlsError::NoFolder)?;
@@ -172,6 +172,11 @@ impl Tls {
     /// Returns what a TLS handshake needs.
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
         self.server_config.clone()
+    }
+
+    /// Returns the proof that a public authority asks for by plain HTTP.
+    pub(crate) fn proof(&self, token: &str) -> Option<String> {
+        self.current.challenges.proof(token)
     }
 
     /// Returns the authority's certificate, when this server is its own authority.

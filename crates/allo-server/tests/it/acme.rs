@@ -37,6 +37,12 @@ struct Authority {
 impl Authority {
     /// Starts one that looks for proofs at port `proofs`, and gives certificates for so many seconds.
     async fn start(proofs: u16, life: u64) -> Self {
+        // Nobody is there to be asked by plain HTTP.
+        Self::start_at(9, proofs, life).await
+    }
+
+    /// Starts one that looks for proofs at these ports, by plain HTTP and by TLS.
+    async fn start_at(plain: u16, proofs: u16, life: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, management) = (free_port().await, free_port().await);
         let key = KeyPair::generate().unwrap();
@@ -49,7 +55,7 @@ impl Authority {
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
             "certificate": file("own.pem"), "privateKey": file("own.key"),
-            "httpPort": 9, "tlsPort": proofs, "ocspResponderURL": "",
+            "httpPort": plain, "tlsPort": proofs, "ocspResponderURL": "",
             "certificateValidityPeriod": life,
             "profiles": { "default": { "description": "short", "validityPeriod": life } },
         }});
@@ -265,6 +271,35 @@ async fn each_failure_is_told_and_the_own_certificate_serves_meanwhile() {
     }))
     .await;
     assert!(trouble.contains("cannot be reached"), "{trouble}");
+}
+
+#[tokio::test]
+async fn where_plain_http_has_a_port_the_proof_is_given_there() {
+    let (port, plain, closed) = (free_port().await, free_port().await, free_port().await);
+    let authority = Authority::start_at(plain, closed, 1_000_000).await;
+    let root = authority.root().await;
+    let server = TestServer::with(|config| {
+        config.port = port;
+        config.http_port = Some(plain);
+        config.acme.domains = vec![Domain::new(NAME).unwrap()];
+        config.acme.directory = authority.directory();
+        config.acme.ca = Some(authority.ca());
+    });
+    until("the certificate", async || served(&server, &root).await).await;
+
+    let ask = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {NAME}:{plain}\r\nConnection: close\r\n\r\n");
+        exchange(TcpStream::connect(local(plain)).await.unwrap(), request.as_bytes()).await
+    };
+    assert_eq!(ask("/.well-known/acme-challenge/none").await.status, 404);
+    let answer = ask("/family?x=1").await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (301, Some(&*format!("https://{NAME}:{port}/family?x=1")))
+    );
+    let request = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n";
+    let answer = exchange(TcpStream::connect(local(plain)).await.unwrap(), request).await;
+    assert_eq!(answer.status, 403, "nothing but the way to HTTPS is there");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Proof that a domain leads here: a certificate that only its tester asks for (TLS-ALPN-01, RFC 8737).
+//! Proof that a domain leads here: a certificate that only its tester asks for (TLS-ALPN-01, RFC 8737), or a text that it asks for
+//! by plain HTTP (HTTP-01, RFC 8555 §8.3).
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +18,15 @@ pub(crate) const PROTOCOL: &[u8] = b"acme-tls/1";
 
 /// The proofs that are asked for at the moment: one for each domain at most, and none between orders.
 #[derive(Debug, Default)]
-pub(in crate::tls) struct Challenges(Mutex<BTreeMap<String, Arc<CertifiedKey>>>);
+pub(in crate::tls) struct Challenges(Mutex<Proofs>);
+
+#[derive(Debug, Default)]
+struct Proofs {
+    /// By domain.
+    certificates: BTreeMap<String, Arc<CertifiedKey>>,
+    /// By token.
+    texts: BTreeMap<String, String>,
+}
 
 impl Challenges {
     /// Returns whether a client wants the proof and nothing else. One that offers HTTP as well is a browser gone astray.
@@ -28,22 +37,32 @@ impl Challenges {
 
     /// Returns the proof for the domain that a client asks about.
     pub(in crate::tls) fn answer(&self, hello: &ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.lock().get(hello.server_name()?).cloned()
+        self.lock().certificates.get(hello.server_name()?).cloned()
+    }
+
+    /// Returns the proof with this token.
+    pub(in crate::tls) fn proof(&self, token: &str) -> Option<String> {
+        self.lock().texts.get(token).cloned()
+    }
+
+    /// Prepares the proof with this token, for plain HTTP.
+    pub(super) fn offer_text(&self, token: &str, proof: &str) {
+        self.lock().texts.insert(token.to_owned(), proof.to_owned());
     }
 
     /// Prepares the proof for `domain`.
     pub(super) fn offer(&self, domain: &Domain, digest: &[u8]) -> Result<(), TlsError> {
         let key = proof(domain, digest)?;
-        self.lock().insert(domain.as_str().to_owned(), Arc::new(key));
+        self.lock().certificates.insert(domain.as_str().to_owned(), Arc::new(key));
         Ok(())
     }
 
     /// Forgets all proofs.
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        *self.lock() = Proofs::default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<CertifiedKey>>> {
+    fn lock(&self) -> MutexGuard<'_, Proofs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

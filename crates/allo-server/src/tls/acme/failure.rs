@@ -40,12 +40,12 @@ pub(crate) enum Failure {
     DomainUnresolved,
     /// Nobody answers at a domain.
     #[error(
-        "the authority cannot connect to a domain: its address has to be this server's, and TCP port 443 there has to be let in, and passed on to the port that Allo listens on"
+        "the authority cannot connect to a domain: its address has to be this server's, and TCP port 443 there (80, with http-port) has to be let in, and passed on to the port that Allo listens on"
     )]
     DomainUnreachable,
     /// Somebody else answers at a domain, or so it looks to the authority.
     #[error(
-        "the authority does not find this server behind a domain: its address has to be this server's, and TCP port 443 there has to lead to the port that Allo listens on, with no proxy between that speaks TLS itself"
+        "the authority does not find this server behind a domain: its address has to be this server's, and TCP port 443 there (80, with http-port) has to lead to the port that Allo listens on, with no proxy between that speaks TLS itself"
     )]
     DomainElsewhere,
     /// The owner of a domain allows other authorities only (RFC 8659).
@@ -54,9 +54,9 @@ pub(crate) enum Failure {
     /// The authority has a rule against a domain.
     #[error("the authority gives no certificate for such a domain: check domain")]
     DomainRejected,
-    /// TLS-ALPN-01 is not offered.
+    /// Neither TLS-ALPN-01 is offered nor, where it could be used, HTTP-01.
     #[error(
-        "the authority does not check domains by TLS (TLS-ALPN-01), the one way that Allo has: choose another acme-directory"
+        "the authority does not check domains by TLS (TLS-ALPN-01): set http-port to 80 for the other way that Allo has (HTTP-01), or choose another acme-directory"
     )]
     NoWay,
     /// The authority forgot the account, and the one that was made then, too.

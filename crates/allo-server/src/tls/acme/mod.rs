@@ -59,6 +59,8 @@ pub(super) struct Acme {
     /// Of this directory alone: a certificate to try things out with is never taken for one of the real authority.
     folder: PathBuf,
     config: AcmeConfig,
+    /// Whether the authority may ask by plain HTTP.
+    has_plain_http: bool,
     client: Client,
     /// Whether the certificate in use is the authority's.
     is_served: AtomicBool,
@@ -67,7 +69,11 @@ pub(super) struct Acme {
 
 impl Acme {
     /// Opens what is kept in `data`; returns with it the certificate that was got before, however old it is.
-    pub(super) fn open(data: &Path, config: &AcmeConfig) -> Result<(Self, Option<CertifiedKey>), TlsError> {
+    pub(super) fn open(
+        data: &Path,
+        config: &AcmeConfig,
+        has_plain_http: bool,
+    ) -> Result<(Self, Option<CertifiedKey>), TlsError> {
         let folder = data.join("tls").join(folder_name(config.directory.as_str()));
         for folder in [data, &data.join("tls"), &folder] {
             file::make_folder(folder)?;
@@ -84,7 +90,8 @@ impl Acme {
         };
         let is_served = AtomicBool::new(kept.is_some());
         let trouble = ArcSwapOption::empty();
-        Ok((Self { folder, config: config.clone(), client, is_served, trouble }, kept))
+        let config = config.clone();
+        Ok((Self { folder, config, has_plain_http, client, is_served, trouble }, kept))
     }
 
     /// Returns whether the certificate in use is the authority's.
@@ -157,7 +164,7 @@ impl Acme {
 
     async fn order(&self, challenges: &Challenges) -> Result<String, Failure> {
         let account = self.account().await?;
-        order::fulfil(&account, &self.config.domains, challenges).await
+        order::fulfil(&account, &self.config.domains, challenges, self.has_plain_http).await
     }
 
     /// Returns the account, which is made the first time.

@@ -19,11 +19,12 @@ pub(super) async fn fulfil(
     account: &Account,
     domains: &[Domain],
     challenges: &Challenges,
+    has_plain_http: bool,
 ) -> Result<String, Failure> {
     let identifiers: Vec<_> =
         domains.iter().map(|domain| Identifier::Dns(domain.as_str().to_owned())).collect();
     let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
-    prove(&mut order, domains, challenges).await?;
+    prove(&mut order, domains, challenges, has_plain_http).await?;
     match order.poll_ready(&POLLS).await {
         Ok(OrderStatus::Ready) => {}
         Ok(_) | Err(Error::Api(_)) => return Err(cause(&mut order).await),
@@ -36,7 +37,12 @@ pub(super) async fn fulfil(
 }
 
 /// Prepares the proofs that are wanted, and asks for each to be looked at.
-async fn prove(order: &mut Order, domains: &[Domain], challenges: &Challenges) -> Result<(), Failure> {
+async fn prove(
+    order: &mut Order,
+    domains: &[Domain],
+    challenges: &Challenges,
+    has_plain_http: bool,
+) -> Result<(), Failure> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
@@ -46,6 +52,14 @@ async fn prove(order: &mut Order, domains: &[Domain], challenges: &Challenges) -
         }
         let name = authorization.identifier().to_string();
         let domain = domains.iter().find(|domain| domain.as_str() == name).ok_or(Failure::Nonsense)?;
+        // Who opened a port for it means it to be used: the other one may not be reached.
+        let is_offered = authorization.challenges.iter().any(|it| it.r#type == ChallengeType::Http01);
+        if has_plain_http && is_offered {
+            let mut challenge = authorization.challenge(ChallengeType::Http01).ok_or(Failure::NoWay)?;
+            challenges.offer_text(&challenge.token, challenge.key_authorization().as_str());
+            challenge.set_ready().await?;
+            continue;
+        }
         let mut challenge = authorization.challenge(ChallengeType::TlsAlpn01).ok_or(Failure::NoWay)?;
         challenges.offer(domain, challenge.key_authorization().digest().as_ref())?;
         challenge.set_ready().await?;
