@@ -42,7 +42,7 @@ impl Lab {
         alice.ip("route add default via 192.0.2.1").unwrap();
         bob.ip("addr add 198.51.100.2/24 dev bob0").unwrap();
         bob.ip("route add default via 198.51.100.1").unwrap();
-        let server = ServerProcess::start(&hub);
+        let server = ServerProcess::start(&hub, &[]);
         Self { alice, bob, alices_link, _bobs_link: bobs_link, server, hub }
     }
 

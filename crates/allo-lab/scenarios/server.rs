@@ -12,15 +12,17 @@ use tempfile::TempDir;
 /// A server that runs. It is killed when dropped.
 pub(crate) struct ServerProcess {
     data: TempDir,
+    flags: Vec<String>,
     child: Child,
 }
 
 impl ServerProcess {
     /// Starts it, and waits until it says that it runs.
-    pub(crate) fn start(host: &Host) -> Self {
+    pub(crate) fn start(host: &Host, flags: &[&str]) -> Self {
         let data = TempDir::new().unwrap();
-        let child = spawn(host, &data);
-        Self { data, child }
+        let flags: Vec<_> = flags.iter().copied().map(str::to_owned).collect();
+        let child = spawn(host, &data, &flags);
+        Self { data, flags, child }
     }
 
     /// Ends it as an operator does, and waits for its end.
@@ -38,7 +40,7 @@ impl ServerProcess {
 
     /// Starts it anew, with the data that the one before left.
     pub(crate) fn start_again(&mut self, host: &Host) {
-        self.child = spawn(host, &self.data);
+        self.child = spawn(host, &self.data, &self.flags);
     }
 }
 
@@ -50,10 +52,10 @@ impl Drop for ServerProcess {
     }
 }
 
-fn spawn(host: &Host, data: &TempDir) -> Child {
+fn spawn(host: &Host, data: &TempDir, flags: &[String]) -> Child {
     let mut command = Command::new(program());
     command.args(["--log", "warn", "--data"]).arg(data.path()).current_dir(data.path());
-    command.env_clear().env("HOME", data.path()).stdout(Stdio::piped());
+    command.args(flags).env_clear().env("HOME", data.path()).stdout(Stdio::piped());
     let mut child = host.spawn(move || command.spawn()).unwrap().join().unwrap().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.trim_start().starts_with("Stop")), "the server says that it runs");

@@ -1,7 +1,9 @@
 //! Two homes, each behind a router that translates addresses, and the server outside.
 
+use allo_client::client::ClientOptions;
 use allo_client::peer::LinkState;
 use allo_lab::{Host, Link, Ports};
+use allo_protocol::TopologyChoice;
 
 use crate::is_skipped;
 use crate::scenarios::lab::USUAL;
@@ -49,6 +51,60 @@ fn between_homes(ports: Ports, is_as_wanted: fn(&View) -> bool) -> Option<[View;
     Some(views)
 }
 
+/// The server is at home, behind the router and the firewall that docs/operating.md has:
+///
+/// ```text
+/// alice 192.168.2.2 ── .2.1 router 203.0.113.7 ══ 203.0.113.1 bob
+/// server 192.168.1.2 ── .1.1 ┘
+/// ```
+#[test]
+fn a_server_at_home_is_reached_from_within_and_by_one_forwarded_port() {
+    if is_skipped() {
+        return;
+    }
+    let [home, router, alice, bob] =
+        ["home", "router", "alice", "bob"].map(|label| Host::new(label).unwrap());
+    let _links = [
+        Link::between([&home, &router], "lan1", USUAL, 53).unwrap(),
+        Link::between([&alice, &router], "lan2", USUAL, 59).unwrap(),
+        Link::between([&router, &bob], "wan", USUAL, 61).unwrap(),
+    ];
+    for (host, number) in [(&home, 1), (&alice, 2)] {
+        host.ip(&format!("addr add 192.168.{number}.2/24 dev lan{number}")).unwrap();
+        host.ip(&format!("route add default via 192.168.{number}.1")).unwrap();
+        router.ip(&format!("addr add 192.168.{number}.1/24 dev lan{number}")).unwrap();
+    }
+    router.ip("addr add 203.0.113.7/24 dev wan").unwrap();
+    bob.ip("addr add 203.0.113.1/24 dev wan").unwrap();
+    router.forward().unwrap();
+    let [firewall, forwarding] = documented_rules();
+    home.nft(&firewall).unwrap();
+    router.nft(&forwarding).unwrap();
+
+    let mut server = ServerProcess::start(&home, &["--port", "443", "--public-address", "203.0.113.7"]);
+    let topology = Some(TopologyChoice::Sfu);
+    let alices = ClientOptions { topology, ..options("Alice", "https://192.168.1.2/lab") };
+    let alice = Participant::start(&alice, alices, "Bob");
+    let bob = Participant::start(&bob, options("Bob", "https://203.0.113.7/lab"), "Alice");
+    for one in [&alice, &bob] {
+        let session = one.wait_for_media().report.session.expect("media come through the server");
+        assert!(!session.is_by_tcp, "UDP is forwarded");
+    }
+    for one in [alice, bob] {
+        one.leave();
+    }
+    server.stop();
+}
+
+/// Returns the two sets of rules that docs/operating.md has: for the server's firewall, and for a home's router.
+fn documented_rules() -> [String; 2] {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let blocks = document.split("```nft\n").skip(1);
+    let blocks: Vec<_> = blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
+    blocks.try_into().expect("there are two")
+}
+
 /// Hosts and links:
 ///
 /// ```text
@@ -86,7 +142,7 @@ impl Homes {
             hub.ip(&format!("addr add {outside}.1/24 dev wan{number}")).unwrap();
         }
         hub.forward().unwrap();
-        let server = ServerProcess::start(&hub);
+        let server = ServerProcess::start(&hub, &[]);
         Self { alice, bob, server, _links: links, _between: [hub, near_alice, near_bob] }
     }
 
