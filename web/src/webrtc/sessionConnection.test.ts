@@ -13,11 +13,11 @@ const settled = () => vi.advanceTimersByTimeAsync(0);
 const track = (kind: "audio" | "video") => new FakeTrack(kind, "own") as unknown as MediaStreamTrack;
 
 /** A session whose first offer was made. */
-async function offered() {
+async function offered(iceServers: () => readonly RTCIceServer[] = () => []) {
   const offers: { readonly sdp: string; readonly tracks: readonly MediaTrack[] }[] = [];
   let renewals = 0;
   const session = sessionConnection({
-    iceServers: [],
+    iceServers,
     slots: { audio: 3, video: 6 },
     stream: new MediaStream(),
     tracks: { mic: track("audio"), cam: null, screen: null, screenAudio: null },
@@ -156,6 +156,20 @@ test("a session that fails is mended by ICE first, and replaced if that does not
   expect(offers).toHaveLength(2);
   await vi.advanceTimersByTimeAsync(20_000);
   expect(renewals()).toBeGreaterThan(0);
+});
+
+test("a restart of ICE takes the credentials that a relay has by then", async () => {
+  const relay = (credential: string): RTCIceServer => ({ urls: "turns:allo.example", username: "ada", credential });
+  let now = relay("old");
+  const { connection, answer, offers } = await offered(() => [now]);
+  answer("answer");
+  await settled();
+  connection.enter("connected");
+  now = relay("renewed");
+  connection.enter("failed");
+  await settled();
+  expect(offers).toHaveLength(2);
+  expect(connection.configuration).toEqual({ iceServers: [relay("renewed")], bundlePolicy: "max-bundle" });
 });
 
 test("a server that refuses to be understood is given another session", async () => {

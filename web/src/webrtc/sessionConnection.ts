@@ -12,7 +12,8 @@ import type { LinkState, LogEntry } from "./types";
 export type SlotCounts = { readonly audio: number; readonly video: number };
 
 export type SessionConnectionOptions = {
-  readonly iceServers: readonly RTCIceServer[];
+  /** The servers as of now. Their credentials are renewed in a long call: each restart of ICE takes them anew. */
+  readonly iceServers: () => readonly RTCIceServer[];
   /** How many tracks can come at once; the lines for them are asked for once and for all. */
   readonly slots: SlotCounts;
   /** The stream that the own tracks are announced to belong to. */
@@ -48,7 +49,8 @@ export type SessionConnection = {
 export function sessionConnection(options: SessionConnectionOptions): SessionConnection {
   const { iceServers, slots, stream, tracks, on } = options;
   const log = logTo(on.log);
-  const connection = new RTCPeerConnection({ iceServers: [...iceServers], bundlePolicy: "max-bundle" });
+  const configuration = (): RTCConfiguration => ({ iceServers: [...iceServers()], bundlePolicy: "max-bundle" });
+  const connection = new RTCPeerConnection(configuration());
   const sending = senderLines({ connection, stream, tracks, log });
   /** The last answer that was applied, and to what. */
   let applied: { readonly offer: string; readonly answer: string } | undefined;
@@ -62,7 +64,10 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
       if (next === "connected") watching ??= watch();
       on.state?.(next);
     },
-    restartIce: () => connection.restartIce(),
+    restartIce() {
+      if (iceServers().length > 0) connection.setConfiguration(configuration());
+      connection.restartIce();
+    },
     renew: () => on.renewWanted?.(),
     log,
   });

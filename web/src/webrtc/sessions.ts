@@ -84,7 +84,7 @@ export function sessions(options: SessionsOptions): Sessions {
     if (relayed().length === 0)
       rescue = setTimeout(() => void relay(number).catch(() => log("relaysNotLoaded")), RELAY_AFTER_MS);
     const connection = connect({
-      iceServers: [...iceServers(), ...relayed()],
+      iceServers: () => [...iceServers(), ...relayed()],
       slots,
       stream,
       tracks: tracks(),

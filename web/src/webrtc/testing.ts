@@ -198,7 +198,7 @@ export class FakePeerConnection extends EventTarget {
   readonly lines: FakeTransceiver[] = [];
   private offers = 0;
 
-  constructor(readonly configuration: RTCConfiguration = {}) {
+  constructor(public configuration: RTCConfiguration = {}) {
     super();
     FakePeerConnection.made.push(this);
   }
@@ -213,6 +213,10 @@ export class FakePeerConnection extends EventTarget {
 
   getTransceivers(): FakeTransceiver[] {
     return this.lines;
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   restartIce(): void {
