@@ -61,7 +61,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use allo_protocol::{Connection, MayPublish, Role};
+    use allo_protocol::{Connection, MayPublish, MediaCondition, Role};
 
     use super::*;
 
@@ -77,6 +77,7 @@ mod tests {
             may_publish: MayPublish::EVERYTHING,
             hand: None,
             recording: false,
+            media: MediaCondition::Fine,
         }
     }
 

@@ -116,6 +116,14 @@ pub enum ClientMessage {
         /// What the sendonly lines of the offer carry.
         tracks: Vec<MediaTrack>,
     },
+    /// Says whether nothing gets through by UDP on a session, so that another way is tried. The others are told; the end of it, too, is to be
+    /// said.
+    MediaBlocked {
+        /// The session. Nothing happens when it is no longer the current one.
+        session: MediaSession,
+        /// Whether it is so.
+        blocked: bool,
+    },
     /// Says what to receive through the server. It replaces what was said before, and counts for later sessions, too.
     Subscribe {
         /// The pictures to receive, the most important first. Others are not sent. More than 64 are not looked at.

@@ -44,6 +44,31 @@ pub enum Source {
     ScreenAudio,
 }
 
+/// What stands in the way of a participant's media through the server, as far as others are to know. Later ones are graver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum MediaCondition {
+    /// Nothing that is known.
+    #[default]
+    Fine,
+    /// They have not come about for longer than they usually take.
+    Late,
+    /// They were there, and nothing is heard any more.
+    Silent,
+    /// The server does not take them for now.
+    Refused,
+    /// The participant's own client finds that nothing gets through by UDP, and tries another way.
+    Blocked,
+}
+
+impl MediaCondition {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(crate) fn is_fine(&self) -> bool {
+        *self == Self::Fine
+    }
+}
+
 /// The way to the server's media through its TURN server (RFC 8656), at the host that the page came from.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

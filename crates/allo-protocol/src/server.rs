@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatMessage, Device, ErrorCode, IceCandidate, IceServer, Knocker, LinkId, MayPublish, MediaSession,
-    ParticipantId, Reaction, Relay, Role, RoomSettings, SessionDescription, Source, Topology, TopologyChoice,
+    ChatMessage, Device, ErrorCode, IceCandidate, IceServer, Knocker, LinkId, MayPublish, MediaCondition,
+    MediaSession, ParticipantId, Reaction, Relay, Role, RoomSettings, SessionDescription, Source, Topology,
+    TopologyChoice,
 };
 
 /// A message from the server to a client.
@@ -253,6 +254,9 @@ pub struct Participant {
     /// Whether they record; absent if not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recording: bool,
+    /// What stands in the way of their media; absent for nothing.
+    #[serde(default, skip_serializing_if = "MediaCondition::is_fine")]
+    pub media: MediaCondition,
 }
 
 /// What a receiving line carries.

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod chat;
+mod condition;
 mod config;
 mod connection;
 mod directory;

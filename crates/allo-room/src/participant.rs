@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    Connection, Device, InstanceId, LeaveReason, MayPublish, Participant, ParticipantId, ParticipantKey,
-    Role, Source,
+    Connection, Device, InstanceId, LeaveReason, MayPublish, MediaCondition, Participant, ParticipantId,
+    ParticipantKey, Role, Source,
 };
 
 use crate::room::Arrival;
@@ -213,7 +213,7 @@ impl Member {
     }
 
     /// Returns what the others are told.
-    pub(crate) fn describe(&self, role: Role, may_publish: MayPublish) -> Participant {
+    pub(crate) fn describe(&self, role: Role, may_publish: MayPublish, media: MediaCondition) -> Participant {
         Participant {
             id: self.id.clone(),
             display_name: self.name.as_str().to_owned(),
@@ -228,6 +228,7 @@ impl Member {
             may_publish,
             hand: self.hand,
             recording: self.is_recording,
+            media,
         }
     }
 }

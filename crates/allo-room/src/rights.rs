@@ -32,6 +32,7 @@ impl Rule {
             | ClientMessage::RenewLink { .. }
             | ClientMessage::DropLink { .. }
             | ClientMessage::MediaOffer { .. }
+            | ClientMessage::MediaBlocked { .. }
             | ClientMessage::Subscribe { .. }
             | ClientMessage::Vouch { .. }
             | ClientMessage::RequestSnapshot {}

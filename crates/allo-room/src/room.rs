@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    InstanceId, LeaveReason, LinkId, Participant, ParticipantId, ParticipantKey, Password, ServerMessage,
-    Tile, Topology, TopologyChoice,
+    InstanceId, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, ParticipantKey, Password,
+    ServerMessage, Tile, Topology, TopologyChoice,
 };
 
 use crate::chat::History;
@@ -170,6 +170,9 @@ impl Room {
         let is_same_instance = member.instance == arrival.instance;
         member.attach(name, arrival);
         member.devices.limit(may);
+        if !is_same_instance {
+            self.media.forget_condition(id);
+        }
         if self.describe(id) != before {
             self.tell_updated(id, Some(arrival.connection), out);
         }
@@ -408,7 +411,9 @@ impl Room {
 
     /// Returns when something is due in this room.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        [self.way.wake_at(), self.media.speakers_due(), self.relays_at].into_iter().flatten().min()
+        let due =
+            [self.way.wake_at(), self.media.speakers_due(), self.media.conditions_due(), self.relays_at];
+        due.into_iter().flatten().min()
     }
 
     /// Takes an offer to the media plane. `fresh` becomes the key of the session, if it is a new one.
@@ -447,8 +452,27 @@ impl Room {
         self.media.subscribe(id, tiles, audio).into_iter().for_each(|command| out.media(command));
     }
 
+    /// Takes a member's word that nothing gets through by UDP, or that something does again.
+    pub(crate) fn set_blocked(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        session: MediaSession,
+        is_blocked: bool,
+        out: &mut Outputs,
+    ) {
+        self.media.set_blocked(now, id, session, is_blocked);
+        self.tell_media(now, out);
+    }
+
     /// Takes what happened to a member's media session.
-    pub(crate) fn handle_media(&mut self, id: &ParticipantId, event: MediaEvent, out: &mut Outputs) {
+    pub(crate) fn handle_media(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        event: MediaEvent,
+        out: &mut Outputs,
+    ) {
         if let MediaEvent::Relayed { relay, .. } = event {
             if let Some(connection) = self.find(id).and_then(Member::connection) {
                 out.message(connection, ServerMessage::Relay { relay });
@@ -456,7 +480,7 @@ impl Room {
             return;
         }
         let is_over = matches!(event, MediaEvent::Refused { .. } | MediaEvent::Closed { .. });
-        let news = self.media.handle(id, event);
+        let news = self.media.handle(now, id, event);
         if is_over {
             self.media.end(id).into_iter().for_each(|key| out.disconnect(key));
         }
@@ -471,6 +495,9 @@ impl Room {
             if let Some(connection) = self.find(&id).and_then(Member::connection) {
                 out.message(connection, news);
             }
+        }
+        for id in self.media.settle_conditions(now) {
+            self.tell_updated(&id, None, out);
         }
         if let Some(speakers) = self.media.take_speakers(now) {
             self.broadcast(None, out, || speakers.clone());
@@ -557,7 +584,7 @@ impl Room {
     }
 
     fn describe_member(&self, member: &Member) -> Participant {
-        member.describe(self.role(&member.id), self.may_publish(&member.id))
+        member.describe(self.role(&member.id), self.may_publish(&member.id), self.media.condition(&member.id))
     }
 
     /// Returns a name for `id` that nobody else in the room has: the one that a moderator gave them, or made from `name`.

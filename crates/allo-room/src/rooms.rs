@@ -205,7 +205,7 @@ impl Rooms {
         let mut concerned = BTreeSet::new();
         for event in events {
             let Some(seat) = self.out.seat(event.key()) else { continue };
-            self.in_room(&seat, |room, id, out| room.handle_media(id, event, out));
+            self.in_room(&seat, |room, id, out| room.handle_media(now, id, event, out));
             concerned.insert(seat.room);
         }
         for name in concerned {
@@ -312,6 +312,10 @@ impl Rooms {
                 let fresh = MediaKey(self.last_media_key);
                 let offer = MediaOffer { session, sdp, tracks };
                 self.in_room(seat, |room, id, out| room.offer(now, id, offer, fresh, out));
+                self.set_room_timer(&seat.room);
+            }
+            ClientMessage::MediaBlocked { session, blocked } => {
+                self.in_room(seat, |room, id, out| room.set_blocked(now, id, session, blocked, out));
                 self.set_room_timer(&seat.room);
             }
             ClientMessage::Subscribe { tiles, audio } => {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    Demand, ErrorCode, MediaSession, MediaTrack, ParticipantId, ServerMessage, Slot, Source, Tile,
+    Demand, ErrorCode, MediaCondition, MediaSession, MediaTrack, ParticipantId, ServerMessage, Slot, Source,
+    Tile,
 };
 
+use crate::condition::Condition;
 use crate::media::{MediaCommand, MediaEvent, MediaKey, MediaRoom, MediaTrackId, Picture};
 use crate::refusal::Refusal;
 use crate::token_bucket::TokenBucket;
@@ -53,6 +55,7 @@ struct Person {
     subscription: Option<Subscription>,
     /// What is not to be forwarded, whatever comes.
     withheld: BTreeSet<Source>,
+    condition: Condition,
 }
 
 #[derive(Debug, Clone)]
@@ -139,7 +142,10 @@ impl Sessions {
                 session.tracks = tracks;
                 None
             }
-            session => session.replace(Session::new(fresh, number, tracks)).map(|before| before.key),
+            session => {
+                person.condition.waits(now, MediaCondition::Late);
+                session.replace(Session::new(fresh, number, tracks)).map(|before| before.key)
+            }
         };
         person.last = Some(number);
         let key = person.session.as_ref().map_or(fresh, |session| session.key);
@@ -199,7 +205,12 @@ impl Sessions {
     }
 
     /// Takes what happened to a participant's session. Returns what they are told at once.
-    pub(crate) fn handle(&mut self, id: &ParticipantId, event: MediaEvent) -> Option<ServerMessage> {
+    pub(crate) fn handle(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        event: MediaEvent,
+    ) -> Option<ServerMessage> {
         match &event {
             MediaEvent::Speaking { track, is_speaking } if self.is_voice(id, track) => {
                 if *is_speaking {
@@ -213,16 +224,29 @@ impl Sessions {
             }
             _ => {}
         }
-        let session = self.people.get_mut(id)?.session.as_mut()?;
+        let Person { session, condition, .. } = self.people.get_mut(id)?;
+        let session = session.as_mut()?;
         match event {
             MediaEvent::Answered { sdp, .. } => {
                 session.is_answered = true;
                 return Some(ServerMessage::MediaAnswer { session: session.number, sdp });
             }
-            MediaEvent::Refused { code, text, .. } => return Some(session.closed(code, text)),
-            MediaEvent::Closed { code, .. } => return Some(session.closed(code, reason(code).to_owned())),
-            MediaEvent::Connected(_) => session.is_alive = true,
-            MediaEvent::Silent(_) => session.is_alive = false,
+            MediaEvent::Refused { code, text, .. } => {
+                condition.waits(now, MediaCondition::Refused);
+                return Some(session.closed(code, text));
+            }
+            MediaEvent::Closed { code, .. } => {
+                condition.waits(now, MediaCondition::Silent);
+                return Some(session.closed(code, reason(code).to_owned()));
+            }
+            MediaEvent::Connected(_) => {
+                session.is_alive = true;
+                condition.flows();
+            }
+            MediaEvent::Silent(_) => {
+                session.is_alive = false;
+                condition.fails(now, MediaCondition::Silent);
+            }
             MediaEvent::SlotAssigned { mid, track, .. } => {
                 session.slots.insert(mid, Carried { track, layer: None, is_paused: false });
                 session.are_slots_changed = true;
@@ -243,6 +267,48 @@ impl Sessions {
             MediaEvent::Relayed { .. } | MediaEvent::Speaking { .. } | MediaEvent::ActiveSpeaker(_) => {}
         }
         None
+    }
+
+    /// Takes a participant's word about the way of their session.
+    pub(crate) fn set_blocked(
+        &mut self,
+        now: Instant,
+        id: &ParticipantId,
+        number: MediaSession,
+        is_blocked: bool,
+    ) {
+        let Some(Person { session, condition, .. }) = self.people.get_mut(id) else { return };
+        match session {
+            Some(session) if session.number == number && is_blocked => {
+                condition.fails(now, MediaCondition::Blocked);
+            }
+            Some(session) if session.number == number => condition.unblocked(now, session.is_alive),
+            _ => {}
+        }
+    }
+
+    /// Returns what the others were told of how somebody's media fare.
+    pub(crate) fn condition(&self, id: &ParticipantId) -> MediaCondition {
+        self.people.get(id).map(|person| person.condition.told()).unwrap_or_default()
+    }
+
+    /// Forgets how the media fared of a client that is no more.
+    pub(crate) fn forget_condition(&mut self, id: &ParticipantId) {
+        if let Some(person) = self.people.get_mut(id) {
+            person.condition = Condition::default();
+        }
+    }
+
+    /// Returns those of whom the others are to be told something else than before.
+    pub(crate) fn settle_conditions(&mut self, now: Instant) -> Vec<ParticipantId> {
+        let changed =
+            |(id, person): (&ParticipantId, &mut Person)| person.condition.settle(now).then(|| id.clone());
+        self.people.iter_mut().filter_map(changed).collect()
+    }
+
+    /// Returns when there is something to tell about how media fare.
+    pub(crate) fn conditions_due(&self) -> Option<Instant> {
+        self.people.values().filter_map(|person| person.condition.due()).min()
     }
 
     /// Returns what a participant who comes back is to know of their session.
@@ -338,7 +404,14 @@ impl Sessions {
 impl Default for Person {
     fn default() -> Self {
         let offers = TokenBucket::new(1, OFFER_BURST);
-        Self { offers, last: None, session: None, subscription: None, withheld: BTreeSet::new() }
+        Self {
+            offers,
+            last: None,
+            session: None,
+            subscription: None,
+            withheld: BTreeSet::new(),
+            condition: Condition::default(),
+        }
     }
 }
 

@@ -130,6 +130,17 @@ export type ClientMessage =
     /** What the sendonly lines of the offer carry. */
     readonly tracks: readonly MediaTrack[];
   }
+  /**
+   * Says whether nothing gets through by UDP on a session, so that another way is tried. The others are told; the end of it, too, is to be
+   * said.
+   */
+  | {
+    readonly type: "mediaBlocked";
+    /** Whether it is so. */
+    readonly blocked: boolean;
+    /** The session. Nothing happens when it is no longer the current one. */
+    readonly session: MediaSession;
+  }
   /** Says what to receive through the server. It replaces what was said before, and counts for later sessions, too. */
   | {
     readonly type: "subscribe";
@@ -498,6 +509,19 @@ export type MayPublish = {
   readonly screen: boolean;
 };
 
+/** What stands in the way of a participant's media through the server, as far as others are to know. Later ones are graver. */
+export type MediaCondition =
+  /** Nothing that is known. */
+  | "fine"
+  /** They have not come about for longer than they usually take. */
+  | "late"
+  /** They were there, and nothing is heard any more. */
+  | "silent"
+  /** The server does not take them for now. */
+  | "refused"
+  /** The participant's own client finds that nothing gets through by UDP, and tries another way. */
+  | "blocked";
+
 /** A peer connection of a participant to the server's media plane. The client counts them. */
 export type MediaSession = number;
 
@@ -530,6 +554,8 @@ export type Participant = {
   readonly id: ParticipantId;
   /** What they may send; absent for everything. */
   readonly mayPublish?: MayPublish;
+  /** What stands in the way of their media; absent for nothing. */
+  readonly media?: MediaCondition;
   /** Whether their microphone is on. */
   readonly mic: boolean;
   /** Whether they record; absent if not. */

@@ -96,6 +96,7 @@ const participant = object<Participant>(
     mayPublish: object<MayPublish>({ mic: boolean, cam: boolean, screen: boolean }, {}),
     hand: u32,
     recording: boolean,
+    media: oneOf(["fine", "late", "silent", "refused", "blocked"], "fine"),
   },
 );
 

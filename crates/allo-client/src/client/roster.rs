@@ -87,7 +87,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use allo_protocol::{Connection, MayPublish, Role};
+    use allo_protocol::{Connection, MayPublish, MediaCondition, Role};
 
     use super::*;
 
@@ -108,6 +108,7 @@ mod tests {
             may_publish: MayPublish::EVERYTHING,
             hand: None,
             recording: false,
+            media: MediaCondition::Fine,
         }
     }
 

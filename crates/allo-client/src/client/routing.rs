@@ -126,7 +126,7 @@ fn brings_all(progress: Progress, participant: &Participant) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use allo_protocol::{Connection, MayPublish, Role};
+    use allo_protocol::{Connection, MayPublish, MediaCondition, Role};
 
     use super::*;
 
@@ -142,6 +142,7 @@ mod tests {
             may_publish: MayPublish::EVERYTHING,
             hand: None,
             recording: false,
+            media: MediaCondition::Fine,
         }
     }
 

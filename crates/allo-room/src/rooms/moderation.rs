@@ -104,6 +104,7 @@ impl Rooms {
             | ClientMessage::RenewLink { .. }
             | ClientMessage::DropLink { .. }
             | ClientMessage::MediaOffer { .. }
+            | ClientMessage::MediaBlocked { .. }
             | ClientMessage::Subscribe { .. }
             | ClientMessage::Vouch { .. }
             | ClientMessage::RequestSnapshot {}

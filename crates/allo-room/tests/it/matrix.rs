@@ -32,6 +32,7 @@ fn least(message: &ClientMessage) -> Least {
         | ClientMessage::RenewLink { .. }
         | ClientMessage::DropLink { .. }
         | ClientMessage::MediaOffer { .. }
+        | ClientMessage::MediaBlocked { .. }
         | ClientMessage::Subscribe { .. }
         | ClientMessage::Vouch { .. }
         | ClientMessage::RequestSnapshot {}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use allo_protocol::{
-    ClientMessage, Demand, ErrorCode, MediaSession, MediaTrack, ParticipantId, ServerMessage, Slot, Source,
-    Tile, Topology, TopologyChoice,
+    ClientMessage, Demand, ErrorCode, MediaCondition, MediaSession, MediaTrack, ParticipantId, ServerMessage,
+    Slot, Source, Tile, Topology, TopologyChoice,
 };
 use allo_room::{ConnectionId, MediaCommand, MediaEvent, MediaKey, MediaTrackId, RoomsConfig};
 
@@ -417,4 +417,86 @@ fn media_keep_nobody_for_ever_and_no_one_whose_page_was_closed() {
     world.hang_up(ada, Some(1001));
     world.pass(2 * SECOND);
     assert_eq!(world.rooms.counts().participants, 0);
+}
+
+fn conditions(messages: &[ServerMessage]) -> Vec<MediaCondition> {
+    let condition = |message: &ServerMessage| match message {
+        ServerMessage::ParticipantUpdated { participant, .. } => Some(participant.media),
+        _ => None,
+    };
+    messages.iter().filter_map(condition).collect()
+}
+
+fn blocked(session: u32, blocked: bool) -> ClientMessage {
+    ClientMessage::MediaBlocked { session: MediaSession(session), blocked }
+}
+
+#[test]
+fn the_others_are_told_when_media_are_late_and_when_they_come() {
+    let mut world = world();
+    let (ada, _) = world.join("family", 1);
+    let (grace, _) = world.join("family", 2);
+    world.say(ada, offer(1));
+    let key = world.commands().into_iter().find_map(|command| match command {
+        MediaCommand::Connect { key, .. } => Some(key),
+        _ => None,
+    });
+    let key = key.unwrap();
+    world.heard(grace);
+    world.pass(2 * SECOND);
+    assert_eq!(conditions(&world.heard(grace)), []);
+    world.pass(2 * SECOND);
+    assert_eq!(conditions(&world.heard(grace)), [MediaCondition::Late]);
+    world.media(vec![MediaEvent::Connected(key)]);
+    assert_eq!(conditions(&world.heard(grace)), [MediaCondition::Fine]);
+}
+
+#[test]
+fn who_is_not_offered_anything_waits_for_nothing() {
+    let mut world = world();
+    let (ada, _) = world.join("family", 1);
+    world.join("family", 2);
+    world.heard(ada);
+    world.pass(30 * SECOND);
+    assert_eq!(conditions(&world.heard(ada)), []);
+}
+
+#[test]
+fn the_others_are_told_of_a_block_and_it_ends_with_the_session_that_stands() {
+    let mut world = world();
+    let (ada, _) = world.join("family", 1);
+    let (grace, _) = world.join("family", 2);
+    let key = connect(&mut world, ada, 4);
+    world.heard(grace);
+    world.say(ada, blocked(3, true));
+    assert_eq!(conditions(&world.heard(grace)), [], "it is about a session that was replaced");
+    world.say(ada, blocked(4, true));
+    world.say(ada, blocked(4, true));
+    assert_eq!(conditions(&world.heard(grace)), [MediaCondition::Blocked], "said twice is told once");
+    let (alan, _) = world.join("family", 3);
+    let heard = world.heard(alan);
+    let snapshot = heard.iter().find_map(|message| match message {
+        ServerMessage::Snapshot { participants, .. } => Some(participants),
+        _ => None,
+    });
+    assert_eq!(snapshot.unwrap()[0].media, MediaCondition::Blocked, "newcomers are told, too");
+    world.say(ada, blocked(4, false));
+    assert_eq!(conditions(&world.heard(grace)), [MediaCondition::Fine]);
+    world.media(vec![MediaEvent::Silent(key)]);
+    world.say(ada, blocked(4, true));
+    world.media(vec![MediaEvent::Connected(key)]);
+    let told = conditions(&world.heard(grace));
+    assert_eq!(told, [MediaCondition::Silent, MediaCondition::Blocked, MediaCondition::Fine]);
+}
+
+#[test]
+fn a_new_run_of_the_page_begins_without_the_trouble_of_the_one_before() {
+    let mut world = world();
+    let (ada, _) = world.join("family", 1);
+    let (grace, _) = world.join("family", 2);
+    connect(&mut world, ada, 1);
+    world.say(ada, blocked(1, true));
+    world.heard(grace);
+    world.join_as("family", 1, 9);
+    assert_eq!(conditions(&world.heard(grace)), [MediaCondition::Fine]);
 }
