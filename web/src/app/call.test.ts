@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { appearance, pathOf, pausedCount, refusalToShow } from "./people";
+import { appearance, ownTrouble, pathOf, pausedCount, refusalToShow } from "./people";
 import { after, inCall, linkTo, opened, pageOf, participant, roster } from "./testing/example";
 import type { Message } from "./message";
 import type { Model } from "./model";
@@ -71,6 +71,8 @@ describe("the people", () => {
       isSpeaking: false,
       isPaused: false,
       status: null,
+      trouble: null,
+      isAwaited: false,
     });
     expect(look(model, "b").status).toBe("connecting");
     expect(model.announcement).toEqual({ kind: "joined", name: "B" });
@@ -99,6 +101,37 @@ describe("the people", () => {
     expect(look(after(call, frames("a"))[0], "a").showsVideo).toBe(true);
     const off = roster(participant("me"), participant("a", { cam: false }));
     expect(look(after(call, frames("a"), off)[0], "a").showsVideo).toBe(false);
+  });
+});
+
+describe("a place without a picture", () => {
+  const over = (path: "direct" | "server"): Message => ({ type: "pathChanged", peer: "a", path });
+  const call = (self: object, other: object, path: "direct" | "server") =>
+    after(
+      inCall(participant("a")),
+      roster(participant("me", self), participant("a", other)),
+      linkTo("a", "connected"),
+      over(path),
+    )[0];
+
+  test.each(["late", "silent", "refused", "blocked"] as const)("says that media are %s", (media) => {
+    expect(look(call({}, { media }, "server"), "a").trouble).toBe(media);
+    expect(look(call({}, { media }, "direct"), "a").trouble, "nothing goes through the server").toBeNull();
+    expect(ownTrouble(pageOf(call({ media }, {}, "server"), "room"))).toBe(media);
+    expect(ownTrouble(pageOf(call({ media }, {}, "direct"), "room"))).toBeNull();
+  });
+
+  test("says that somebody is away, and not also what follows from that", () => {
+    const away = call({}, { media: "silent", connection: "reconnecting" }, "server");
+    expect(look(away, "a")).toMatchObject({ status: "reconnecting", trouble: null });
+  });
+
+  test("says that the picture has not arrived yet, unless there should be none", () => {
+    expect(look(call({}, {}, "server"), "a").isAwaited).toBe(true);
+    expect(look(after(call({}, {}, "server"), frames("a"))[0], "a").isAwaited).toBe(false);
+    expect(look(call({}, { cam: false }, "server"), "a").isAwaited).toBe(false);
+    const muted = { mayPublish: { mic: true, cam: false, screen: true } };
+    expect(look(call({}, muted, "server"), "a").isAwaited).toBe(false);
   });
 });
 

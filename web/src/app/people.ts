@@ -1,6 +1,6 @@
 /** Who is in the room, and how well they are connected, seen and heard. */
 
-import type { Participant, ParticipantId } from "../protocol/messages";
+import type { MediaCondition, Participant, ParticipantId } from "../protocol/messages";
 import type { ClientErrorCode, LinkState, Path, Picture } from "../webrtc/types";
 import type { Size } from "./layout";
 import type { Level } from "./message";
@@ -142,6 +142,9 @@ function withPerson(page: RoomPage, id: ParticipantId, change: (person: Person) 
   return { ...page, people: page.people.map((person) => (person.id === id ? change(person) : person)) };
 }
 
+/** What stands in the way of somebody's media. */
+export type Trouble = Exclude<MediaCondition, "fine">;
+
 /** What a tile shows of a person. */
 export type Appearance = {
   readonly isSelf: boolean;
@@ -151,36 +154,62 @@ export type Appearance = {
   /** Left out for want of bandwidth. */
   readonly isPaused: boolean;
   readonly status: "connecting" | "reconnecting" | "interrupted" | "failed" | null;
+  /** Why nothing comes of somebody else, if it is known. */
+  readonly trouble: Trouble | null;
+  /** There should be a picture, and nothing says why there is none: it has not arrived yet. */
+  readonly isAwaited: boolean;
 };
 
 /** `isAudioOnly`: pictures of others are not wanted. */
 export function appearance(page: RoomPage, person: Person, isAudioOnly = false): Appearance {
   const isSelf = person.id === page.self;
   const isMuted = isSelf ? page.own.mic.state !== "on" : !person.mic;
+  const isPaused = !isAudioOnly && person.paused.includes("cam") && person.cam;
+  const shouldBeSeen = !isSelf && !isAudioOnly && person.cam && (person.mayPublish?.cam ?? true);
   return {
     isSelf,
     showsVideo: isSelf ? page.own.cam.state === "on" : !isAudioOnly && person.cam && person.video !== null,
     isMuted,
     isSpeaking: isHeard(page, person) && !isMuted,
-    isPaused: !isAudioOnly && person.paused.includes("cam") && person.cam,
+    isPaused,
     status: isSelf ? null : statusOf(person),
+    trouble: isSelf ? null : troubleOf(person),
+    isAwaited: shouldBeSeen && !isPaused && person.video === null,
   };
 }
 
 /** What the tile of a screen shows: no voice, and no name but its owner's. */
 export function screenAppearance(person: Person, isAudioOnly = false): Appearance {
+  const isPaused = !isAudioOnly && person.paused.includes("screen");
   return {
     isSelf: false,
     showsVideo: !isAudioOnly && person.screenVideo !== null,
     isMuted: false,
     isSpeaking: false,
-    isPaused: !isAudioOnly && person.paused.includes("screen"),
+    isPaused,
     status: null,
+    trouble: troubleOf(person),
+    isAwaited: !isAudioOnly && !isPaused && person.screenVideo === null,
   };
 }
 
 function isHeard({ self, speaking }: RoomPage, { id, path, voice }: Person): boolean {
   return path === "server" && id !== self ? speaking.includes(id) : voice > 0;
+}
+
+/** Whom one hears and sees directly is not in trouble, whatever is between them and the server. */
+function troubleOf({ media = "fine", path, link, connection }: Person): Trouble | null {
+  const isDirect = path === "direct" && link === "connected";
+  return media === "fine" || isDirect || connection === "reconnecting" ? null : media;
+}
+
+/** Returns what stands in the way of the own media. */
+export function ownTrouble({ people, self }: RoomPage): Trouble | null {
+  const others = people.filter(({ id }) => id !== self);
+  // Where everybody is heard directly, the way through the server is in nobody's way.
+  const isNeeded = others.some(({ path, link }) => path !== "direct" || link !== "connected");
+  const { media = "fine" } = people.find(({ id }) => id === self) ?? {};
+  return media === "fine" || !isNeeded ? null : media;
 }
 
 function statusOf({ connection, link, wasConnected }: Person): Appearance["status"] {

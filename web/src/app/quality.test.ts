@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PeerStats } from "../webrtc/types";
 import type { Person } from "./model";
-import { qualityOf, type Quality } from "./quality";
+import { qualityOf, wayOf, type Quality } from "./quality";
 import { inCall, pageOf, participant } from "./testing/example";
 
 const [, ada] = pageOf(inCall(participant("ada")), "room").people as [Person, Person];
@@ -29,4 +29,15 @@ describe("the quality of a connection", () => {
   ])("%s", (_, person, changes, quality) => {
     expect(qualityOf(person, stats(changes))).toBe(quality);
   });
+});
+
+test.each([
+  [{}, null],
+  [{ localCandidateType: "host", protocol: "udp" }, "udp"],
+  [{ localCandidateType: "prflx", protocol: "tcp" }, "tcp"],
+  [{ localCandidateType: "relay", protocol: "udp", relayProtocol: "udp" }, "relayUdp"],
+  [{ localCandidateType: "relay", protocol: "udp", relayProtocol: "tcp" }, "relayTcp"],
+  [{ localCandidateType: "relay", protocol: "udp", relayProtocol: "tls" }, "relayTls"],
+] as const)("media by %o go %s", (changes, way) => {
+  expect(wayOf(stats(changes))).toBe(way);
 });

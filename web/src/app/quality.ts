@@ -6,6 +6,9 @@ import type { Model, Person } from "./model";
 
 export type Quality = "good" | "fair" | "poor";
 
+/** By what media travel, seen from here. */
+export type Way = "udp" | "tcp" | "relayUdp" | "relayTcp" | "relayTls";
+
 /** Beyond these, sound has gaps and people talk into each other. Lower: the sign warns of what nobody notices. */
 const POOR = { loss: 0.06, roundTripMs: 500 };
 /** Beyond these, pictures begin to suffer. */
@@ -23,3 +26,16 @@ export function qualityOf(person: Person, stats: PeerStats | undefined): Quality
 
 export const statsOf = ({ diagnostics }: Model, person: ParticipantId): PeerStats | undefined =>
   diagnostics.stats.find(({ peer }) => peer === person);
+
+/** Returns `null` while it is not known. */
+export function wayOf(stats: PeerStats | undefined): Way | null {
+  const { localCandidateType, protocol, relayProtocol } = stats ?? {};
+  if (localCandidateType === "relay") {
+    return relayProtocol === "tls" ? "relayTls" : relayProtocol === "tcp" ? "relayTcp" : "relayUdp";
+  }
+  return protocol === "udp" || protocol === "tcp" ? protocol : null;
+}
+
+/** Returns by what the media go between this page and the server; `null` if none do, or while it is not known. */
+export const serverWay = ({ diagnostics }: Model): Way | null =>
+  wayOf(diagnostics.stats.find(({ path }) => path === "server"));

@@ -1,5 +1,6 @@
 /** The numbers of a connection in words, for the diagnostics and for the details of one person. */
 
+import { wayOf } from "../app/quality";
 import type { Dictionary } from "../app/text/en";
 import type { PeerStats } from "../webrtc/types";
 
@@ -13,13 +14,14 @@ export function connectionRows(stats: PeerStats, text: Dictionary, language: str
   const written = (value: number | undefined, write: (written: string) => string = (it) => it): string =>
     value === undefined ? unknown : write(numbers.format(value));
   const kilobits = (bits: number | undefined): number | undefined => (bits === undefined ? undefined : bits / 1000);
+  const way = wayOf(stats);
   const { localCandidateType = unknown, remoteCandidateType = unknown } = stats;
   return [
     { name: columns.path, value: text.call.path[stats.path] },
     { name: columns.state, value: stats.connectionState },
     { name: columns.ice, value: stats.iceConnectionState },
     { name: columns.candidates, value: `${localCandidateType} / ${remoteCandidateType}` },
-    { name: columns.protocol, value: stats.protocol ?? unknown },
+    { name: columns.protocol, value: way === null ? unknown : text.network.ways[way] },
     { name: columns.send, value: written(kilobits(stats.sendBitrate), bitrate) },
     { name: columns.receive, value: written(kilobits(stats.receiveBitrate), bitrate) },
     { name: columns.loss, value: stats.receiveLoss === undefined ? unknown : percent.format(stats.receiveLoss) },

@@ -73,6 +73,8 @@ const UNREACHABLE_AFTER = 3;
  */
 const AWAIT_MS = 10_000;
 
+const BLOCKED = { media: "blocked" } as const;
+
 /** After these the server closes the connection, and the next one may well do better. */
 const PASSING: readonly ClientErrorCode[] = ["serverStopping", "timedOut", "tooSlow", "tooManyMessages"];
 
@@ -128,6 +130,7 @@ export function call(options: CallOptions): Call {
     tracks,
     send,
     onChange: () => others.refresh(),
+    onBlocked: () => roster && rosterChanged(roster),
     on,
   });
   const others = remotes({ roster: () => roster, links: peers, sessions: server, send, on });
@@ -293,7 +296,7 @@ export function call(options: CallOptions): Call {
     // One's own devices are known here first.
     on.participants?.(
       self,
-      participants.map((it) => (it.id === self ? { ...it, ...own() } : it)),
+      participants.map((it) => (it.id === self ? { ...it, ...own(), ...(server.isBlocked() && BLOCKED) } : it)),
       room,
       settings,
     );

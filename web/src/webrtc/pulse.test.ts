@@ -1,29 +1,49 @@
 import { expect, test } from "vitest";
-import { pulse } from "./pulse";
+import { pulse, type Verdict } from "./pulse";
 
-/** What is sent and received between two looks, and whether the server is taken for silent then. */
-function verdicts(...steps: readonly (readonly [sent: number, received: number])[]): readonly boolean[] {
-  const isSilent = pulse();
-  const sum = { sent: 0, received: 0 };
-  return steps.map(([sent, received]) => {
+type Step = { readonly sent?: number; readonly received?: number; readonly asked?: number; readonly answered?: number };
+
+/** What goes each way between two looks, and what is made of it. */
+function verdicts(...steps: readonly Step[]): readonly (readonly [at: number, verdict: Verdict])[] {
+  const look = pulse();
+  const sum = { sent: 0, received: 0, asked: 0, answered: 0 };
+  return steps.flatMap(({ sent = 0, received = 0, asked = 0, answered = 0 }, at) => {
     sum.sent += sent;
     sum.received += received;
-    return isSilent({ ...sum });
+    sum.asked += asked;
+    sum.answered += answered;
+    const verdict = look({ ...sum });
+    return verdict ? [[at, verdict] as const] : [];
   });
 }
 
 const times = <T>(count: number, it: T): readonly T[] => Array.from({ length: count }, () => it);
-const FLOW = times(10, [5_000, 5_000] as const);
+const FLOW = times(10, { sent: 5_000, received: 5_000 });
+/** What a page does that only looks on: reports each second, and a check now and then. */
+const WATCHING = times(10, [{ received: 5_000, sent: 100 }, { received: 5_000 }]).flat();
 
 test("a server that was heard and does not answer any more is silent, which is said once", () => {
-  const said = verdicts(...FLOW, ...times(20, [5_000, 0] as const));
-  expect(said.flatMap((it, at) => (it ? [at] : []))).toEqual([13]);
+  expect(verdicts(...FLOW, ...times(20, { sent: 5_000 }))).toEqual([[13, "silent"]]);
 });
 
-test.each([
-  ["somebody who sends nothing", [...FLOW, ...times(20, [0, 0] as const)]],
-  ["a hiccup", [...FLOW, ...times(3, [5_000, 0] as const), ...FLOW, ...times(3, [5_000, 0] as const)]],
-  ["a server that was hardly heard", [...times(9, [5_000, 5_000] as const), ...times(20, [5_000, 0] as const)]],
+test("a server that is heard again is heard, which is said once", () => {
+  expect(verdicts(...FLOW, ...times(4, { sent: 5_000 }), ...FLOW)).toEqual([
+    [13, "silent"],
+    [14, "heard"],
+  ]);
+});
+
+test("whoever sends nothing notices it by the checks that are not answered", () => {
+  const silence = [...times(5, { sent: 60, asked: 1 }), ...times(20, { asked: 9 })];
+  expect(verdicts(...WATCHING, ...silence)).toEqual([[23, "silent"]]);
+});
+
+test.each<readonly [string, readonly Step[]]>([
+  ["somebody who sends nothing", [...FLOW, ...times(20, {})]],
+  ["a hiccup", [...FLOW, ...times(3, { sent: 5_000 }), ...FLOW, ...times(3, { sent: 5_000 })]],
+  ["a server that was hardly heard", [...FLOW.slice(1), ...times(20, { sent: 5_000 })]],
+  ["a room in which nothing is said", [...WATCHING, ...times(40, [{ sent: 100 }, { asked: 1, answered: 1 }]).flat()]],
+  ["a check that was lost", [...WATCHING, ...times(5, {}), { asked: 2 }, {}, { asked: 1, answered: 1 }]],
 ])("%s is no silence", (_, steps) => {
-  expect(verdicts(...steps)).not.toContain(true);
+  expect(verdicts(...steps)).toEqual([]);
 });

@@ -1,42 +1,94 @@
-/** Notices that nothing comes from the server any more while much is sent to it. Loaded once a session stands. */
+/** Notices that nothing comes from the server any more, and when something does again. Loaded once a session stands. */
 
 /** Lower: more is spent on looking. */
 const LOOK_EVERY_MS = 500;
-/** Looks in a row at which something was sent and nothing came. Lower: a network that stutters has ICE restarted for nothing. */
+/** Looks in a row at which media were sent and nothing came. Lower: a network that stutters has ICE restarted for nothing. */
 const SILENT_LOOKS = 4;
+/** So many bytes in one look are media. Reports of what was received are fewer, and the server does not answer those. */
+const MEDIA_BYTES = 1_500;
+/**
+ * Of who sends no media, checks are what the server has to answer. Chromium makes one each 2.5 s, and many a second once nothing has come
+ * for as long. Lower: one check that is lost counts as silence.
+ */
+const UNANSWERED_CHECKS = 3;
+/** How many times as much as a look at media is one at checks: they are answered at once, or never. */
+const CHECK_WEIGHT = 2;
 /** Looks at which something came before: whoever was never heard may be slow, and is waited for. */
 const HEARD_LOOKS = 10;
 
-/** One look at what went each way so far, in bytes. */
-export type Look = { readonly sent: number; readonly received: number };
+/** One look at what went each way so far. */
+export type Look = {
+  /** Bytes, checks left out. */
+  readonly sent: number;
+  readonly received: number;
+  /** Checks of connectivity, and the answers to them, as far as the browser counts them. */
+  readonly asked: number;
+  readonly answered: number;
+};
 
-/** Returns what says, look by look, whether the server fell silent. */
-export function pulse(): (look: Look) => boolean {
-  let before: Look = { sent: 0, received: 0 };
+export type Verdict = "silent" | "heard";
+
+/** Returns what says, look by look, that the server fell silent, and later that it is heard again. */
+export function pulse(): (look: Look) => Verdict | undefined {
+  let before: Look = { sent: 0, received: 0, asked: 0, answered: 0 };
+  let askedWhenHeard = 0;
   let heard = 0;
   let silent = 0;
+  let isSilent = false;
   return (look) => {
-    const came = look.received > before.received;
-    // The server answers media with reports, many times a second. Who sends none may well hear nothing.
-    const isUnanswered = !came && look.sent > before.sent;
+    const came = look.received > before.received || look.answered > before.answered;
+    const sentMedia = look.sent - before.sent >= MEDIA_BYTES;
     before = look;
-    if (came) heard += 1;
-    silent = came ? 0 : silent + Number(isUnanswered);
-    if (silent < SILENT_LOOKS || heard < HEARD_LOOKS) return false;
+    if (came) {
+      heard += 1;
+      silent = 0;
+      askedWhenHeard = look.asked;
+      if (!isSilent) return undefined;
+      isSilent = false;
+      return "heard";
+    }
+    if (sentMedia) silent += 1;
+    else if (look.asked - askedWhenHeard >= UNANSWERED_CHECKS) silent += CHECK_WEIGHT;
+    if (silent < SILENT_LOOKS || heard < HEARD_LOOKS) return undefined;
     heard = silent = 0;
-    return true;
+    isSilent = true;
+    return "silent";
   };
 }
 
+export type PulseEvents = {
+  /** `byUdp`: and it was UDP that it had come by. */
+  readonly onSilent: (byUdp: boolean) => void;
+  readonly onHeard: () => void;
+};
+
+type Entry = Readonly<Record<string, unknown>>;
+
 /** Watches a connection until it is closed. A browser alone waits for many seconds before it says that it is disconnected. */
-export function watchPulse(connection: RTCPeerConnection, onSilent: () => void): void {
-  const isSilent = pulse();
+export function watchPulse(connection: RTCPeerConnection, { onSilent, onHeard }: PulseEvents): void {
+  const look = pulse();
   const timer = setInterval(() => {
     if (connection.signalingState === "closed") return clearInterval(timer);
     void connection.getStats().then((report) => {
-      const pairs = [...report.values()].filter(({ type }) => type === "candidate-pair");
+      const entries = [...report.values()] as readonly Entry[];
+      const pairs = entries.filter(({ type }) => type === "candidate-pair");
       const sum = (name: string): number => pairs.reduce((total, it) => total + Number(it[name] ?? 0), 0);
-      if (isSilent({ sent: sum("bytesSent"), received: sum("bytesReceived") })) onSilent();
+      const verdict = look({
+        sent: sum("bytesSent"),
+        received: sum("bytesReceived"),
+        asked: sum("requestsSent"),
+        answered: sum("responsesReceived"),
+      });
+      if (verdict === "silent") onSilent(isByUdp(entries, pairs));
+      if (verdict === "heard") onHeard();
     });
   }, LOOK_EVERY_MS);
+}
+
+/** Whether the pair in use goes by UDP: by Chromium's transport, by Firefox's own `selected`. A relay's goes by what leads to it. */
+function isByUdp(entries: readonly Entry[], pairs: readonly Entry[]): boolean {
+  const used = entries.find(({ type }) => type === "transport")?.["selectedCandidatePairId"];
+  const pair = pairs.find((it) => (used === undefined ? it["selected"] === true : it["id"] === used));
+  const own = entries.find(({ id }) => id === pair?.["localCandidateId"]);
+  return (own?.["relayProtocol"] ?? own?.["protocol"]) === "udp";
 }

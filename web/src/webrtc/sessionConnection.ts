@@ -26,6 +26,8 @@ export type SessionConnectionOptions = {
     readonly state?: (state: LinkState) => void;
     /** This connection cannot be mended. It asks again until it is closed. */
     readonly renewWanted?: () => void;
+    /** Nothing comes by UDP any more, and ICE looks for another way; or something comes again, by whichever. */
+    readonly blocked?: (isBlocked: boolean) => void;
     readonly log?: (entry: LogEntry) => void;
   };
 };
@@ -83,7 +85,14 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   /** Whoever cannot load it waits for the browser to notice. */
   function watch(): Promise<void> {
     return import("./pulse").then(
-      ({ watchPulse }) => watchPulse(connection, () => health.deaf("restartIce")),
+      ({ watchPulse }) =>
+        watchPulse(connection, {
+          onSilent(byUdp) {
+            if (byUdp) on.blocked?.(true);
+            health.deaf("restartIce");
+          },
+          onHeard: () => on.blocked?.(false),
+        }),
       () => {},
     );
   }

@@ -49,6 +49,7 @@ function called(relays: readonly RTCIceServer[] = []) {
     tracks: () => ({ mic: null, cam: null, screen: null, screenAudio: null }),
     send: (message) => said.push(message),
     onChange: () => {},
+    onBlocked: () => {},
     on: { error: ({ code }) => errors.push(code) },
     random: () => 1,
     connect(options) {
@@ -157,4 +158,31 @@ test("slots tell whose track comes where, until they are filled anew", () => {
   expect(slot("ada", "cam")).toBeUndefined();
   fill(2, [{ mid: "4", participant: "ada", source: "cam", paused: false }]);
   expect(slot("ada", "cam")).toBeUndefined();
+});
+
+const blocks = (said: readonly ClientMessage[]) => said.filter(({ type }) => type === "mediaBlocked");
+
+test("a session that is answered and does not stand has no way by UDP, and the server is told until it has one", () => {
+  const { made, answer, said, isBlocked } = called();
+  vi.advanceTimersByTime(2_000);
+  answer(1, "yes");
+  vi.advanceTimersByTime(2_999);
+  expect(blocks(said)).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(blocks(said)).toEqual([{ type: "mediaBlocked", session: 1, blocked: true }]);
+  expect(isBlocked()).toBe(true);
+  made[0]?.enter("connected");
+  expect(blocks(said).at(-1)).toEqual({ type: "mediaBlocked", session: 1, blocked: false });
+});
+
+test("a block in mid-call is told, and told again to a server that may not have heard it", () => {
+  const { made, answer, said, resync } = called();
+  answer(1, "yes");
+  made[0]?.enter("connected");
+  resync();
+  expect(blocks(said)).toEqual([]);
+  made[0]?.options.on.blocked?.(true);
+  resync();
+  const blocked = { type: "mediaBlocked", session: 1, blocked: true };
+  expect(blocks(said)).toEqual([blocked, blocked]);
 });

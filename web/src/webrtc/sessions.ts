@@ -18,6 +18,8 @@ export type SessionsOptions = {
   readonly send: (message: ClientMessage) => void;
   /** The state of the session changed, or what its slots carry. */
   readonly onChange: () => void;
+  /** Whether nothing gets through by UDP became something else. */
+  readonly onBlocked: () => void;
   readonly on: Callbacks;
   readonly random?: () => number;
   /** For tests: another way to connect. */
@@ -42,6 +44,8 @@ export type Sessions = {
   readonly slot: (peer: ParticipantId, source: Source) => FilledSlot | undefined;
   readonly slots: () => readonly Slot[];
   readonly current: () => SessionConnection | undefined;
+  /** Whether nothing gets through by UDP, and another way is tried. */
+  readonly isBlocked: () => boolean;
   readonly resync: () => void;
   readonly wake: () => void;
 };
@@ -57,9 +61,14 @@ const STEADY_MS = 10_000;
  * needs them waits for longer.
  */
 const RELAY_AFTER_MS = 6_000;
+/**
+ * A session that was answered and does not stand by then has no way by UDP: what carried the answer works. Lower: slow networks are said to
+ * block it. Higher: people look at each other's places for longer without a word.
+ */
+const BLOCKED_AFTER_MS = 3_000;
 
 export function sessions(options: SessionsOptions): Sessions {
-  const { iceServers, relays, slots, stream, tracks, send, onChange, on, random = Math.random } = options;
+  const { iceServers, relays, slots, stream, tracks, send, onChange, onBlocked, on, random = Math.random } = options;
   const connect = options.connect ?? sessionConnection;
   const log = logTo(on.log);
   let isWanted = false;
@@ -71,6 +80,8 @@ export function sessions(options: SessionsOptions): Sessions {
   let current: Session | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let rescue: ReturnType<typeof setTimeout> | undefined;
+  let doubt: ReturnType<typeof setTimeout> | undefined;
+  let isBlocked = false;
   /** Tells the relays, once they were needed. They cost the server something, so nobody begins with them. */
   let relayed = (): readonly RTCIceServer[] => [];
 
@@ -94,10 +105,13 @@ export function sessions(options: SessionsOptions): Sessions {
           if (state === "connected") {
             connectedAt = performance.now();
             clearTimeout(rescue);
+            clearTimeout(doubt);
+            setBlocked(number, false);
           }
           onChange();
         },
         renewWanted: () => current?.number === number && again(),
+        blocked: (isBlocked) => setBlocked(number, isBlocked),
         ...(on.log && { log: on.log }),
       },
     });
@@ -117,7 +131,28 @@ export function sessions(options: SessionsOptions): Sessions {
   function clearTimers(): void {
     clearTimeout(retry);
     clearTimeout(rescue);
-    retry = undefined;
+    clearTimeout(doubt);
+    doubt = retry = undefined;
+  }
+
+  /** The others are told, too: by the way that works. */
+  function setBlocked(number: MediaSession, isNow: boolean): void {
+    if (current?.number !== number || isBlocked === isNow) return;
+    isBlocked = isNow;
+    log("mediaBlocked", { isBlocked }, isBlocked ? "warn" : "info");
+    send({ type: "mediaBlocked", session: number, blocked: isBlocked });
+    onBlocked();
+  }
+
+  function answered(number: MediaSession, { connection }: Session, sdp: string): void {
+    connection.answer(sdp);
+    if (connectedAt === Infinity) doubt ??= setTimeout(() => setBlocked(number, true), BLOCKED_AFTER_MS);
+  }
+
+  /** What was said of the session may have been lost. */
+  function resync(): void {
+    if (current && isBlocked) send({ type: "mediaBlocked", session: current.number, blocked: true });
+    current?.connection.resync();
   }
 
   function again(): void {
@@ -154,13 +189,13 @@ export function sessions(options: SessionsOptions): Sessions {
     want(wanted) {
       if (wanted === isWanted) return;
       isWanted = wanted;
-      isRefused = false;
+      isRefused = isBlocked = false;
       attempt = 0;
       if (wanted) make();
       else end();
       onChange();
     },
-    answer: (number, sdp) => about(number, ({ connection }) => connection.answer(sdp)),
+    answer: (number, sdp) => about(number, (session) => answered(number, session, sdp)),
     closed,
     fill: (number, filled) =>
       about(number, (session) => {
@@ -178,7 +213,8 @@ export function sessions(options: SessionsOptions): Sessions {
       return slot && receiver && { ...slot, receiver };
     },
     current: () => current?.connection,
-    resync: () => current?.connection.resync(),
+    isBlocked: () => isBlocked,
+    resync,
     wake: () => current?.connection.wake(),
   };
 }

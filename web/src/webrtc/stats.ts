@@ -55,6 +55,7 @@ export function readStats(
       localCandidateType: string(local?.candidateType),
       remoteCandidateType: string(remote?.candidateType),
       protocol: string(local?.protocol),
+      relayProtocol: string(local?.relayProtocol),
       roundTripMs: roundTrip === undefined ? undefined : Math.round(roundTrip * 1_000),
       sendBitrate: bitrate(before, totals, "bytesSent"),
       receiveBitrate: bitrate(before, totals, "bytesReceived"),

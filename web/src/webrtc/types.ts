@@ -146,6 +146,8 @@ export type PeerStats = {
   readonly localCandidateType?: string;
   readonly remoteCandidateType?: string;
   readonly protocol?: string;
+  /** By what the TURN server is reached, if media go through one. */
+  readonly relayProtocol?: string;
   readonly roundTripMs?: number;
   readonly sendBitrate?: number;
   readonly receiveBitrate?: number;

@@ -320,6 +320,30 @@ export const de: Dictionary = {
   },
 
   connection: { title: (name) => `Verbindung zu ${name}`, nothing: "Es gibt noch keine Verbindung." },
+  network: {
+    trouble: {
+      late: (name) => `Ton und Bild von ${name} sind noch nicht durchgekommen.`,
+      silent: (name) => `Von ${name} kommt nichts mehr an. Das dortige Netz ist vielleicht unterbrochen.`,
+      refused: (name) => `Der Server nimmt Ton und Bild von ${name} zurzeit nicht an.`,
+      blocked: (name) => `${name} ist nicht zu erreichen: Das dortige Netz sperrt UDP; ein anderer Weg wird versucht.`,
+    },
+    ownTrouble: {
+      late: "Ihr Ton und Bild sind noch nicht bis zum Server durchgekommen. Es wird weiter versucht.",
+      silent: "Beim Server kommt von Ihnen nichts mehr an. Es wird erneut versucht.",
+      refused: "Der Server nimmt Ihren Ton und Ihr Bild zurzeit nicht an. Es wird erneut versucht.",
+      blocked: "Ihr Netz sperrt UDP; ein anderer Weg wird versucht.",
+    },
+    pictureAwaited: "Das Bild ist noch nicht angekommen",
+    ways: {
+      udp: "per UDP",
+      tcp: "per TCP",
+      relayUdp: "über das Relais des Servers, per UDP",
+      relayTcp: "über das Relais des Servers, per TCP",
+      relayTls: "über das Relais des Servers, per TLS",
+    },
+    slowWay: "UDP kommt in Ihrem Netz nicht durch. Dieser Weg geht auch; ist das Netz langsam, kann er kurz aussetzen.",
+    check: "Kamera, Ton und Netz prüfen",
+  },
 
   left: {
     left: "Sie haben den Anruf verlassen",

@@ -7,7 +7,8 @@ import type { RoomNameProblem } from "../roomName";
 import type { Theme } from "../settings";
 import type { ShortcutAction } from "../shortcuts";
 import type { ClientErrorCode, Path } from "../../webrtc/types";
-import type { Quality } from "../quality";
+import type { Trouble } from "../people";
+import type { Quality, Way } from "../quality";
 
 const plural = new Intl.PluralRules("en");
 
@@ -328,6 +329,32 @@ export const en = {
   },
 
   connection: { title: (name: string) => `Connection to ${name}`, nothing: "There is no connection yet." },
+  /** How media travel, and what stands in their way. Names stand for people: nothing is said of them, only of their networks. */
+  network: {
+    trouble: {
+      late: (name: string) => `Sound and picture of ${name} have not got through yet.`,
+      silent: (name: string) => `Nothing arrives from ${name} any more. Their network may be interrupted.`,
+      refused: (name: string) => `The server does not take the sound and picture of ${name} for now.`,
+      blocked: (name: string) => `${name} cannot be reached: their network blocks UDP; trying another way.`,
+    } satisfies Record<Trouble, (name: string) => string>,
+    ownTrouble: {
+      late: "Your sound and picture have not got through to the server yet. It is being tried.",
+      silent: "Nothing arrives from you at the server any more. It is being tried again.",
+      refused: "The server does not take your sound and picture for now. It is being tried again.",
+      blocked: "Your network blocks UDP; trying another way.",
+    } satisfies Record<Trouble, string>,
+    pictureAwaited: "The picture has not arrived yet",
+    ways: {
+      udp: "over UDP",
+      tcp: "over TCP",
+      relayUdp: "through the server’s relay, over UDP",
+      relayTcp: "through the server’s relay, over TCP",
+      relayTls: "through the server’s relay, over TLS",
+    } satisfies Record<Way, string>,
+    slowWay:
+      "UDP does not get through on your network. This way works, and may have short gaps when the network is slow.",
+    check: "Check camera, sound and network",
+  },
 
   left: {
     left: "You have left the call",

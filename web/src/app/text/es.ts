@@ -318,6 +318,30 @@ export const es: Dictionary = {
   },
 
   connection: { title: (name) => `Conexión con ${name}`, nothing: "Aún no hay conexión." },
+  network: {
+    trouble: {
+      late: (name) => `El sonido y la imagen de ${name} aún no han llegado.`,
+      silent: (name) => `Ya no llega nada de ${name}. Quizá su red esté interrumpida.`,
+      refused: (name) => `Por ahora el servidor no acepta el sonido y la imagen de ${name}.`,
+      blocked: (name) => `No se puede llegar a ${name}: su red bloquea UDP; se prueba otro camino.`,
+    },
+    ownTrouble: {
+      late: "Su sonido y su imagen aún no han llegado al servidor. Se sigue intentando.",
+      silent: "Al servidor ya no le llega nada de usted. Se intenta de nuevo.",
+      refused: "Por ahora el servidor no acepta su sonido y su imagen. Se intenta de nuevo.",
+      blocked: "Su red bloquea UDP; se prueba otro camino.",
+    },
+    pictureAwaited: "La imagen aún no ha llegado",
+    ways: {
+      udp: "por UDP",
+      tcp: "por TCP",
+      relayUdp: "por el repetidor del servidor, con UDP",
+      relayTcp: "por el repetidor del servidor, con TCP",
+      relayTls: "por el repetidor del servidor, con TLS",
+    },
+    slowWay: "UDP no pasa por su red. Este camino funciona, y puede tener cortes breves si la red es lenta.",
+    check: "Comprobar cámara, sonido y red",
+  },
 
   left: {
     left: "Ha salido de la llamada",

@@ -321,6 +321,31 @@ export const fr: Dictionary = {
   },
 
   connection: { title: (name) => `Connexion avec ${name}`, nothing: "Il n’y a pas encore de connexion." },
+  network: {
+    trouble: {
+      late: (name) => `Le son et l’image de ${name} ne sont pas encore passés.`,
+      silent: (name) => `Plus rien n’arrive de ${name}. Son réseau est peut-être interrompu.`,
+      refused: (name) => `Pour l’instant, le serveur ne prend pas le son et l’image de ${name}.`,
+      blocked: (name) => `${name} est injoignable : son réseau bloque l’UDP ; essai d’un autre chemin.`,
+    },
+    ownTrouble: {
+      late: "Votre son et votre image ne sont pas encore arrivés au serveur. L’essai continue.",
+      silent: "Plus rien n’arrive de vous au serveur. Nouvel essai en cours.",
+      refused: "Pour l’instant, le serveur ne prend pas votre son et votre image. Nouvel essai en cours.",
+      blocked: "Votre réseau bloque l’UDP ; essai d’un autre chemin.",
+    },
+    pictureAwaited: "L’image n’est pas encore arrivée",
+    ways: {
+      udp: "en UDP",
+      tcp: "en TCP",
+      relayUdp: "par le relais du serveur, en UDP",
+      relayTcp: "par le relais du serveur, en TCP",
+      relayTls: "par le relais du serveur, en TLS",
+    },
+    slowWay:
+      "L’UDP ne passe pas sur votre réseau. Ce chemin marche, avec parfois de courtes coupures si le réseau est lent.",
+    check: "Vérifier la caméra, le son et le réseau",
+  },
 
   left: {
     left: "Vous avez quitté l’appel",

@@ -318,6 +318,30 @@ export const it: Dictionary = {
   },
 
   connection: { title: (name) => `Connessione con ${name}`, nothing: "Non c’è ancora una connessione." },
+  network: {
+    trouble: {
+      late: (name) => `Audio e immagine di ${name} non sono ancora arrivati.`,
+      silent: (name) => `Da ${name} non arriva più niente. Forse la sua rete è interrotta.`,
+      refused: (name) => `Per ora il server non accetta audio e immagine di ${name}.`,
+      blocked: (name) => `${name} non è raggiungibile: la sua rete blocca UDP; si prova un’altra via.`,
+    },
+    ownTrouble: {
+      late: "Il tuo audio e la tua immagine non sono ancora arrivati al server. Si continua a provare.",
+      silent: "Al server da te non arriva più niente. Si riprova.",
+      refused: "Per ora il server non accetta il tuo audio e la tua immagine. Si riprova.",
+      blocked: "La tua rete blocca UDP; si prova un’altra via.",
+    },
+    pictureAwaited: "L’immagine non è ancora arrivata",
+    ways: {
+      udp: "via UDP",
+      tcp: "via TCP",
+      relayUdp: "attraverso il relay del server, via UDP",
+      relayTcp: "attraverso il relay del server, via TCP",
+      relayTls: "attraverso il relay del server, via TLS",
+    },
+    slowWay: "Sulla tua rete UDP non passa. Questa via funziona, e può avere brevi interruzioni se la rete è lenta.",
+    check: "Controlla videocamera, audio e rete",
+  },
 
   left: {
     left: "Hai lasciato la chiamata",

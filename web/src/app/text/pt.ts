@@ -318,6 +318,30 @@ export const pt: Dictionary = {
   },
 
   connection: { title: (name) => `Ligação com ${name}`, nothing: "Ainda não há ligação." },
+  network: {
+    trouble: {
+      late: (name) => `O som e a imagem de ${name} ainda não chegaram.`,
+      silent: (name) => `Já não chega nada de ${name}. Talvez a rede dessa pessoa esteja interrompida.`,
+      refused: (name) => `Por agora, o servidor não aceita o som e a imagem de ${name}.`,
+      blocked: (name) => `Não se consegue chegar a ${name}: a rede dessa pessoa bloqueia UDP; tenta-se outro caminho.`,
+    },
+    ownTrouble: {
+      late: "O seu som e a sua imagem ainda não chegaram ao servidor. Continua-se a tentar.",
+      silent: "Já não chega nada de si ao servidor. Tenta-se de novo.",
+      refused: "Por agora, o servidor não aceita o seu som e a sua imagem. Tenta-se de novo.",
+      blocked: "A sua rede bloqueia UDP; tenta-se outro caminho.",
+    },
+    pictureAwaited: "A imagem ainda não chegou",
+    ways: {
+      udp: "por UDP",
+      tcp: "por TCP",
+      relayUdp: "pelo retransmissor do servidor, por UDP",
+      relayTcp: "pelo retransmissor do servidor, por TCP",
+      relayTls: "pelo retransmissor do servidor, por TLS",
+    },
+    slowWay: "UDP não passa na sua rede. Este caminho funciona, e pode ter falhas curtas quando a rede está lenta.",
+    check: "Verificar câmara, som e rede",
+  },
 
   left: {
     left: "Saiu da chamada",
