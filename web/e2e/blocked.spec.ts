@@ -1,7 +1,7 @@
 /** Calls from networks that let little through. */
 
 import type { Page } from "@playwright/test";
-import { expectInCall, join } from "./support/call";
+import { enter, expectInCall, join, tile } from "./support/call";
 import { layNarrowWay } from "./support/narrow";
 import { expect, test } from "./support/test";
 
@@ -84,4 +84,43 @@ test("when UDP is blocked in mid-call, media go on by TCP", async ({ open, room,
   await way.close();
   await expect.poll(() => protocols(ada), { timeout: 60_000 }).toEqual(["tcp"]);
   for (const page of [ada, grace]) await expectInCall(page, 1);
+});
+
+test("when UDP is blocked in mid-call for somebody who only looks on, they see on by TCP", async ({
+  open,
+  room,
+  serve,
+}) => {
+  test.setTimeout(120_000);
+  const { origin, port } = await serve(["--listen", "0.0.0.0"]);
+  const way = await layNarrowWay(port, "open");
+  const ada = await open(`/${room}?topology=sfu`, { origin, before: way.lead });
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`, { origin });
+  await join(grace, "Grace");
+  await expectInCall(ada, 1);
+  await expect.poll(() => protocols(ada)).toEqual(["udp"]);
+  await way.close();
+  await expect.poll(() => protocols(ada), { timeout: 60_000 }).toEqual(["tcp"]);
+  await expectInCall(ada, 1);
+  await expect(ada.getByText("Through the server, over TCP")).toBeVisible();
+});
+
+test("somebody whose media do not get through any more is told so, and so are the others", async ({
+  open,
+  room,
+  serve,
+}) => {
+  test.setTimeout(120_000);
+  const { origin, port } = await serve(["--listen", "0.0.0.0"]);
+  const way = await layNarrowWay(port);
+  const ada = await open(`/${room}?topology=sfu`, { origin, before: way.lead });
+  await join(ada, "Ada");
+  const grace = await open(`/${room}`, { origin });
+  await join(grace, "Grace");
+  for (const page of [ada, grace]) await expectInCall(page, 1);
+  await way.close();
+  const told = "Ada cannot be reached: their network blocks UDP; trying another way.";
+  await expect(tile(grace, "Ada").getByText(told)).toBeVisible({ timeout: 30_000 });
+  await expect(ada.getByText("Your network blocks UDP; trying another way.")).toBeVisible();
 });
