@@ -178,6 +178,12 @@ export function measure(model: Model, own: number, peers: readonly Level[]): Upd
     const level = Math.round(Math.min(1, own) * 20) / 20;
     return [level === page.level ? model : { ...model, page: { ...page, level } }, []];
   }
+  if (page.page === "checkup") {
+    const level = Math.round(Math.min(1, own) * 20) / 20;
+    const loudest = Math.max(page.loudest, level);
+    const isSame = level === page.level && loudest === page.loudest;
+    return [isSame ? model : { ...model, page: { ...page, level, loudest } }, []];
+  }
   if (page.page !== "room") return [model, []];
   const heard = withVoices(page, own, peers);
   return noticeMutedTalk(heard === page ? model : { ...model, page: heard }, own);

@@ -23,6 +23,8 @@ export type Effect =
   /** Says something to the server. */
   | { readonly type: "say"; readonly message: MeetingMessage }
   | { readonly type: "playSound"; readonly sound: Sound }
+  /** Tries the network until it is done, or until the client is closed. */
+  | { readonly type: "startCheckup" }
   /** Copies the link that makes whoever opens it an owner; `renew`: another one than before, which is worth nothing then. */
   | { readonly type: "copyOwnerLink"; readonly room: string; readonly renew: boolean }
   | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
@@ -51,7 +53,7 @@ export type Effect =
     };
 
 /** What is to be heard besides voices. */
-export type Sound = "joined" | "hand" | "chat" | "knock";
+export type Sound = "joined" | "hand" | "chat" | "knock" | "test";
 
 /** What follows from a message. */
 export type Update = readonly [Model, readonly Effect[]];

@@ -20,6 +20,7 @@ import type {
   Picture,
   SignalingState,
 } from "../webrtc/types";
+import type { Trials } from "./checkup";
 import type { Size } from "./layout";
 import type { ChatLine, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
 import type { DeviceKind, Language, Theme } from "./settings";
@@ -53,6 +54,13 @@ export type Message =
   | { readonly type: "acceptedOffer" }
   | { readonly type: "declinedOffer" }
   | { readonly type: "dismissedProblem"; readonly device: "mic" | "cam" }
+  // The check of devices and network
+  | { readonly type: "clickedCheckup" }
+  | { readonly type: "trialsFound"; readonly trials: Partial<Trials> }
+  | { readonly type: "checkupEnded" }
+  | { readonly type: "clickedTone" }
+  | { readonly type: "answeredTone"; readonly isHeard: boolean }
+  | { readonly type: "clickedCopyCheckup"; readonly report: string }
   // From the call
   | { readonly type: "joinRefused"; readonly code: ClientErrorCode }
   | { readonly type: "signalingChanged"; readonly state: SignalingState }

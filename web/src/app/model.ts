@@ -20,6 +20,7 @@ import type {
   ScreenContent,
   SignalingState,
 } from "../webrtc/types";
+import type { Trials } from "./checkup";
 import type { Size, Spot } from "./layout";
 import type { RoomNameProblem } from "./roomName";
 import type { DeviceKind, Language, Settings } from "./settings";
@@ -71,7 +72,7 @@ export type Device = {
 /** A thing that was plugged in during the call, and what it has. */
 export type Offer = { readonly label: string; readonly deviceIds: Readonly<Partial<Record<DeviceKind, string>>> };
 
-export type Page = LandingPage | PreJoinPage | RoomPage | LeftPage;
+export type Page = LandingPage | PreJoinPage | RoomPage | LeftPage | CheckupPage;
 
 export type LandingPage = {
   readonly page: "landing";
@@ -201,6 +202,19 @@ export type LeftPage = {
   readonly reason: "left" | ClientErrorCode;
   /** What was on, so that rejoining brings it back. */
   readonly wanted: { readonly mic: boolean; readonly cam: boolean };
+};
+
+/** Where people try their devices and their network. */
+export type CheckupPage = {
+  readonly page: "checkup";
+  readonly own: OwnDevices;
+  /** The loudness at the microphone, 0 to 1; and the most of it so far. */
+  readonly level: number;
+  readonly loudest: number;
+  /** Whether a tone was played, and what the person said of it. */
+  readonly tone: "unasked" | "played" | "heard" | "unheard";
+  readonly phase: "ready" | "running" | "done";
+  readonly trials: Trials;
 };
 
 export type OwnDevice =

@@ -1,6 +1,7 @@
 /** Going from page to page. */
 
 import type { ClientErrorCode } from "../webrtc/types";
+import { CHECKUP, CHECKUP_PATH } from "./checkup";
 import type { Effect, Update } from "./effect";
 import type { Model, Page, PreJoinPage, Surroundings } from "./model";
 import { deviceOrders, OWN_OFF } from "./own";
@@ -29,6 +30,9 @@ export function init(surroundings: Surroundings, settings: Settings, path: strin
 /** Follows the address bar, away from wherever one was. */
 export function openPath(model: Model, path: string): Update {
   if (path === "/") return show(model, { page: "landing", draft: "", problem: null }, []);
+  if (path.replace(/\/$/u, "") === CHECKUP_PATH) {
+    return show(model, CHECKUP, [{ type: "openClient" }, { type: "listDevices" }]);
+  }
   const name = roomOfPath(path);
   if (!name.ok) return show(model, { page: "landing", draft: "", problem: name.problem }, []);
   if (isAt(model, name.room)) return [model, []];
@@ -101,7 +105,7 @@ function show(model: Model, page: Page, effects: readonly Effect[]): Update {
 }
 
 function hasClient(page: Page): boolean {
-  return page.page === "preJoin" || page.page === "room";
+  return "own" in page;
 }
 
 function isAt({ page }: Model, room: string): boolean {

@@ -106,11 +106,11 @@ function choiceOf({ settings, devices }: Model, kind: DeviceKind): DeviceChoice 
 }
 
 function ownOf({ page }: Model): OwnDevices | null {
-  return page.page === "preJoin" || page.page === "room" ? page.own : null;
+  return "own" in page ? page.own : null;
 }
 
 function withOwn(model: Model, device: "mic" | "cam", now: OwnDevice): Model {
   const { page } = model;
-  if (page.page !== "preJoin" && page.page !== "room") return model;
+  if (!("own" in page)) return model;
   return { ...model, page: { ...page, own: { ...page.own, [device]: now } } };
 }

@@ -48,7 +48,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
  * and can be turned off altogether (WCAG 2.2, 2.1.4).
  */
 export function meaningOf(press: KeyPress, isTyping: boolean, { page, dialog, settings }: Model): Message | null {
-  if (dialog !== null || page.page === "landing" || page.page === "left") return null;
+  if (dialog !== null || (page.page !== "preJoin" && page.page !== "room")) return null;
   if (!press.mod && (isTyping || !settings.letterShortcuts)) return null;
   const key = press.key.toLowerCase();
   const found = SHORTCUTS.find(({ presses }) => presses.some((each) => each.key === key && each.mod === press.mod));

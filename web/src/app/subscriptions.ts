@@ -10,7 +10,7 @@ export type Subscription = "levels" | "stats" | "quality" | "wakeLock";
 
 export function subscriptions({ page, pageHidden, isFloating, dialog }: Model): readonly Subscription[] {
   const wanted: Subscription[] = [];
-  const isListening = page.page === "room" || (page.page === "preJoin" && page.own.mic.state === "on");
+  const isListening = page.page === "room" || ("own" in page && page.own.mic.state === "on");
   if (isListening && (!pageHidden || isFloating)) wanted.push("levels");
   const isStudying = dialog === "diagnostics" || dialog === "connection";
   if (page.page === "room" && !pageHidden) wanted.push(isStudying ? "stats" : "quality", "wakeLock");

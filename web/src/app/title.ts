@@ -4,7 +4,7 @@ import type { Model, RoomPage } from "./model";
 
 /** Returns the title of the window: what matters comes first, where a narrow tab shows it. */
 export function titleOf({ page }: Model): string {
-  if (page.page === "landing") return "Allo";
+  if (!("room" in page)) return "Allo";
   return `${page.page === "room" ? signs(page) : ""}${page.room} · Allo`;
 }
 

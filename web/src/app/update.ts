@@ -18,6 +18,7 @@ import {
   wait,
   withLayout,
 } from "./call";
+import { answerTone, endCheckup, noteTrials, playTone, startCheckup } from "./checkup";
 import { address, closePanel, read, receive, send, togglePanel } from "./chat";
 import { report, withLog } from "./diagnostics";
 import type { Update } from "./effect";
@@ -153,6 +154,19 @@ export function update(model: Model, message: Message): Update {
     case "dismissedProblem":
       return [dismissProblem(model, message.device), []];
 
+    case "clickedCheckup":
+      return startCheckup(model);
+    case "trialsFound":
+      return noteTrials(model, message.trials);
+    case "checkupEnded":
+      return endCheckup(model);
+    case "clickedTone":
+      return playTone(model);
+    case "answeredTone":
+      return answerTone(model, message.isHeard);
+    case "clickedCopyCheckup":
+      return [model, [{ type: "copy", what: "report", text: message.report }]];
+
     case "joinRefused":
       return refuse(model, message.code);
     case "signalingChanged":
@@ -276,7 +290,7 @@ function submitRoomName(model: Model): Update {
 }
 
 function copyLink(model: Model): Update {
-  if (model.page.page === "landing") return [model, []];
+  if (!("room" in model.page)) return [model, []];
   const text = model.surroundings.origin + roomPath(model.page.room);
   return [model, [{ type: "copy", what: "link", text }]];
 }

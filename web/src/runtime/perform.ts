@@ -8,6 +8,7 @@ import type { TileId } from "../app/tiles";
 import type { JoinOptions } from "../webrtc/types";
 import { roomPath } from "../app/roomName";
 import { listDevices, type DeviceList } from "../webrtc/devices";
+import { SELF } from "../view/streams";
 import { loadDictionary } from "./dictionaries";
 import type { Media } from "./media";
 import { ownerLink, type Ownership } from "./ownership";
@@ -36,16 +37,38 @@ export function performer(options: PerformOptions): (effect: Effect) => void {
     await copy("ownerLink", ownerLink(roomPath(room), secret), dispatch);
   }
 
+  let stopCheckup = (): void => {};
+
+  /** The code for it is fetched when it is wanted: hardly anybody needs it. */
+  async function checkUp(): Promise<void> {
+    let isWanted = true;
+    stopCheckup = () => (isWanted = false);
+    const { startCheckup } = await import("./checkup").catch(() => ({ startCheckup: undefined }));
+    if (!isWanted) return;
+    if (startCheckup === undefined) {
+      dispatch({ type: "trialsFound", trials: { server: { state: "failed" } } });
+      return dispatch({ type: "checkupEnded" });
+    }
+    stopCheckup = startCheckup({
+      picture: () => media.stream(SELF)?.getVideoTracks()[0],
+      found: (trials) => dispatch({ type: "trialsFound", trials }),
+      ended: () => dispatch({ type: "checkupEnded" }),
+    });
+  }
+
   return (effect) => {
     switch (effect.type) {
       case "openClient":
         return session.open();
       case "closeClient":
+        stopCheckup();
         return session.close();
       case "join":
         return session.join(joinOptions(effect));
       case "say":
         return session.say(effect.message);
+      case "startCheckup":
+        return void checkUp();
       case "playSound":
         return sounds.play(effect.sound);
       case "copyOwnerLink":

@@ -14,6 +14,8 @@ export type SlotCounts = { readonly audio: number; readonly video: number };
 export type SessionConnectionOptions = {
   /** The servers as of now. Their credentials are renewed in a long call: each restart of ICE takes them anew. */
   readonly iceServers: () => readonly RTCIceServer[];
+  /** `relay`: by those alone. */
+  readonly iceTransportPolicy?: RTCIceTransportPolicy;
   /** How many tracks can come at once; the lines for them are asked for once and for all. */
   readonly slots: SlotCounts;
   /** The stream that the own tracks are announced to belong to. */
@@ -51,7 +53,11 @@ export type SessionConnection = {
 export function sessionConnection(options: SessionConnectionOptions): SessionConnection {
   const { iceServers, slots, stream, tracks, on } = options;
   const log = logTo(on.log);
-  const configuration = (): RTCConfiguration => ({ iceServers: [...iceServers()], bundlePolicy: "max-bundle" });
+  const configuration = (): RTCConfiguration => ({
+    iceServers: [...iceServers()],
+    iceTransportPolicy: options.iceTransportPolicy ?? "all",
+    bundlePolicy: "max-bundle",
+  });
   const connection = new RTCPeerConnection(configuration());
   const sending = senderLines({ connection, stream, tracks, log });
   /** The last answer that was applied, and to what. */

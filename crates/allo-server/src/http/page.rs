@@ -11,10 +11,13 @@ use hyper::{
 
 use super::{Answer, not_found};
 
+/// Where people try their devices and their network. No room has that name.
+const DIAGNOSTICS: &str = "/diagnostics";
+
 /// Answers with a file of the web client.
 pub(super) fn answer<B>(request: &Request<B>, room_name_bytes: u32) -> Answer {
     let path = request.uri().path();
-    let is_page = path == "/" || is_room(path, room_name_bytes);
+    let is_page = path == "/" || path == DIAGNOSTICS || is_room(path, room_name_bytes);
     let asset = allo_web::asset(if is_page { "/index.html" } else { path });
     asset.map_or_else(not_found, |asset| serve(asset, request.headers()))
 }

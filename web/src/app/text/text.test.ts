@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LANGUAGES, type Language } from "../settings";
+import { CHECKUP_WORDS } from "./checkup";
 import { de } from "./de";
 import { en, type Dictionary } from "./en";
 import { fr } from "./fr";
@@ -7,7 +8,19 @@ import { it } from "./it";
 import { pt } from "./pt";
 import { es } from "./es";
 
-const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { de, en, es, fr, it, pt };
+const withCheckup = (language: Language, dictionary: Dictionary) => ({
+  ...dictionary,
+  checkup: CHECKUP_WORDS[language],
+});
+
+const DICTIONARIES = {
+  de: withCheckup("de", de),
+  en: withCheckup("en", en),
+  es: withCheckup("es", es),
+  fr: withCheckup("fr", fr),
+  it: withCheckup("it", it),
+  pt: withCheckup("pt", pt),
+} satisfies Record<Language, Dictionary>;
 
 describe.each(LANGUAGES)("%s", (language) => {
   const text = DICTIONARIES[language];
@@ -21,7 +34,7 @@ describe.each(LANGUAGES)("%s", (language) => {
   });
 
   test("keeps what is put into its sentences", () => {
-    const plain = new Map(filled(en));
+    const plain = new Map(filled(DICTIONARIES.en));
     for (const [path, sentence] of filled(text)) {
       const names = plain.get(path)?.match(/«\w+»/gu) ?? [];
       for (const name of names) expect(sentence, path).toContain(name);
@@ -39,7 +52,9 @@ describe.each(LANGUAGES)("%s", (language) => {
 
 test.each(LANGUAGES.filter((language) => language !== "en"))("%s is not left in English", (language) => {
   const own = new Map(sentences(DICTIONARIES[language]));
-  const same = sentences(en).filter(([path, sentence]) => sentence.includes(" ") && own.get(path) === sentence);
+  const same = sentences(DICTIONARIES.en).filter(
+    ([path, sentence]) => sentence.includes(" ") && own.get(path) === sentence,
+  );
   expect(same).toEqual([]);
 });
 
