@@ -27,8 +27,13 @@ const SOURCES: &[&str] = &[
     "svelte.config.js",
     "tsconfig.json",
     "tsconfig.app.json",
+    "vite.background.ts",
     "vite.config.ts",
 ];
+
+/// From this size on, a file that becomes shorter is embedded in its short form only: whoever cannot read that goes without what the
+/// file is for. Higher: the program grows by all that browsers never ask for.
+const BYTES_WHOLE_MAX: usize = 1_000_000;
 
 /// The best compression: it costs a second at build time, and each visitor saves by it.
 const BROTLI_QUALITY: i32 = 11;
@@ -127,20 +132,23 @@ fn list(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
 fn row(path: &str, file: &Path, compressed: &Path) -> Result<String> {
     let content = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let shorter = compress(&content)?;
+    let mut identity = format!("Some({})", include(file)?);
     let mut brotli = "None".to_owned();
     if shorter.len() < content.len() {
         fs::write(compressed, shorter)?;
         brotli = format!("Some({})", include(compressed)?);
+        if content.len() > BYTES_WHOLE_MAX {
+            "None".clone_into(&mut identity);
+        }
     }
     let mut hasher = DefaultHasher::new();
     hasher.write(&content);
     Ok(format!(
         "Asset {{ path: {path:?}, content_type: {:?}, etag: {:?}, is_immutable: {}, \
-         identity: {}, brotli: {brotli} }},\n",
+         identity: {identity}, brotli: {brotli} }},\n",
         content_type(path)?,
         format!("\"{:016x}\"", hasher.finish()),
         path.starts_with("/assets/"),
-        include(file)?,
     ))
 }
 
@@ -173,6 +181,7 @@ fn content_type(path: &str) -> Result<&'static str> {
         "mp3" => "audio/mpeg",
         "ogg" => "audio/ogg",
         "wasm" => "application/wasm",
+        "binarypb" | "tflite" => "application/octet-stream",
         _ => bail!("{path}: the media type of .{extension} is not known; name it in web/build.rs"),
     })
 }

@@ -1,11 +1,12 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { background } from "./vite.background.ts";
 
 /** Where a contributor's own `allo` listens. It serves `localhost` without TLS, and lets pages of the same `Host` connect. */
 const SERVER = { target: "http://localhost:8443" } as const;
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), background()],
   build: {
     target: "es2022",
     // The browsers that WebRTC's perfect negotiation and the native dialogs want are newer than these.

@@ -5,6 +5,7 @@ import type { Surroundings } from "./app/model";
 import { init } from "./app/navigation";
 import type { Message } from "./app/message";
 import { update } from "./app/update";
+import { backgroundPicture } from "./runtime/backgroundPicture";
 import { loadConfiguration } from "./runtime/configuration";
 import { loadDictionary } from "./runtime/dictionaries";
 import { floating, floatingOf } from "./runtime/floating";
@@ -70,6 +71,7 @@ const loop = program({
     ownership: owned,
     setFloating: floating({ dispatch, media: streams, drawInto: page.drawInto }),
     drawn: page.drawn,
+    picture: backgroundPicture(),
   }),
 });
 loop.start();

@@ -10,7 +10,7 @@ import type { Level, Message } from "./message";
 import type { Layout, Model, PreJoinPage, RoomPage } from "./model";
 import { joinOrder, leave } from "./navigation";
 import { obey } from "./meeting";
-import { lose } from "./own";
+import { lose, loseNoiseFilter } from "./own";
 import { difference, merge, ownVideo, withVoices } from "./people";
 import { isModerator } from "./rights";
 import { roomPath } from "./roomName";
@@ -168,7 +168,12 @@ export function noteFailure(
   if (REFUSALS.includes(code)) return [withRefusal(noted, code), []];
   if (TOLD.includes(code)) return announce(noted, { kind: "refused", code });
   if (device !== "mic" && device !== "cam") return [noted, []];
-  return isReplaced ? announce(noted, { kind: "replaced", device }) : [lose(noted, device, code), []];
+  if (code === "noiseFailed") {
+    const [without, effects] = loseNoiseFilter(noted);
+    const [told, further] = announce(without, { kind: "refused", code });
+    return [told, [...effects, ...further]];
+  }
+  return isReplaced ? announce(noted, { kind: "replaced", device }) : lose(noted, device, code);
 }
 
 /** The own level is rounded to what the meter can show, so that silence draws nothing. */

@@ -4,7 +4,7 @@ import type { TopologyChoice } from "../protocol/messages";
 import type { DeviceChoice, MeetingMessage, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
-import type { Language, Settings } from "./settings";
+import type { Background, Language, Settings } from "./settings";
 import type { TileId } from "./tiles";
 
 export type Effect =
@@ -27,9 +27,21 @@ export type Effect =
   | { readonly type: "startCheckup" }
   /** Copies the link that makes whoever opens it an owner; `renew`: another one than before, which is worth nothing then. */
   | { readonly type: "copyOwnerLink"; readonly room: string; readonly renew: boolean }
-  | { readonly type: "setMic"; readonly choice: DeviceChoice; readonly release: boolean }
+  | {
+      readonly type: "setMic";
+      readonly choice: DeviceChoice;
+      readonly release: boolean;
+      readonly isFiltered?: true;
+    }
   /** `isSmall`: a small picture will do. */
-  | { readonly type: "setCam"; readonly choice: DeviceChoice; readonly isSmall?: true }
+  | {
+      readonly type: "setCam";
+      readonly choice: DeviceChoice;
+      readonly isSmall?: true;
+      readonly background?: Exclude<Background, "none">;
+    }
+  /** Keeps a picture for the background, in this browser. */
+  | { readonly type: "keepPicture"; readonly file: Blob }
   | { readonly type: "setScreen"; readonly isShared: boolean }
   | { readonly type: "setScreenContent"; readonly content: ScreenContent }
   | { readonly type: "setSpeaker"; readonly deviceId: string | null }

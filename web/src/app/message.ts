@@ -23,7 +23,7 @@ import type {
 import type { Trials } from "./checkup";
 import type { Size } from "./layout";
 import type { ChatLine, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
-import type { DeviceKind, Language, Theme } from "./settings";
+import type { Background, DeviceKind, Language, Theme } from "./settings";
 import type { TileId } from "./tiles";
 
 export type Message =
@@ -53,6 +53,11 @@ export type Message =
   | { readonly type: "devicesListed"; readonly devices: readonly Device[] }
   | { readonly type: "acceptedOffer" }
   | { readonly type: "declinedOffer" }
+  | { readonly type: "toggledNoiseFilter" }
+  | { readonly type: "choseBackground"; readonly background: Background }
+  | { readonly type: "chosePicture"; readonly file: Blob }
+  | { readonly type: "pictureKept" }
+  | { readonly type: "pictureUnreadable" }
   | { readonly type: "dismissedProblem"; readonly device: "mic" | "cam" }
   // The check of devices and network
   | { readonly type: "clickedCheckup" }

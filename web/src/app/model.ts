@@ -262,6 +262,7 @@ export type Announcement =
   /** Somebody speaks, and nobody hears it: the microphone is off. */
   | { readonly kind: "mutedTalk" }
   | { readonly kind: "replaced"; readonly device: DeviceKind }
+  | { readonly kind: "pictureUnreadable" }
   | { readonly kind: "screenFailed"; readonly code: ClientErrorCode }
   | { readonly kind: "joined" | "left"; readonly name: string };
 

@@ -6,6 +6,12 @@
 interface MediaStream {
   readonly id: string;
 }
+interface Blob {
+  readonly size: number;
+}
+interface ImageBitmap {
+  readonly width: number;
+}
 interface RTCIceServer {
   readonly urls: string | string[];
 }

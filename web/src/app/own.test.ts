@@ -106,3 +106,35 @@ describe("saving", () => {
     expect(after(without, { type: "toggledAudioOnly" })[1]).toHaveLength(1);
   });
 });
+
+describe("filters", () => {
+  test("follow at once where the device is in use, and are remembered", () => {
+    const [model] = after(opened("/family"), { type: "toggledCam" }, settled("cam", ON));
+    const [blurred, effects] = after(model, { type: "choseBackground", background: "blur" });
+    expect(effects).toContainEqual({ type: "setCam", choice: true, background: "blur" });
+    expect(blurred.settings.background).toBe("blur");
+    const [, further] = after(blurred, { type: "toggledNoiseFilter" });
+    expect(further.map(({ type }) => type)).toEqual(["save"]);
+  });
+
+  test("that fail are not tried again", () => {
+    const error = { code: "backgroundFailed", text: "", fatal: false } as const;
+    const [model] = after(
+      opened("/family"),
+      { type: "choseBackground", background: "blur" },
+      { type: "toggledCam" },
+      settled("cam", { ok: false, error }),
+    );
+    expect(pageOf(model, "preJoin").own.cam).toEqual({ state: "off", problem: "backgroundFailed" });
+    expect(model.settings.background).toBe("none");
+
+    const failure = { code: "noiseFailed", text: "", fatal: false, device: "mic" } as const;
+    const [noisy] = after(
+      inCall(),
+      { type: "toggledNoiseFilter" },
+      { type: "clientFailed", error: failure, at: 1, isReplaced: false },
+    );
+    expect(noisy.settings.noiseFilter).toBe(false);
+    expect(noisy.announcement).toEqual({ kind: "refused", code: "noiseFailed" });
+  });
+});

@@ -3,7 +3,7 @@
 import type { ClientErrorCode, DeviceChoice, DeviceOutcome } from "../webrtc/types";
 import type { Effect, Update } from "./effect";
 import type { Model, OwnDevice, OwnDevices } from "./model";
-import type { DeviceKind } from "./settings";
+import type { Background, DeviceKind, Settings } from "./settings";
 
 const OFF: OwnDevice = { state: "off", problem: null };
 const OPENING: OwnDevice = { state: "opening" };
@@ -43,15 +43,22 @@ export function allowDevices(model: Model): Update {
 export function settle(model: Model, device: "mic" | "cam", outcome: DeviceOutcome): Update {
   const now = ownOf(model)?.[device];
   if (now === undefined) return [model, []];
-  if (!outcome.ok) return [withOwn(model, device, { state: "off", problem: outcome.error.code }), []];
+  if (!outcome.ok) return lose(model, device, outcome.error.code);
   // The first permission is what makes the browser tell the devices' names.
   const list: Effect[] = outcome.on ? [{ type: "listDevices" }] : [];
   return [outcome.on && now.state === "opening" ? withOwn(model, device, { state: "on" }) : model, list];
 }
 
-/** Notes that a device was taken away: unplugged, or no longer permitted. */
-export function lose(model: Model, device: "mic" | "cam", problem: ClientErrorCode): Model {
-  return withOwn(model, device, { state: "off", problem });
+/** Notes that a device is off: unplugged, no longer permitted, or without the background that there should be. */
+export function lose(model: Model, device: "mic" | "cam", problem: ClientErrorCode): Update {
+  const off = withOwn(model, device, { state: "off", problem });
+  // The next try is to be one without it.
+  return problem === "backgroundFailed" ? changed(off, { ...model.settings, background: "none" }, []) : [off, []];
+}
+
+/** Goes on without taking noise out, which this browser cannot. */
+export function loseNoiseFilter(model: Model): Update {
+  return changed(model, { ...model.settings, noiseFilter: false }, []);
 }
 
 export function dismissProblem(model: Model, device: "mic" | "cam"): Model {
@@ -70,10 +77,24 @@ export function toggleAudioOnly(model: Model): Update {
 
 /** Makes pictures small or large, that of a camera in use at once. */
 export function toggleDataSaver(model: Model): Update {
-  const settings = { ...model.settings, dataSaver: !model.settings.dataSaver };
+  return changed(model, { ...model.settings, dataSaver: !model.settings.dataSaver }, ["cam"]);
+}
+
+/** Takes noise out of the own sound, or no longer; at once if it is in use. */
+export function toggleNoiseFilter(model: Model): Update {
+  return changed(model, { ...model.settings, noiseFilter: !model.settings.noiseFilter }, ["mic"]);
+}
+
+/** Changes what is seen behind oneself, at once if the camera is in use. */
+export function chooseBackground(model: Model, background: Background): Update {
+  return changed(model, { ...model.settings, background }, ["cam"]);
+}
+
+/** Remembers settings, and has those devices that are in use follow them. */
+function changed(model: Model, settings: Settings, devices: readonly ("mic" | "cam")[]): Update {
   const next: Model = { ...model, settings };
-  const isInUse = (ownOf(next)?.cam.state ?? "off") !== "off";
-  return [next, [{ type: "save", settings }, ...(isInUse ? [turnOn(next, "cam")] : [])]];
+  const inUse = devices.filter((device) => (ownOf(next)?.[device].state ?? "off") !== "off");
+  return [next, [{ type: "save", settings }, ...inUse.map((device) => turnOn(next, device))]];
 }
 
 /** Remembers a choice, and changes over at once if the device is in use. */
@@ -88,8 +109,14 @@ export function choose(model: Model, kind: DeviceKind, deviceId: string | null):
 
 function turnOn(model: Model, device: "mic" | "cam"): Effect {
   const choice = choiceOf(model, device);
-  if (device === "mic") return { type: "setMic", choice, release: false };
-  return { type: "setCam", choice, ...(model.settings.dataSaver && { isSmall: true }) };
+  const { noiseFilter, dataSaver, background } = model.settings;
+  if (device === "mic") return { type: "setMic", choice, release: false, ...(noiseFilter && { isFiltered: true }) };
+  return {
+    type: "setCam",
+    choice,
+    ...(dataSaver && { isSmall: true }),
+    ...(background !== "none" && { background }),
+  };
 }
 
 function turnOff({ page }: Model, device: "mic" | "cam"): Effect {

@@ -9,6 +9,10 @@ export const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 
 export type DeviceKind = "mic" | "cam" | "speaker";
 
+/** What is seen behind oneself. */
+export type Background = "none" | "blur" | "picture";
+export const BACKGROUNDS: readonly Background[] = ["none", "blur", "picture"];
+
 export type Settings = {
   readonly displayName: string;
   /** `null`: follow the browser's languages. */
@@ -25,6 +29,9 @@ export type Settings = {
   readonly audioOnly: boolean;
   /** Asks for small pictures only, and sends a small one. */
   readonly dataSaver: boolean;
+  /** Takes more noise out of the own sound than the browser does. */
+  readonly noiseFilter: boolean;
+  readonly background: Background;
 };
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -37,6 +44,8 @@ export const DEFAULT_SETTINGS: Settings = {
   sounds: true,
   audioOnly: false,
   dataSaver: false,
+  noiseFilter: false,
+  background: "none",
 };
 
 /** Enough for anyone's habits; the room longest unused is forgotten beyond it. */
@@ -60,6 +69,8 @@ export function parseSettings(stored: unknown): Settings {
     sounds: stored["sounds"] !== false,
     audioOnly: stored["audioOnly"] === true,
     dataSaver: stored["dataSaver"] === true,
+    noiseFilter: stored["noiseFilter"] === true,
+    background: BACKGROUNDS.find((background) => background === stored["background"]) ?? "none",
   };
 }
 

@@ -40,7 +40,16 @@ import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
 import { toggleFloating } from "./floating";
 import { goHome, goToRoom, leave, openPath, rejoin } from "./navigation";
-import { allowDevices, choose, dismissProblem, settle, toggleAudioOnly, toggleDataSaver } from "./own";
+import {
+  allowDevices,
+  choose,
+  chooseBackground,
+  dismissProblem,
+  settle,
+  toggleAudioOnly,
+  toggleDataSaver,
+  toggleNoiseFilter,
+} from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { accept, list } from "./plugged";
 import { proquints, ROOM_BYTES } from "./proquint";
@@ -151,6 +160,16 @@ export function update(model: Model, message: Message): Update {
       return accept(model);
     case "declinedOffer":
       return [{ ...model, offer: null }, []];
+    case "toggledNoiseFilter":
+      return toggleNoiseFilter(model);
+    case "choseBackground":
+      return chooseBackground(model, message.background);
+    case "chosePicture":
+      return [model, [{ type: "keepPicture", file: message.file }]];
+    case "pictureKept":
+      return chooseBackground(model, "picture");
+    case "pictureUnreadable":
+      return announce(model, { kind: "pictureUnreadable" });
     case "dismissedProblem":
       return [dismissProblem(model, message.device), []];
 

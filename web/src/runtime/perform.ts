@@ -9,6 +9,7 @@ import type { JoinOptions } from "../webrtc/types";
 import { roomPath } from "../app/roomName";
 import { listDevices, type DeviceList } from "../webrtc/devices";
 import { SELF } from "../view/streams";
+import type { BackgroundPicture } from "./backgroundPicture";
 import { loadDictionary } from "./dictionaries";
 import type { Media } from "./media";
 import { ownerLink, type Ownership } from "./ownership";
@@ -25,10 +26,11 @@ export type PerformOptions = {
   readonly setFloating: (tile: TileId | null) => Promise<void>;
   /** Resolves when the page shows the latest model. */
   readonly drawn: () => Promise<void>;
+  readonly picture: BackgroundPicture;
 };
 
 export function performer(options: PerformOptions): (effect: Effect) => void {
-  const { dispatch, session, media, sounds, ownership, drawn, setFloating } = options;
+  const { dispatch, session, media, sounds, ownership, drawn, setFloating, picture } = options;
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   async function copyOwnerLink(room: string, renew: boolean): Promise<void> {
@@ -74,9 +76,18 @@ export function performer(options: PerformOptions): (effect: Effect) => void {
       case "copyOwnerLink":
         return void copyOwnerLink(effect.room, effect.renew);
       case "setMic":
-        return session.setDevice("mic", (client) => client.setMic(effect.choice, { release: effect.release }));
-      case "setCam":
-        return session.setDevice("cam", (client) => client.setCam(effect.choice, { isSmall: effect.isSmall }));
+        return session.setDevice("mic", (client) => client.setMic(effect.choice, effect));
+      case "setCam": {
+        const background = effect.background === "picture" ? picture.current() : effect.background;
+        return session.setDevice("cam", (client) =>
+          client.setCam(effect.choice, { isSmall: effect.isSmall, background }),
+        );
+      }
+      case "keepPicture":
+        return void picture.keep(effect.file).then(
+          () => dispatch({ type: "pictureKept" }),
+          () => dispatch({ type: "pictureUnreadable" }),
+        );
       case "setScreen":
         return session.setScreen(effect.isShared);
       case "setScreenContent":

@@ -4,8 +4,9 @@ import type { Component } from "svelte";
 import type { Dispatch } from "../app/message";
 import type { Dialog, Model } from "../app/model";
 import type { Dictionary } from "../app/text/en";
+import type { Streams } from "./streams";
 
-type DialogComponent = Component<{ model: Model; text: Dictionary; dispatch: Dispatch }>;
+type DialogComponent = Component<{ model: Model; text: Dictionary; dispatch: Dispatch; streams: Streams }>;
 
 let loading: Promise<Record<Dialog, DialogComponent>> | undefined;
 

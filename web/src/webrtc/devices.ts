@@ -106,6 +106,8 @@ const SENTENCES: Partial<Record<ClientErrorCode, string>> = {
   deviceBusy: "cannot be opened: perhaps another program uses it.",
   deviceLost: "is gone.",
   insecureContext: "can be used by pages that came over HTTPS only.",
+  noiseFailed: "is used without taking noise out, which this browser cannot do.",
+  backgroundFailed: "is off: this browser cannot change the background.",
 };
 
 /** Makes the error that a device has. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { codeOf, deviceError, type Capture, type DeviceKind } from "./devices";
+import type { Filter } from "./filters";
 import { localMedia } from "./localMedia";
 import { fakeBrowser, FakeTrack, realBrowser } from "./testing";
 
@@ -111,4 +112,81 @@ test("errors of the browser have codes", () => {
   expect(codeOf(named("OverconstrainedError"))).toBe("deviceNotFound");
   expect(codeOf(named("NotReadableError"))).toBe("deviceBusy");
   expect(codeOf("?")).toBe("deviceUnsupported");
+});
+
+/** A filter that gives another track, or fails. */
+function filter(isAble = true) {
+  const made: FakeTrack[] = [];
+  let ended = 0;
+  const put: Filter = async (track) => {
+    if (!isAble) throw new Error("not here");
+    const under = new FakeTrack(track.kind as "audio" | "video", `${track.id} filtered`);
+    made.push(under);
+    return { track: under as unknown as MediaStreamTrack, end: () => (ended += 1) };
+  };
+  return { put, made, ended: () => ended };
+}
+
+test("a filter is put over a device in use and taken away, and the device itself stays open", async () => {
+  const { local, opened } = media();
+  const { put, made, ended } = filter();
+  await local.set("cam", true, false);
+  local.setFilter("cam", put);
+  await local.set("cam", true, false);
+  expect(local.track("cam")).toBe(made[0]);
+  expect(local.stream.getTracks()).toEqual([made[0]]);
+  await local.set("cam", true, false);
+  expect(made).toHaveLength(1);
+
+  local.setFilter("cam", null);
+  await local.set("cam", true, false);
+  expect(local.track("cam")).toBe(opened[0]);
+  expect(opened).toHaveLength(1);
+  expect(opened[0]?.readyState).toBe("live");
+  expect(ended()).toBe(1);
+});
+
+test("turning a filtered camera off closes the camera and the filter", async () => {
+  const { local, opened } = media();
+  const { put, ended } = filter();
+  local.setFilter("cam", put);
+  await local.set("cam", true, false);
+  await local.set("cam", false, false);
+  expect(opened[0]?.readyState).toBe("ended");
+  expect(ended()).toBe(1);
+});
+
+test("nobody is seen without the background that they chose", async () => {
+  const { local, opened } = media();
+  local.setFilter("cam", filter(false).put);
+  expect(await local.set("cam", true, false)).toMatchObject({ ok: false, error: { code: "backgroundFailed" } });
+  expect(opened[0]?.readyState).toBe("ended");
+  expect(local.track("cam")).toBeNull();
+});
+
+test("a voice whose noise cannot be taken out is heard as it is, and that is said once", async () => {
+  const { local, opened, events } = media();
+  local.setFilter("mic", filter(false).put);
+  expect(await local.set("mic", true, true)).toMatchObject({ ok: true, on: true });
+  await local.set("mic", false, true);
+  await local.set("mic", true, true);
+  expect(local.track("mic")).toBe(opened[0]);
+  expect(events.filter((event) => event === "mic noiseFailed")).toHaveLength(1);
+});
+
+test("a filter that breaks down takes the camera's picture along, and leaves the voice", async () => {
+  const { local, opened, events } = media();
+  const [cam, mic] = [filter(), filter()];
+  local.setFilter("cam", cam.put);
+  local.setFilter("mic", mic.put);
+  await local.set("cam", true, false);
+  await local.set("mic", true, true);
+  cam.made[0]?.unplug();
+  mic.made[0]?.unplug();
+  await local.set("mic", true, true);
+  await local.set("cam", false, false);
+  expect(local.track("mic")).toBe(opened[1]);
+  expect(opened[0]?.readyState).toBe("ended");
+  expect(events).toContain("cam backgroundFailed");
+  expect(events).toContain("mic noiseFailed");
 });

@@ -62,6 +62,8 @@ export type ClientErrorCode =
   | "deviceLost"
   | "deviceUnsupported"
   | "insecureContext"
+  | "noiseFailed"
+  | "backgroundFailed"
   | "negotiationFailed"
   | "iceFailed";
 
@@ -212,8 +214,17 @@ export type MeetingMessage = Extract<
   }
 >;
 
+/** `isFiltered`: noise is taken out before anyone hears it. Where the browser cannot, an error `noiseFailed` says so. */
+export type MicOptions = { readonly release?: boolean | undefined; readonly isFiltered?: boolean | undefined };
+
 /** `isSmall`: a small picture will do, which costs the network less. */
-export type CamOptions = { readonly isSmall?: boolean | undefined };
+export type CamOptions = { readonly isSmall?: boolean | undefined; readonly background?: Background | undefined };
+
+/**
+ * What is seen behind a person: what is there, the same without its details, or the picture that this gives. Another picture is
+ * another function. Where the browser cannot do it the camera stays off: `backgroundFailed`.
+ */
+export type Background = "none" | "blur" | (() => Promise<ImageBitmap>);
 
 /** `detail`: each letter is sharp, and pictures may come seldom. `motion`: a film runs smoothly, and may blur. */
 export type ScreenContent = "detail" | "motion";
@@ -228,7 +239,7 @@ export type WebRTCClient = {
    * Works before `join` (for the preview) and in the call. Muting keeps the device open and disables the track;
    * `release: true` gives the device back. Never throws: a refusal is an outcome.
    */
-  readonly setMic: (choice: DeviceChoice, options?: { readonly release?: boolean }) => Promise<DeviceOutcome>;
+  readonly setMic: (choice: DeviceChoice, options?: MicOptions) => Promise<DeviceOutcome>;
   /** Turning the camera off stops the track, so that the camera's light goes out. */
   readonly setCam: (choice: DeviceChoice, options?: CamOptions) => Promise<DeviceOutcome>;
   /** Asks the person for a screen, window or tab to share, with its sound where the browser gives it; or ends it. */

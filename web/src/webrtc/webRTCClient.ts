@@ -2,6 +2,7 @@
 
 import { call, type Call } from "./call";
 import { clientError } from "./errors";
+import { backgroundFilter, noiseFilter } from "./filters";
 import { newInstance, participantKey } from "./identity";
 import { localMedia } from "./localMedia";
 import { logTo } from "./log";
@@ -79,9 +80,13 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
       leaveCall();
       stopDevices();
     },
-    setMic: (choice, { release = false } = {}) => local.set("mic", choice, !release),
-    setCam(choice, { isSmall = false } = {}) {
+    setMic(choice, { release = false, isFiltered = false } = {}) {
+      local.setFilter("mic", isFiltered ? noiseFilter : null);
+      return local.set("mic", choice, !release);
+    },
+    setCam(choice, { isSmall = false, background = "none" } = {}) {
       local.setSmall(isSmall);
+      local.setFilter("cam", backgroundFilter(background));
       return local.set("cam", choice, false);
     },
     setScreen: screen.set,

@@ -3,8 +3,10 @@
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// Scripts, styles and connections of this server only; no plug-in, no frame, no form. Svelte makes its templates with a
-/// Trusted Types policy of its own; `allo` is ours.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; \
+/// Trusted Types policy of its own; `allo` is ours, and makes the address of one script: that of the background. `wasm-unsafe-eval` lets
+/// WebAssembly be compiled, and nothing else: not one string becomes script by it. Without it browsers refuse both of the filters that
+/// people may put over their sound and their picture.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
     img-src 'self' blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
     trusted-types allo svelte-trusted-html";

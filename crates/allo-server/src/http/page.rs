@@ -9,7 +9,7 @@ use hyper::{
     header::{self, HeaderMap, HeaderValue},
 };
 
-use super::{Answer, not_found};
+use super::{Answer, not_found, text};
 
 /// Where people try their devices and their network. No room has that name.
 const DIAGNOSTICS: &str = "/diagnostics";
@@ -55,12 +55,15 @@ fn serve(asset: &'static Asset, request: &HeaderMap) -> Answer {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         return answer;
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     let brotli = asset.brotli.filter(|_| accepts_brotli(request));
+    let Some(content) = brotli.or(asset.identity) else {
+        return text(StatusCode::NOT_ACCEPTABLE, "This file is served compressed with brotli only.");
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     if brotli.is_some() {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
     }
-    *answer.body_mut() = Full::new(Bytes::from_static(brotli.unwrap_or(asset.identity)));
+    *answer.body_mut() = Full::new(Bytes::from_static(content));
     answer
 }
 

@@ -54,6 +54,14 @@ export const de: Dictionary = {
     unnamed: (kind, number) => `${kind} ${number}`,
     offer: (label) => `„${label}“ wurde angeschlossen.`,
     accept: "Verwenden",
+    noise: "Geräusche aus meinem Ton nehmen",
+    noiseHint:
+      "Tastaturen, Lüfter und Straßen sind kaum noch zu hören. Musik auch nicht: Für ein Instrument schalten Sie es aus.",
+    background: "Hintergrund",
+    backgrounds: { none: "Wie er ist", blur: "Unscharf", picture: "Ein Bild" },
+    choosePicture: "Bild auswählen",
+    choosePictureHint: "Es bleibt in diesem Browser und ist nur hinter Ihnen zu sehen.",
+    ownPicture: "Ihr Bild jetzt",
   },
 
   call: {
@@ -382,6 +390,7 @@ export const de: Dictionary = {
       cam: "Ihre Kamera wurde entfernt; eine andere ist in Gebrauch.",
       speaker: "Ihr Lautsprecher wurde entfernt; ein anderer ist in Gebrauch.",
     },
+    pictureUnreadable: "Der Browser kann dieses Bild nicht lesen. Wählen Sie ein anderes.",
     screenFailed: "Der Bildschirm konnte nicht geteilt werden.",
     joined: (name) => `${name} ist da`,
     left: (name) => `${name} ist gegangen`,
@@ -399,6 +408,9 @@ export const de: Dictionary = {
     deviceUnsupported: "Dieser Browser kann es nicht verwenden. Aktuelle Chrome, Edge, Firefox und Safari können es.",
     insecureContext:
       "Browser erlauben Kameras und Mikrofone nur auf https-Seiten. Öffnen Sie diese Seite über ihre https-Adresse.",
+    noiseFailed: "Dieser Browser kann keine Geräusche aus dem Ton nehmen. Die anderen hören Sie wie zuvor.",
+    backgroundFailed:
+      "Dieser Browser kann den Hintergrund nicht ändern, darum ist die Kamera aus. Schalten Sie sie wieder ein, um mit Ihrem eigenen gesehen zu werden.",
     signalingUnreachable: "Der Server antwortet nicht. Prüfen Sie Ihr Netz, und versuchen Sie es noch einmal.",
     badServerMessage: "Der Server hat etwas gesagt, das diese Seite nicht versteht. Laden Sie die Seite neu.",
     negotiationFailed: "Die Verbindung zu jemandem kam nicht zustande. Ein neuer Versuch läuft.",

@@ -4,7 +4,7 @@ import type { Device as PublishedDevice, Reaction, Role } from "../../protocol/m
 import type { Layout } from "../model";
 import type { Action } from "../rights";
 import type { RoomNameProblem } from "../roomName";
-import type { Theme } from "../settings";
+import type { Background, Theme } from "../settings";
 import type { ShortcutAction } from "../shortcuts";
 import type { ClientErrorCode, Path } from "../../webrtc/types";
 import type { Trouble } from "../people";
@@ -65,6 +65,13 @@ export const en = {
     unnamed: (kind: string, number: number) => `${kind} ${number}`,
     offer: (label: string) => `“${label}” was plugged in.`,
     accept: "Use it",
+    noise: "Take noise out of my sound",
+    noiseHint: "Keyboards, fans and streets are hardly heard. Music is not either: turn it off for an instrument.",
+    background: "Background",
+    backgrounds: { none: "As it is", blur: "Blurred", picture: "A picture" } satisfies Record<Background, string>,
+    choosePicture: "Choose a picture",
+    choosePictureHint: "It stays in this browser, and is seen behind you only.",
+    ownPicture: "Your picture now",
   },
 
   call: {
@@ -393,6 +400,7 @@ export const en = {
       cam: "Your camera was taken away; another one is in use.",
       speaker: "Your speaker was taken away; another one is in use.",
     },
+    pictureUnreadable: "The browser cannot read this picture. Choose another one.",
     screenFailed: "The screen could not be shared.",
     joined: (name: string) => `${name} joined`,
     left: (name: string) => `${name} left`,
@@ -409,6 +417,9 @@ export const en = {
     deviceLost: "It was unplugged or taken away. Plug it in again, or choose another one.",
     deviceUnsupported: "This browser cannot use it. A current Chrome, Edge, Firefox or Safari can.",
     insecureContext: "Browsers allow cameras and microphones on https pages only. Open this page by its https address.",
+    noiseFailed: "This browser cannot take noise out of the sound. The others hear you as before.",
+    backgroundFailed:
+      "This browser cannot change the background, so the camera is off. Turn it on again to be seen with your own.",
     signalingUnreachable: "The server does not answer. Check your network and try again.",
     badServerMessage: "The server said something that this page does not understand. Reload the page.",
     negotiationFailed: "The connection to somebody could not be set up. It is being tried again.",

@@ -54,6 +54,13 @@ export const es: Dictionary = {
     unnamed: (kind, number) => `${kind} ${number}`,
     offer: (label) => `Se ha conectado «${label}».`,
     accept: "Usarlo",
+    noise: "Quitar el ruido de mi sonido",
+    noiseHint: "Teclados, ventiladores y calles casi no se oyen. La música tampoco: desactívelo para un instrumento.",
+    background: "Fondo",
+    backgrounds: { none: "Tal como es", blur: "Desenfocado", picture: "Una imagen" },
+    choosePicture: "Elegir una imagen",
+    choosePictureHint: "Se queda en este navegador y solo se ve detrás de usted.",
+    ownPicture: "Su imagen ahora",
   },
 
   call: {
@@ -380,6 +387,7 @@ export const es: Dictionary = {
       cam: "Se ha retirado su cámara; se usa otra.",
       speaker: "Se ha retirado su altavoz; se usa otro.",
     },
+    pictureUnreadable: "El navegador no puede leer esta imagen. Elija otra.",
     screenFailed: "No se pudo compartir la pantalla.",
     joined: (name) => `${name} ha entrado`,
     left: (name) => `${name} ha salido`,
@@ -396,6 +404,9 @@ export const es: Dictionary = {
     deviceUnsupported: "Este navegador no puede usarlo. Un Chrome, Edge, Firefox o Safari actual sí puede.",
     insecureContext:
       "Los navegadores solo permiten cámaras y micrófonos en páginas https. Abra esta página por su dirección https.",
+    noiseFailed: "Este navegador no puede quitar el ruido del sonido. Los demás le oyen como antes.",
+    backgroundFailed:
+      "Este navegador no puede cambiar el fondo, por eso la cámara está apagada. Vuelva a encenderla para que le vean con el suyo.",
     signalingUnreachable: "El servidor no responde. Compruebe su red e inténtelo de nuevo.",
     badServerMessage: "El servidor ha dicho algo que esta página no entiende. Recargue la página.",
     negotiationFailed: "No se pudo establecer la conexión con alguien. Se intenta de nuevo.",

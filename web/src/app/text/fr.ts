@@ -54,6 +54,14 @@ export const fr: Dictionary = {
     unnamed: (kind, number) => `${kind} ${number}`,
     offer: (label) => `« ${label} » a été branché.`,
     accept: "Utiliser",
+    noise: "Enlever les bruits de mon son",
+    noiseHint:
+      "Claviers, ventilateurs et rues ne s’entendent presque plus. La musique non plus : désactivez-le pour un instrument.",
+    background: "Arrière-plan",
+    backgrounds: { none: "Tel qu’il est", blur: "Flou", picture: "Une image" },
+    choosePicture: "Choisir une image",
+    choosePictureHint: "Elle reste dans ce navigateur et ne se voit que derrière vous.",
+    ownPicture: "Votre image en ce moment",
   },
 
   call: {
@@ -384,6 +392,7 @@ export const fr: Dictionary = {
       cam: "Votre caméra a été retirée ; une autre est utilisée.",
       speaker: "Votre haut-parleur a été retiré ; un autre est utilisé.",
     },
+    pictureUnreadable: "Le navigateur ne sait pas lire cette image. Choisissez-en une autre.",
     screenFailed: "L’écran n’a pas pu être partagé.",
     joined: (name) => `${name} est là`,
     left: (name) => `${name} a quitté l’appel`,
@@ -400,6 +409,9 @@ export const fr: Dictionary = {
     deviceUnsupported: "Ce navigateur ne sait pas l’utiliser. Chrome, Edge, Firefox ou Safari, à jour, le peuvent.",
     insecureContext:
       "Les navigateurs ne permettent caméra et micro que sur les pages https. Ouvrez cette page par son adresse https.",
+    noiseFailed: "Ce navigateur ne sait pas enlever les bruits du son. Les autres vous entendent comme avant.",
+    backgroundFailed:
+      "Ce navigateur ne sait pas changer l’arrière-plan : la caméra est donc éteinte. Rallumez-la pour être vu avec le vôtre.",
     signalingUnreachable: "Le serveur ne répond pas. Vérifiez votre réseau et réessayez.",
     badServerMessage: "Le serveur a dit quelque chose que cette page ne comprend pas. Rechargez la page.",
     negotiationFailed: "La connexion avec quelqu’un n’a pas pu s’établir. Nouvel essai en cours.",

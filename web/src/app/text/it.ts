@@ -54,6 +54,14 @@ export const it: Dictionary = {
     unnamed: (kind, number) => `${kind} ${number}`,
     offer: (label) => `«${label}» è stato collegato.`,
     accept: "Usalo",
+    noise: "Togli i rumori dal mio audio",
+    noiseHint:
+      "Tastiere, ventole e strade quasi non si sentono più. Nemmeno la musica: per uno strumento lo disattivi.",
+    background: "Sfondo",
+    backgrounds: { none: "Così com’è", blur: "Sfocato", picture: "Un’immagine" },
+    choosePicture: "Scegli un’immagine",
+    choosePictureHint: "Resta in questo browser e si vede solo dietro di Lei.",
+    ownPicture: "La Sua immagine adesso",
   },
 
   call: {
@@ -380,6 +388,7 @@ export const it: Dictionary = {
       cam: "La tua videocamera è stata tolta; se ne usa un’altra.",
       speaker: "Il tuo altoparlante è stato tolto; se ne usa un altro.",
     },
+    pictureUnreadable: "Il browser non riesce a leggere questa immagine. Ne scelga un’altra.",
     screenFailed: "Non è stato possibile condividere lo schermo.",
     joined: (name) => `${name} è qui`,
     left: (name) => `${name} è uscito`,
@@ -396,6 +405,9 @@ export const it: Dictionary = {
     deviceUnsupported: "Questo browser non può usarlo. Un Chrome, Edge, Firefox o Safari attuale può.",
     insecureContext:
       "I browser permettono videocamere e microfoni solo su pagine https. Apri questa pagina dal suo indirizzo https.",
+    noiseFailed: "Questo browser non può togliere i rumori dall’audio. Gli altri La sentono come prima.",
+    backgroundFailed:
+      "Questo browser non può cambiare lo sfondo, perciò la videocamera è spenta. La riaccenda per farsi vedere con il Suo.",
     signalingUnreachable: "Il server non risponde. Controlla la rete e riprova.",
     badServerMessage: "Il server ha detto qualcosa che questa pagina non capisce. Ricarica la pagina.",
     negotiationFailed: "Non è stato possibile stabilire la connessione con qualcuno. Si sta riprovando.",

@@ -54,6 +54,13 @@ export const pt: Dictionary = {
     unnamed: (kind, number) => `${kind} ${number}`,
     offer: (label) => `«${label}» foi ligado ao aparelho.`,
     accept: "Usar",
+    noise: "Tirar o ruído do meu som",
+    noiseHint: "Teclados, ventoinhas e ruas quase não se ouvem. A música também não: desligue-o para um instrumento.",
+    background: "Fundo",
+    backgrounds: { none: "Como está", blur: "Desfocado", picture: "Uma imagem" },
+    choosePicture: "Escolher uma imagem",
+    choosePictureHint: "Fica neste navegador e só se vê atrás de si.",
+    ownPicture: "A sua imagem agora",
   },
 
   call: {
@@ -380,6 +387,7 @@ export const pt: Dictionary = {
       cam: "A sua câmara foi retirada; usa-se outra.",
       speaker: "O seu altifalante foi retirado; usa-se outro.",
     },
+    pictureUnreadable: "O navegador não consegue ler esta imagem. Escolha outra.",
     screenFailed: "Não foi possível partilhar o ecrã.",
     joined: (name) => `${name} entrou`,
     left: (name) => `${name} saiu`,
@@ -395,6 +403,9 @@ export const pt: Dictionary = {
     deviceUnsupported: "Este navegador não o pode usar. Um Chrome, Edge, Firefox ou Safari atual pode.",
     insecureContext:
       "Os navegadores só permitem câmaras e microfones em páginas https. Abra esta página pelo seu endereço https.",
+    noiseFailed: "Este navegador não consegue tirar o ruído do som. Os outros ouvem-no como antes.",
+    backgroundFailed:
+      "Este navegador não consegue mudar o fundo, por isso a câmara está desligada. Volte a ligá-la para ser visto com o seu.",
     signalingUnreachable: "O servidor não responde. Verifique a sua rede e tente de novo.",
     badServerMessage: "O servidor disse algo que esta página não entende. Recarregue a página.",
     negotiationFailed: "Não foi possível estabelecer a ligação com alguém. Está a tentar-se de novo.",
