@@ -14,6 +14,7 @@ import { media } from "./runtime/media";
 import { ownership } from "./runtime/ownership";
 import { performer } from "./runtime/perform";
 import { program } from "./runtime/program";
+import { canRecord, recording } from "./runtime/recording";
 import { screen } from "./runtime/screen.svelte";
 import { session } from "./runtime/session";
 import { sounds } from "./runtime/sounds";
@@ -39,6 +40,7 @@ const surroundings: Surroundings = {
   floating: floatingOf(),
   canChooseSpeaker: canChooseSpeaker(),
   canShareScreen: canShareScreen(),
+  canRecord: canRecord(),
   slots: slotCounts().video,
   topology: topologyIn(location.search),
 };
@@ -72,6 +74,7 @@ const loop = program({
     setFloating: floating({ dispatch, media: streams, drawInto: page.drawInto }),
     drawn: page.drawn,
     picture: backgroundPicture(),
+    recording: recording({ dispatch, media: streams, model: () => loop.model() }),
   }),
 });
 loop.start();

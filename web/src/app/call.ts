@@ -12,6 +12,7 @@ import { joinOrder, leave } from "./navigation";
 import { obey } from "./meeting";
 import { lose, loseNoiseFilter } from "./own";
 import { difference, merge, ownVideo, withVoices } from "./people";
+import { followRecording } from "./recording";
 import { isModerator } from "./rights";
 import { roomPath } from "./roomName";
 import { rememberRoom } from "./settings";
@@ -90,7 +91,8 @@ export function arrive(model: Model, roster: Extract<Message, { type: "participa
   const [told, effects] = announce({ ...model, page }, news);
   const [obeyed, orders] = obey(told, before);
   const sound = news?.kind === "joined" ? "joined" : news?.kind === "handRaised" ? "hand" : null;
-  return [obeyed, [...effects, ...(sound === null ? [] : soundOf(model, sound)), ...orders]];
+  const [followed, further] = followRecording(obeyed, before);
+  return [followed, [...effects, ...(sound === null ? [] : soundOf(model, sound)), ...orders, ...further]];
 }
 
 function enter(
@@ -115,6 +117,7 @@ function enter(
     speaking: [],
     inspected: null,
     screen: { state: "off", problem: null },
+    recording: "off",
     screenContent: "detail",
     mediaRefusal: null,
     inset: { x: 1, y: 1 },
@@ -136,7 +139,8 @@ function enter(
   const speaker = settings.chosen.speaker;
   const sound: Effect[] = speaker === null ? [] : [{ type: "setSpeaker", deviceId: speaker }];
   const next: Model = { ...model, settings, page, dialog: null };
-  return [next, [{ type: "save", settings }, ...correction, ...sound, { type: "focus", id: "page" }]];
+  const [, news] = followRecording(next, null);
+  return [next, [{ type: "save", settings }, ...correction, ...sound, ...news, { type: "focus", id: "page" }]];
 }
 
 /** With these the server says that media do not go through it, for now or for good. */

@@ -44,6 +44,10 @@ export type Effect =
   | { readonly type: "keepPicture"; readonly file: Blob }
   | { readonly type: "setScreen"; readonly isShared: boolean }
   | { readonly type: "setScreenContent"; readonly content: ScreenContent }
+  /** Asks where a recording of `name` is to go. */
+  | { readonly type: "prepareRecording"; readonly name: string }
+  | { readonly type: "beginRecording" }
+  | { readonly type: "endRecording" }
   | { readonly type: "setSpeaker"; readonly deviceId: string | null }
   | { readonly type: "listDevices" }
   | { readonly type: "startSound" }
@@ -59,13 +63,13 @@ export type Effect =
   /** Says `message` after a while. A later one with the same `timer` replaces it. */
   | {
       readonly type: "wait";
-      readonly timer: "announcement" | `sign ${number}`;
+      readonly timer: "announcement" | "recording" | `sign ${number}`;
       readonly ms: number;
       readonly message: Message;
     };
 
 /** What is to be heard besides voices. */
-export type Sound = "joined" | "hand" | "chat" | "knock" | "test";
+export type Sound = "joined" | "hand" | "chat" | "knock" | "test" | "recording";
 
 /** What follows from a message. */
 export type Update = readonly [Model, readonly Effect[]];

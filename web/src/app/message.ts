@@ -23,6 +23,7 @@ import type {
 import type { Trials } from "./checkup";
 import type { Size } from "./layout";
 import type { ChatLine, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
+import type { RecordingOutcome } from "./recording";
 import type { Background, DeviceKind, Language, Theme } from "./settings";
 import type { TileId } from "./tiles";
 
@@ -146,6 +147,10 @@ export type Message =
   | { readonly type: "editedRename"; readonly text: string }
   | { readonly type: "submittedRename" }
   | { readonly type: "clickedCopyOwnerLink"; readonly renew: boolean }
+  | { readonly type: "toggledRecording" }
+  | { readonly type: "recordingPrepared"; readonly isReady: boolean }
+  | { readonly type: "recordingDue" }
+  | { readonly type: "recordingEnded"; readonly outcome: RecordingOutcome }
   // Everywhere
   | { readonly type: "openedDialog"; readonly dialog: Dialog }
   | { readonly type: "closedDialog" }

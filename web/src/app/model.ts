@@ -22,6 +22,7 @@ import type {
 } from "../webrtc/types";
 import type { Trials } from "./checkup";
 import type { Size, Spot } from "./layout";
+import type { RecordingOutcome } from "./recording";
 import type { RoomNameProblem } from "./roomName";
 import type { DeviceKind, Language, Settings } from "./settings";
 import type { TileId, TileSource } from "./tiles";
@@ -55,6 +56,7 @@ export type Surroundings = {
   readonly floating: "page" | "picture" | null;
   readonly canChooseSpeaker: boolean;
   readonly canShareScreen: boolean;
+  readonly canRecord: boolean;
   /** How many pictures of others can come through the server at once. */
   readonly slots: number;
   /** Which way media are to take in a room that this page opens; `null` leaves it to the server. */
@@ -123,6 +125,7 @@ export type RoomPage = {
   /** Whose connection's details are shown. */
   readonly inspected: ParticipantId | null;
   readonly screen: OwnDevice;
+  readonly recording: OwnRecording;
   /** What matters most of the shared screen. */
   readonly screenContent: ScreenContent;
   /** Why the server carries no media for this page, if it refused to. */
@@ -222,6 +225,9 @@ export type OwnDevice =
   | { readonly state: "opening" }
   | { readonly state: "on" };
 
+/** Whether one records oneself: see recording.ts. */
+export type OwnRecording = "off" | "preparing" | "announced" | "running";
+
 export type OwnDevices = { readonly mic: OwnDevice; readonly cam: OwnDevice };
 
 /** Somebody in the room, as the server, the link and the stream tell of them. */
@@ -263,6 +269,7 @@ export type Announcement =
   | { readonly kind: "mutedTalk" }
   | { readonly kind: "replaced"; readonly device: DeviceKind }
   | { readonly kind: "pictureUnreadable" }
+  | { readonly kind: "recording"; readonly outcome: RecordingOutcome }
   | { readonly kind: "screenFailed"; readonly code: ClientErrorCode }
   | { readonly kind: "joined" | "left"; readonly name: string };
 

@@ -5,6 +5,7 @@ import { CHECKUP, CHECKUP_PATH } from "./checkup";
 import type { Effect, Update } from "./effect";
 import type { Model, Page, PreJoinPage, Surroundings } from "./model";
 import { deviceOrders, OWN_OFF } from "./own";
+import { endWithCall } from "./recording";
 import { roomOfPath, roomPath } from "./roomName";
 import { languageFor, type Settings } from "./settings";
 
@@ -98,7 +99,8 @@ function atTheDoor(room: string): PreJoinPage {
 }
 
 function show(model: Model, page: Page, effects: readonly Effect[]): Update {
-  const closing: Effect[] = hasClient(model.page) ? [{ type: "closeClient" }] : [];
+  const closing: Effect[] = [...endWithCall(model.page)];
+  if (hasClient(model.page)) closing.push({ type: "closeClient" });
   if (model.isFloating) closing.push({ type: "setFloating", tile: null });
   const focus: Effect = { type: "focus", id: "page" };
   return [{ ...model, page, dialog: null, announcement: null, offer: null }, [...closing, ...effects, focus]];

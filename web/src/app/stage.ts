@@ -87,7 +87,8 @@ const NOT_SAVING: Readonly<Record<TileSource, number>> = { cam: Infinity, screen
  */
 export function wantedTiles({ page, pageHidden, surroundings, settings }: Model, floating?: TileId): readonly Tile[] {
   if (page.page !== "room" || settings.audioOnly) return [];
-  const shown = pageHidden ? [] : heights(page, surroundings.slots);
+  // A recording goes on when nobody looks.
+  const shown = pageHidden && page.recording !== "running" ? [] : heights(page, surroundings.slots);
   const isShown = floating === undefined || shown.some(({ id }) => id === floating);
   const most = settings.dataSaver ? SAVING : NOT_SAVING;
   return (isShown ? shown : [{ id: floating, height: FLOATING_HEIGHT }, ...shown])

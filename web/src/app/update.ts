@@ -53,6 +53,7 @@ import {
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { accept, list } from "./plugged";
 import { proquints, ROOM_BYTES } from "./proquint";
+import { announceRecording, beginRecording, noteRecording, toggleRecording } from "./recording";
 import { roomName, roomPath } from "./roomName";
 import { noteScreen, settleScreen, toggleScreen, toggleScreenMotion } from "./screen";
 import { forgetRoom, languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
@@ -265,6 +266,15 @@ export function update(model: Model, message: Message): Update {
     }
     case "announcementExpired":
       return [{ ...model, announcement: null }, []];
+
+    case "toggledRecording":
+      return toggleRecording(model);
+    case "recordingPrepared":
+      return announceRecording(model, message.isReady);
+    case "recordingDue":
+      return beginRecording(model);
+    case "recordingEnded":
+      return noteRecording(model, message.outcome);
 
     case "openedDialog":
       return [{ ...model, dialog: message.dialog }, []];

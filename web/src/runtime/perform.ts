@@ -13,6 +13,7 @@ import type { BackgroundPicture } from "./backgroundPicture";
 import { loadDictionary } from "./dictionaries";
 import type { Media } from "./media";
 import { ownerLink, type Ownership } from "./ownership";
+import type { Recording } from "./recording";
 import type { Session } from "./session";
 import type { Sounds } from "./sounds";
 import { saveSettings } from "./storage";
@@ -27,10 +28,11 @@ export type PerformOptions = {
   /** Resolves when the page shows the latest model. */
   readonly drawn: () => Promise<void>;
   readonly picture: BackgroundPicture;
+  readonly recording: Recording;
 };
 
 export function performer(options: PerformOptions): (effect: Effect) => void {
-  const { dispatch, session, media, sounds, ownership, drawn, setFloating, picture } = options;
+  const { dispatch, session, media, sounds, ownership, drawn, setFloating, picture, recording } = options;
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   async function copyOwnerLink(room: string, renew: boolean): Promise<void> {
@@ -92,6 +94,12 @@ export function performer(options: PerformOptions): (effect: Effect) => void {
         return session.setScreen(effect.isShared);
       case "setScreenContent":
         return session.setScreenContent(effect.content);
+      case "prepareRecording":
+        return recording.prepare(effect.name);
+      case "beginRecording":
+        return recording.begin();
+      case "endRecording":
+        return recording.end();
       case "setSpeaker":
         sounds.setSpeaker(effect.deviceId);
         return media.setSpeaker(effect.deviceId);

@@ -9,6 +9,7 @@ const NOTES: Readonly<Record<Sound, readonly number[]>> = {
   chat: [988],
   knock: [392, 392, 523],
   test: [440, 554, 659, 880, 659, 554, 440],
+  recording: [880, 659, 880, 659],
 };
 
 /** How long each note is heard. */

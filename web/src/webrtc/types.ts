@@ -207,6 +207,7 @@ export type MeetingMessage = Extract<
       | "setMayPublish"
       | "setOwnerSecret"
       | "setPassword"
+      | "setRecording"
       | "setRole"
       | "setRoom"
       | "spotlight"

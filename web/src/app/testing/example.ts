@@ -17,6 +17,7 @@ export const SURROUNDINGS: Surroundings = {
   floating: "page",
   canChooseSpeaker: true,
   canShareScreen: true,
+  canRecord: true,
   slots: 6,
   topology: null,
 };

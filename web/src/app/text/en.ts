@@ -2,6 +2,7 @@
 
 import type { Device as PublishedDevice, Reaction, Role } from "../../protocol/messages";
 import type { Layout } from "../model";
+import type { RecordingOutcome } from "../recording";
 import type { Action } from "../rights";
 import type { RoomNameProblem } from "../roomName";
 import type { Background, Theme } from "../settings";
@@ -134,6 +135,8 @@ export const en = {
     startFloating: "Small window on top",
     stopFloating: "Close the small window",
     raiseHand: "Raise hand",
+    record: "Record the call",
+    stopRecording: "Stop recording",
     lowerHand: "Lower hand",
     copyLink: "Copy link",
     more: "More",
@@ -243,6 +246,10 @@ export const en = {
     } satisfies Record<PublishedDevice, (name: string) => string>,
     turnOn: "Turn on",
     records: (name: string) => `${name} is recording this call.`,
+    youRecord: "You are recording this call.",
+    youWillRecord: "You will be recording in a few seconds. Everybody has been told, and can leave.",
+    allRecord: "Everybody may record",
+    allRecordHint: "Otherwise moderators may. Everybody is told in either case.",
   },
   questions: {
     remove: (name: string) => `Remove ${name} from the room?`,
@@ -400,6 +407,11 @@ export const en = {
       cam: "Your camera was taken away; another one is in use.",
       speaker: "Your speaker was taken away; another one is in use.",
     },
+    recording: {
+      saved: "The recording has ended, and its file is complete.",
+      tooLong: "The recording has ended: it became too long. What there is of it is kept.",
+      failed: "The recording has ended, because the browser could not go on writing it.",
+    } satisfies Record<RecordingOutcome, string>,
     pictureUnreadable: "The browser cannot read this picture. Choose another one.",
     screenFailed: "The screen could not be shared.",
     joined: (name: string) => `${name} joined`,
