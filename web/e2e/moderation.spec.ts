@@ -1,0 +1,86 @@
+/** What an owner does about others in a meeting, on what they see of it; and a headset that comes in the middle of one. */
+
+import { enter, expectPeople, join, tile } from "./support/call";
+import { joinCrowd } from "./support/crowd";
+import { expect, test } from "./support/test";
+
+test("an owner renames somebody, shows one large to all, takes the floor away and hands the room on", async ({
+  open,
+  room,
+}) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await joinCrowd(ada, room, ["Alan"]);
+  await expectPeople(ada, ["Grace", "Alan"]);
+  await ada.getByRole("button", { name: "People", exact: true }).click();
+  const people = ada.getByRole("complementary", { name: "People" });
+  const act = (entry: string) => people.getByRole("button", { name: entry, exact: true }).click();
+  await act("What to do about Grace");
+
+  await act("Rename");
+  const dialog = ada.getByRole("dialog", { name: "Rename Grace" });
+  await dialog.getByLabel("New name").fill("Grace Hopper");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(tile(ada, "Grace Hopper")).toBeVisible();
+
+  await act("Show large to everybody");
+  await expect(grace.locator(".tile.focus")).toContainText("You");
+  await expect(ada.locator(".tile.focus")).toContainText("Grace Hopper");
+  await act("No longer large to everybody");
+  await expect(grace.locator(".tile.focus")).toHaveCount(0);
+
+  await act("Take the floor away");
+  await expect(grace.getByText("A moderator has taken the floor from you: your microphone stays off.")).toBeVisible();
+  await expect(grace.getByRole("button", { name: "Unmute microphone" })).toBeVisible();
+  await expect(tile(ada, "Grace Hopper")).toContainText("muted");
+  await act("Give the floor back");
+  await expect(people.getByRole("button", { name: "Take the floor away" })).toBeVisible();
+  await grace.getByRole("button", { name: "Unmute microphone" }).click();
+  await expect(tile(ada, "Grace Hopper")).not.toContainText("muted");
+
+  await act("Make an owner");
+  await expect(grace.getByText("You are an owner of this room now.")).toBeVisible();
+  await grace.getByRole("button", { name: "More" }).click();
+  await expect(grace.getByRole("button", { name: "Manage the meeting" })).toBeVisible();
+});
+
+// The browser's list is a pretended one, as in devices.spec.ts, and so is the opening of what only stands on it.
+test("a headset that is plugged in is offered, and used once that is wished for", async ({ open, room }) => {
+  const page = await open(`/${room}`, {
+    before: (it) =>
+      it.addInitScript(() => {
+        const devices: MediaDevices | undefined = navigator.mediaDevices;
+        if (devices === undefined) return;
+        const list = devices.enumerateDevices.bind(devices);
+        const capture = devices.getUserMedia.bind(devices);
+        const asked: unknown[] = [];
+        let isPlugged = false;
+        const part = (kind: MediaDeviceKind) => ({ kind, label: "Headset", deviceId: "headset", groupId: "headset" });
+        devices.enumerateDevices = async () =>
+          isPlugged
+            ? [...(await list()), part("audioinput") as MediaDeviceInfo, part("audiooutput") as MediaDeviceInfo]
+            : list();
+        devices.getUserMedia = (constraints) => {
+          const audio = constraints?.audio;
+          if (typeof audio !== "object" || audio.deviceId === undefined) return capture(constraints);
+          asked.push(audio.deviceId);
+          return capture({ audio: true });
+        };
+        const plugIn = (): void => {
+          isPlugged = true;
+          devices.dispatchEvent(new Event("devicechange"));
+        };
+        Object.assign(window, { asked, plugIn });
+      }),
+  });
+  await join(page, "Ada");
+  await page.evaluate(() => (window as unknown as { plugIn: () => void }).plugIn());
+  await expect(page.getByText("“Headset” was plugged in.")).toBeVisible();
+  const asked = () => page.evaluate(() => (window as unknown as { asked: unknown[] }).asked);
+  expect(await asked(), "nothing is taken silently").toEqual([]);
+  await page.getByRole("button", { name: "Use it" }).click();
+  await expect.poll(asked).toEqual([{ exact: "headset" }]);
+  await expect(page.getByRole("button", { name: "Mute microphone" })).toBeVisible();
+});
