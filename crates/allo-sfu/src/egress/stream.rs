@@ -127,7 +127,12 @@ impl Stream {
         while self.kept.len() >= KEPT || self.kept.front().is_some_and(is_old) {
             self.kept.pop_front();
         }
-        let at = self.kept.partition_point(|kept| kept.packet.sequence < packet.sequence);
+        // To look for its place would fetch a dozen packets from memory, and nearly always it is the last.
+        let at = if self.is_late(packet.sequence) {
+            self.kept.partition_point(|kept| kept.packet.sequence < packet.sequence)
+        } else {
+            self.kept.len()
+        };
         self.kept.insert(at, Kept { packet, sent_at: now });
     }
 

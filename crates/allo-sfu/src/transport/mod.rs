@@ -52,6 +52,12 @@ const ASK_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Failures in a row after which a transport is given up. Single ones come from the network.
 const FAILURES_MAX: u32 = 16;
 
+/// Returns a datagram to be sent by this path.
+fn transmit(path: Path, contents: Vec<u8>) -> Transmit {
+    let Path { peer: Peer { protocol, address }, own } = path;
+    Transmit { protocol, source: own, destination: address, contents }
+}
+
 /// Returns whether a datagram is one of reports (RFC 5761 §4).
 fn is_report(datagram: &[u8]) -> bool {
     matches!(datagram, [128..192, 192..224, ..])
@@ -433,11 +439,12 @@ impl Transport {
 
     /// Takes what is to be sent, and what was heard.
     fn collect(&mut self, now: Instant) {
-        while let Some(contents) = self.egress.poll_transmit() {
-            // Before there is a path there is nobody to send it to.
-            if let Some(chosen) = self.chosen {
-                self.post(now, chosen, contents);
-            }
+        let mut contents = self.egress.poll_transmit();
+        // Before there is a path there is nobody to send it to.
+        let path = self.chosen.filter(|_| contents.is_some()).map(|chosen| self.paths.find(now, chosen));
+        while let Some(next) = contents {
+            self.transmits.extend(path.map(|path| transmit(path, next)));
+            contents = self.egress.poll_transmit();
         }
         while let Some(event) = self.egress.poll_event() {
             self.events.push_back(event.into());

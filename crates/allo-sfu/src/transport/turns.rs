@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc};
 
-use super::{CloseReason, State, Transmit, Transport, TransportEvent, keys};
+use super::{CloseReason, State, Transport, TransportEvent, keys, transmit};
 use crate::paths::Path;
 use crate::peer::Peer;
 use crate::stun::is_stun;
@@ -77,9 +77,8 @@ impl Transport {
 
     /// Sends a datagram by this path, or by another one if the participant is there now. An answer goes back where the question came from.
     pub(super) fn post(&mut self, now: Instant, chosen: Path, contents: Vec<u8>) {
-        let Path { peer, own } = if is_stun(&contents) { chosen } else { self.paths.find(now, chosen) };
-        let Peer { protocol, address } = peer;
-        self.transmits.push_back(Transmit { protocol, source: own, destination: address, contents });
+        let path = if is_stun(&contents) { chosen } else { self.paths.find(now, chosen) };
+        self.transmits.push_back(transmit(path, contents));
     }
 
     /// Returns when the engine is to be told the time, if it asks for it then.
