@@ -22,7 +22,7 @@ use allo_room::{
 };
 use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, Red, RoomId, Sfu, SfuConfig};
 
-pub use turn::turn;
+pub use turn::{routes, turn};
 
 /// A target: a name, which is also its folder in `corpus/`, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("redundancy", redundancy),
     ("turn", turn),
     ("reports", reports),
+    ("routes", routes),
 ];
 
 /// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use allo_turn::{Client, Credentials, Splitter, Subject, TurnConfig, TurnProtocol, TurnSecret, TurnServer};
+use allo_turn::{
+    Client, Credentials, Splitter, Subject, TurnConfig, TurnProtocol, TurnSecret, TurnServer, is_turn,
+    subject_of,
+};
 use aws_lc_rs::hmac;
 use md5::{Digest as _, Md5};
 
@@ -53,6 +56,20 @@ pub fn turn(bytes: &[u8]) {
     }
     server.revoke(Subject(1));
     assert_eq!((server.allocations(), server.poll_timeout()), (0, None), "nothing is left");
+}
+
+/// A datagram as it comes to the one port. Whatever it is, whoever's request it says to be is for the TURN server, and
+/// what the first bits give to others (RFC 7983) never is.
+pub fn routes(bytes: &[u8]) {
+    let is_turn = is_turn(bytes);
+    if let Some(Subject(_)) = subject_of(bytes) {
+        assert!(is_turn, "a request of somebody's is for the TURN server");
+    }
+    match bytes.first() {
+        None | Some(0x80..) => assert!(!is_turn, "media are not for the TURN server"),
+        Some(0x40..0x80) => assert!(is_turn, "channel data are for the TURN server"),
+        Some(..0x40) => assert!(!is_turn || bytes.len() >= 20, "a message has a header"),
+    }
 }
 
 fn client(n: u8) -> Client {

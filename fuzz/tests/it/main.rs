@@ -88,3 +88,8 @@ fn nothing_that_is_said_to_the_turn_server_panics() {
 fn no_report_panics() {
     replay(TARGETS[6]);
 }
+
+#[test]
+fn whatever_comes_is_told_apart() {
+    replay(TARGETS[7]);
+}
