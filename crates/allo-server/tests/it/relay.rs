@@ -9,9 +9,10 @@ use crate::{
     media::{Answer, Peer, join, server},
     stun::{BINDING_SUCCESS, kind},
     support::{WebSocket, soon},
+    turn_client::{Ask, Turns},
     turn_wire::{
-        ALLOCATE, BINDING, CHANNEL, CHANNEL_BIND, CREATE_PERMISSION, DATA, DATA_INDICATION, ERROR, MAPPED,
-        Message, NONCE, PEER, REALM, REFRESH, RELAYED, SEND_INDICATION, SUCCESS, TRANSPORT, USERNAME,
+        ALLOCATE, BINDING, DATA, DATA_INDICATION, ERROR, MAPPED, Message, PEER, RELAYED, SEND_INDICATION,
+        SUCCESS, TRANSPORT,
     },
 };
 
@@ -37,8 +38,18 @@ impl Pass {
 /// A TURN client, which says what a test wants said.
 struct TurnClient {
     socket: UdpSocket,
-    nonce: String,
-    transaction: u8,
+    turns: Turns,
+}
+
+impl Ask for TurnClient {
+    fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
+
+    async fn exchange(&mut self, bytes: &[u8]) -> Message {
+        self.socket.send(bytes).await.unwrap();
+        self.receive().await
+    }
 }
 
 impl TurnClient {
@@ -46,58 +57,15 @@ impl TurnClient {
     async fn to(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         socket.connect(server).await.unwrap();
-        let mut client = Self { socket, nonce: String::new(), transaction: 0 };
-        let request = client.message(ALLOCATE).with(TRANSPORT, &UDP).bytes();
-        let challenge = client.exchange(&request).await;
-        assert_eq!((challenge.kind, challenge.error()), (ALLOCATE | ERROR, Some(401)));
-        client.nonce = challenge.text(NONCE);
+        let mut client = Self { socket, turns: Turns::default() };
+        client.challenge().await;
         client
-    }
-
-    fn message(&mut self, kind: u16) -> Message {
-        self.transaction += 1;
-        Message::new(kind, self.transaction)
     }
 
     async fn receive(&self) -> Message {
         let mut buffer = [0; 2_000];
         let length = soon("an answer", self.socket.recv(&mut buffer)).await.unwrap();
         Message::parse(&buffer[..length])
-    }
-
-    async fn exchange(&self, bytes: &[u8]) -> Message {
-        self.socket.send(bytes).await.unwrap();
-        self.receive().await
-    }
-
-    /// Sends a request with credentials; returns the answer to it.
-    async fn ask(&self, pass: &Pass, request: Message) -> Message {
-        let Pass { username, credential } = pass;
-        let request = request.with(USERNAME, username.as_bytes()).with(REALM, b"allo");
-        let request = request.with(NONCE, self.nonce.as_bytes());
-        let answer = self.exchange(&request.proved(username, "allo", credential)).await;
-        assert_eq!(answer.transaction, request.transaction);
-        answer
-    }
-
-    async fn allocate(&mut self, pass: &Pass) -> Message {
-        let request = self.message(ALLOCATE).with(TRANSPORT, &UDP);
-        self.ask(pass, request).await
-    }
-
-    async fn permit(&mut self, pass: &Pass, peer: SocketAddr) -> Message {
-        let request = self.message(CREATE_PERMISSION).with_address(PEER, peer);
-        self.ask(pass, request).await
-    }
-
-    async fn bind(&mut self, pass: &Pass, peer: SocketAddr) -> Message {
-        let request = self.message(CHANNEL_BIND).with(CHANNEL, &[0x40, 0, 0, 0]).with_address(PEER, peer);
-        self.ask(pass, request).await
-    }
-
-    async fn refresh(&mut self, pass: &Pass) -> Message {
-        let request = self.message(REFRESH);
-        self.ask(pass, request).await
     }
 }
 

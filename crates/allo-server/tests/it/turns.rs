@@ -17,9 +17,10 @@ use crate::{
     relay::{Pass, UDP, assert_success, offer},
     stun::{BINDING_SUCCESS, kind},
     support::{Stream, TestServer, exchange, raw_exchange, soon},
+    turn_client::{Ask, Turns},
     turn_wire::{
-        ALLOCATE, BINDING, CHANNEL, CHANNEL_BIND, CREATE_PERMISSION, DATA, DATA_INDICATION, ERROR, Message,
-        NONCE, PEER, REALM, REFRESH, SEND_INDICATION, TRANSPORT, USERNAME,
+        ALLOCATE, BINDING, DATA, DATA_INDICATION, Message, PEER, REFRESH, SEND_INDICATION, TRANSPORT,
+        USERNAME,
     },
 };
 
@@ -59,18 +60,25 @@ impl Way {
 /// A TURN client, which says what a test wants said.
 struct TurnClient {
     stream: Box<dyn Stream>,
-    nonce: String,
-    transaction: u8,
+    turns: Turns,
+}
+
+impl Ask for TurnClient {
+    fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
+
+    async fn exchange(&mut self, bytes: &[u8]) -> Message {
+        self.send(bytes).await;
+        Message::parse(&self.receive().await)
+    }
 }
 
 impl TurnClient {
     /// Asks for a nonce.
     async fn to(server: &TestServer, way: Way) -> Self {
-        let mut client = Self { stream: way.to(server).await, nonce: String::new(), transaction: 0 };
-        let request = client.message(ALLOCATE).with(TRANSPORT, &UDP).bytes();
-        let challenge = client.exchange(&request).await;
-        assert_eq!((challenge.kind, challenge.error()), (ALLOCATE | ERROR, Some(401)));
-        client.nonce = challenge.text(NONCE);
+        let mut client = Self { stream: way.to(server).await, turns: Turns::default() };
+        client.challenge().await;
         client
     }
 
@@ -80,11 +88,6 @@ impl TurnClient {
         assert_success(&client.allocate(pass).await);
         assert_success(&client.permit(pass, media).await);
         client
-    }
-
-    fn message(&mut self, kind: u16) -> Message {
-        self.transaction += 1;
-        Message::new(kind, self.transaction)
     }
 
     async fn send(&mut self, bytes: &[u8]) {
@@ -101,41 +104,6 @@ impl TurnClient {
         piece.resize(whole, 0);
         soon("the rest of it", self.stream.read_exact(&mut piece[4..])).await.unwrap();
         piece
-    }
-
-    async fn exchange(&mut self, bytes: &[u8]) -> Message {
-        self.send(bytes).await;
-        Message::parse(&self.receive().await)
-    }
-
-    /// Sends a request with credentials; returns the answer to it.
-    async fn ask(&mut self, pass: &Pass, request: Message) -> Message {
-        let Pass { username, credential } = pass;
-        let request = request.with(USERNAME, username.as_bytes()).with(REALM, b"allo");
-        let request = request.with(NONCE, self.nonce.as_bytes());
-        let answer = self.exchange(&request.proved(username, "allo", credential)).await;
-        assert_eq!(answer.transaction, request.transaction);
-        answer
-    }
-
-    async fn allocate(&mut self, pass: &Pass) -> Message {
-        let request = self.message(ALLOCATE).with(TRANSPORT, &UDP);
-        self.ask(pass, request).await
-    }
-
-    async fn permit(&mut self, pass: &Pass, peer: SocketAddr) -> Message {
-        let request = self.message(CREATE_PERMISSION).with_address(PEER, peer);
-        self.ask(pass, request).await
-    }
-
-    async fn bind(&mut self, pass: &Pass, peer: SocketAddr) -> Message {
-        let request = self.message(CHANNEL_BIND).with(CHANNEL, &[0x40, 0, 0, 0]).with_address(PEER, peer);
-        self.ask(pass, request).await
-    }
-
-    async fn refresh(&mut self, pass: &Pass) -> Message {
-        let request = self.message(REFRESH);
-        self.ask(pass, request).await
     }
 
     /// Sends a check by a channel, and returns what is answered to it there.
