@@ -4,6 +4,7 @@ use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
     process::{self, ExitCode},
+    time::Duration,
 };
 
 use allo_server::{
@@ -24,10 +25,27 @@ fn main() -> ExitCode {
     if let Task::Examine { is_json } = task {
         return examine(&config, is_json);
     }
-    match run(config) {
+    match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// The time for what waits for a disk or computes a hash to end, once the server has stopped. Beyond, it ends with the process: what is
+/// written is written beside what it replaces.
+const REST: Duration = Duration::from_millis(200);
+
+const _: () = assert!(
+    Server::STOP_TIMEOUT.as_millis() + REST.as_millis() < 2_000,
+    "the program ends within two seconds, whatever waits for what"
+);
+
+fn serve(config: Config) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
+    let served = runtime.block_on(run(config));
+    // Dropped, it would wait for a disk for as long as that takes.
+    runtime.shutdown_timeout(REST);
+    served
 }
 
 /// Says what went wrong and all that caused it, once.
@@ -55,7 +73,6 @@ fn load(arguments: Vec<std::ffi::OsString>) -> Result<(Config, Task), LoadError>
     })
 }
 
-#[tokio::main]
 async fn run(config: Config) -> Result<()> {
     let lines =
         tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());

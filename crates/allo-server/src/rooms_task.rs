@@ -105,11 +105,12 @@ impl RoomsTask {
         }
         self.rooms.handle_stop(Instant::now());
         self.drain().await;
-        if let Some(media) = self.media.take() {
-            media.stop().await;
-        }
+        // First what would be lost: there is an end to waiting.
         if let Some(records) = self.records.take() {
             records.finish().await;
+        }
+        if let Some(media) = self.media.take() {
+            media.stop().await;
         }
     }
 

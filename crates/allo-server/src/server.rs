@@ -108,10 +108,10 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
 }
 
-/// The time for everything to end by itself. Beyond, it is cut off.
-const STOP_TIMEOUT: Duration = Duration::from_millis(1700);
-
 impl Server {
+    /// The time for everything to end by itself. Beyond, it is cut off.
+    pub const STOP_TIMEOUT: Duration = Duration::from_millis(1700);
+
     /// Starts a server. It runs in the background, on the tokio runtime that this is called in.
     pub fn start(mut config: Config) -> Result<Self, StartError> {
         let (listeners, sockets) = bind_all(&config)?;
@@ -208,7 +208,7 @@ impl Server {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         // What has not ended by then is cut off with the runtime.
-        let _ended = timeout(STOP_TIMEOUT, self.shared.tasks.wait()).await;
+        let _ended = timeout(Self::STOP_TIMEOUT, self.shared.tasks.wait()).await;
     }
 }
 
