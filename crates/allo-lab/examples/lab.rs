@@ -7,6 +7,10 @@
 mod scenarios;
 
 #[cfg(target_os = "linux")]
+#[path = "../scenarios/browsers.rs"]
+mod browsers;
+
+#[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     program::main()
 }
@@ -22,12 +26,17 @@ mod program {
     use std::process::ExitCode;
     use std::time::Duration;
 
-    use crate::scenarios::{self, Scenario};
+    use crate::browsers;
+    use crate::scenarios::{self, Outcome, Scenario};
 
-    /// Runs of each scenario unless told otherwise.
+    /// Runs of each scenario unless told otherwise: with headless participants, and with browsers.
     const RUNS: usize = 20;
+    const BROWSER_RUNS: usize = 3;
 
-    const HELP: &str = "Usage: cargo xtask lab [--runs N] [--csv FILE] [NAME..]";
+    const HELP: &str = "Usage: cargo xtask lab [--browsers] [--runs N] [--csv FILE] [NAME..]";
+
+    /// What is run with browsers.
+    const WITH_BROWSERS: [&str; 4] = ["no-fault", "udp-blocked", "address-change", "server-killed"];
 
     /// What is run, in this order: without a fault first, for the rest to be believed.
     const SCENARIOS: [(&str, Scenario); 12] = [
@@ -46,7 +55,8 @@ mod program {
     ];
 
     struct Arguments {
-        runs: usize,
+        with_browsers: bool,
+        runs: Option<usize>,
         csv: Option<String>,
         /// All, if none is named.
         names: Vec<String>,
@@ -63,18 +73,22 @@ mod program {
         }
         let mut csv = "scenario,run,participant,recovery_ms,alices_way\n".to_owned();
         let mut has_failed = false;
+        let (run, runs): (fn(Scenario) -> Outcome, _) =
+            if arguments.with_browsers { (browsers::run, BROWSER_RUNS) } else { (scenarios::run, RUNS) };
+        let runs = arguments.runs.unwrap_or(runs);
         println!(
-            "Times in ms from the fault, or its end, to the end of the last silence of 300 ms or more; 0: there was none."
+            "Times in ms from the fault, or its end, to the end of the last silence of 300 ms or more (browsers: 500 ms of sound and pictures); 0: there was none."
         );
         println!("{:<18}{:>6}{:>8}{:>8}{:>8}{:>8}", "scenario", "runs", "failed", "p50", "p95", "max");
         for (name, scenario) in SCENARIOS {
-            if !arguments.names.is_empty() && !arguments.names.iter().any(|wanted| wanted == name) {
+            let is_named = arguments.names.is_empty() || arguments.names.iter().any(|wanted| wanted == name);
+            if !is_named || (arguments.with_browsers && !WITH_BROWSERS.contains(&name)) {
                 continue;
             }
-            let (times, failed) = repeat(name, scenario, arguments.runs, &mut csv);
+            let (times, failed) = repeat(name, scenario, run, runs, &mut csv);
             let of = |share| percentile(&times, share).map_or("-".to_owned(), |time| time.to_string());
             let (p50, p95, max) = (of(50), of(95), of(100));
-            println!("{name:<18}{:>6}{failed:>8}{p50:>8}{p95:>8}{max:>8}", arguments.runs);
+            println!("{name:<18}{runs:>6}{failed:>8}{p50:>8}{p95:>8}{max:>8}");
             if name == "no-fault" && times.last().is_some_and(|time| *time > 0) {
                 println!(
                     "The machine was too busy: there were silences without a fault. Do not believe what follows."
@@ -90,10 +104,11 @@ mod program {
     }
 
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
-        let mut arguments = Arguments { runs: RUNS, csv: None, names: Vec::new() };
+        let mut arguments = Arguments { with_browsers: false, runs: None, csv: None, names: Vec::new() };
         while let Some(word) = words.next() {
             match word.as_str() {
-                "--runs" => arguments.runs = words.next()?.parse().ok().filter(|runs| *runs > 0)?,
+                "--browsers" => arguments.with_browsers = true,
+                "--runs" => arguments.runs = Some(words.next()?.parse().ok().filter(|runs| *runs > 0)?),
                 "--csv" => arguments.csv = Some(words.next()?),
                 name if SCENARIOS.iter().any(|(known, _)| *known == name) => arguments.names.push(word),
                 _ => return None,
@@ -103,12 +118,18 @@ mod program {
     }
 
     /// Returns the times of both participants in all runs, sorted, and how many runs failed.
-    fn repeat(name: &str, scenario: Scenario, runs: usize, csv: &mut String) -> (Vec<u128>, usize) {
+    fn repeat(
+        name: &str,
+        scenario: Scenario,
+        run_one: fn(Scenario) -> Outcome,
+        runs: usize,
+        csv: &mut String,
+    ) -> (Vec<u128>, usize) {
         let mut times = Vec::new();
         let mut failed = 0;
         for run in 1..=runs {
             // A run that fails panics; the others go on.
-            let Ok(outcome) = std::thread::spawn(move || scenarios::run(scenario)).join() else {
+            let Ok(outcome) = std::thread::spawn(move || run_one(scenario)).join() else {
                 failed += 1;
                 continue;
             };

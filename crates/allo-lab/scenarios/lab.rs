@@ -31,6 +31,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// Makes one whose server is started with these flags.
+    pub(crate) fn with(flags: &[&str]) -> Self {
         let [hub, alice, bob] = ["hub", "alice", "bob"].map(|label| Host::new(label).unwrap());
         let alices_link = Link::between([&alice, &hub], "alice0", USUAL, 11).unwrap();
         let bobs_link = Link::between([&bob, &hub], "bob0", USUAL, 23).unwrap();
@@ -42,7 +47,7 @@ impl Lab {
         alice.ip("route add default via 192.0.2.1").unwrap();
         bob.ip("addr add 198.51.100.2/24 dev bob0").unwrap();
         bob.ip("route add default via 198.51.100.1").unwrap();
-        let server = ServerProcess::start(&hub, &[]);
+        let server = ServerProcess::start(&hub, flags);
         Self { alice, bob, alices_link, _bobs_link: bobs_link, server, hub }
     }
 

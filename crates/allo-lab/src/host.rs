@@ -45,6 +45,11 @@ impl Host {
         Ok(host)
     }
 
+    /// Returns the name of its namespace, for `ip netns exec`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs `ip` on this host, with words separated by spaces.
     pub fn ip(&self, words: &str) -> io::Result<()> {
         let words: Vec<&str> = ["-n", &self.name].into_iter().chain(words.split_whitespace()).collect();
