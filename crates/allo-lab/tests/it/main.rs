@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a test says what it took, or why it was skipped")]
 
+mod doctor;
 mod homes;
 #[path = "../../scenarios/mod.rs"]
 mod scenarios;
