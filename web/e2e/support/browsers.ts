@@ -14,6 +14,10 @@ export type Habits = {
   readonly udp?: "open" | "blocked";
   /** Whether media may go by TLS whose certificate only the page accepts, as a person who was asked would. */
   readonly certificates?: "known" | "any";
+  /** The proxy through which everything has to go, this machine's own addresses not left out. Chromium. */
+  readonly proxy?: string;
+  /** Whether media may go straight to where they are to go, or through a TURN server alone. Firefox. */
+  readonly media?: "straight" | "relayed";
 };
 
 const CHROMIUM = process.env["CHROMIUM_BIN"] ?? "/usr/bin/chromium";
@@ -61,17 +65,18 @@ export async function launchOwn(kind: BrowserKind, habits: Habits = {}): Promise
 }
 
 function chromiumOptions(habits: Habits): LaunchOptions {
-  const { devices = "given", sound = "plays", udp = "open", certificates = "known" } = habits;
+  const { devices = "given", sound = "plays", udp = "open", certificates = "known", proxy } = habits;
   const flags = [...CHROMIUM_FLAGS];
   // Without it Chromium asks as it asks people, and nobody is there to say yes.
   if (devices === "given") flags.push("--use-fake-ui-for-media-stream");
   if (sound === "waits") flags.push("--autoplay-policy=user-gesture-required");
   if (udp === "blocked") flags.push("--webrtc-ip-handling-policy=disable_non_proxied_udp");
   if (certificates === "any") flags.push("--ignore-certificate-errors");
+  if (proxy !== undefined) flags.push(`--proxy-server=${proxy}`, "--proxy-bypass-list=<-loopback>");
   return { executablePath: CHROMIUM, args: flags };
 }
 
-function firefoxOptions({ devices = "given", sound = "plays" }: Habits): LaunchOptions {
+function firefoxOptions({ devices = "given", sound = "plays", media = "straight" }: Habits): LaunchOptions {
   const permission =
     devices === "given"
       ? { "media.navigator.permission.disabled": true }
@@ -83,7 +88,12 @@ function firefoxOptions({ devices = "given", sound = "plays" }: Habits): LaunchO
   return {
     channel: "moz-firefox",
     executablePath: FIREFOX,
-    firefoxUserPrefs: { ...FIREFOX_PREFERENCES, ...permission, ...autoplay },
+    firefoxUserPrefs: {
+      ...FIREFOX_PREFERENCES,
+      ...permission,
+      ...autoplay,
+      "media.peerconnection.ice.relay_only": media === "relayed",
+    },
   };
 }
 

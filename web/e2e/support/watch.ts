@@ -6,7 +6,7 @@ import type { Page } from "@playwright/test";
 export async function watch(page: Page): Promise<readonly string[]> {
   const faults: string[] = [];
   page.on("pageerror", ({ message }) => {
-    if (!SERVER_AWAY.test(message)) faults.push(`error: ${message}`);
+    if (!TOLD_AS_WELL.test(message)) faults.push(`error: ${message}`);
   });
   page.on("request", (request) => {
     const { protocol, hostname, href } = new URL(request.url());
@@ -47,6 +47,6 @@ function rememberMedia(): void {
 }
 
 /** Firefox takes for an error what the page is told as well, and deals with. */
-const SERVER_AWAY = /^Firefox can.t establish a connection to the server at wss:/;
+const TOLD_AS_WELL = /^(Firefox can.t establish a connection to the server at wss:|ICE failed, )/;
 
 const VIOLATION = "policy violated:";

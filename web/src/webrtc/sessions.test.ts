@@ -120,6 +120,17 @@ test("relays are for a session that does not stand without them, and for those a
   expect(made[2]?.options.iceServers()).toEqual([RELAY]);
 });
 
+test("relays are for a session that fails before it stood, as soon as it does", async () => {
+  const { made } = called([RELAY]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  made[0]?.enter("failed");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(made.map(({ options }) => options.iceServers)).toEqual([[], [RELAY]]);
+  made[1]?.enter("failed");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(made).toHaveLength(2);
+});
+
 test.each(["a session stands", "there are none", "no session is wanted"])("if %s no relays are asked", async (why) => {
   const { made, want } = called(why === "there are none" ? [] : [RELAY]);
   if (why === "a session stands") made[0]?.enter("connected");

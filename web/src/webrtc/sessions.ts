@@ -92,8 +92,7 @@ export function sessions(options: SessionsOptions): Sessions {
     const number = lastNumber;
     connectedAt = Infinity;
     log("sessionMade", { number });
-    if (relayed().length === 0)
-      rescue = setTimeout(() => void relay(number).catch(() => log("relaysNotLoaded")), RELAY_AFTER_MS);
+    if (relayed().length === 0) rescue = setTimeout(() => rescueNow(number), RELAY_AFTER_MS);
     const connection = connect({
       iceServers: () => [...iceServers(), ...relayed()],
       slots,
@@ -108,6 +107,8 @@ export function sessions(options: SessionsOptions): Sessions {
             clearTimeout(doubt);
             setBlocked(number, false);
           }
+          // Firefox does not wait as long before it gives up, and each further session would begin to wait anew.
+          if (state === "failed" && connectedAt === Infinity) rescueNow(number);
           onChange();
         },
         renewWanted: () => current?.number === number && again(),
@@ -116,6 +117,10 @@ export function sessions(options: SessionsOptions): Sessions {
       },
     });
     current = { number, connection, slots: [] };
+  }
+
+  function rescueNow(number: MediaSession): void {
+    if (relayed().length === 0) void relay(number).catch(() => log("relaysNotLoaded"));
   }
 
   /** Makes another one, with relays if there are any. */
