@@ -69,6 +69,21 @@ impl MediaCondition {
     }
 }
 
+/// How pictures are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum VideoCodec {
+    /// VP8 (RFC 6386).
+    Vp8,
+    /// H.264 (ITU-T H.264).
+    H264,
+    /// VP9.
+    Vp9,
+    /// AV1.
+    Av1,
+}
+
 /// The way to the server's media through its TURN server (RFC 8656), at the host that the page came from.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

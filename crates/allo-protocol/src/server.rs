@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ChatMessage, Device, ErrorCode, IceCandidate, IceServer, Knocker, LinkId, MayPublish, MediaCondition,
     MediaSession, ParticipantId, Reaction, Relay, Role, RoomSettings, SessionDescription, Source, Topology,
-    TopologyChoice,
+    TopologyChoice, VideoCodec,
 };
 
 /// A message from the server to a client.
@@ -275,6 +275,9 @@ pub struct Slot {
     pub layer: Option<u8>,
     /// Whether it is left out for now because the receiver's connection is too slow for it.
     pub paused: bool,
+    /// How it is encoded, if the receiver's line does not have that, so that nothing comes; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecodable: Option<VideoCodec>,
 }
 
 /// How much of a track is received.
@@ -286,6 +289,9 @@ pub struct Demand {
     pub mid: String,
     /// How many of its simulcast layers, from the lowest; 1 for a track that has none.
     pub layers: u8,
+    /// Whether somebody would see it if it were encoded otherwise; absent if not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub undecodable: bool,
 }
 
 /// The state of a participant's signaling connection.

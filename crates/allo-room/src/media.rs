@@ -1,6 +1,6 @@
 //! What the rooms and the media plane say to each other.
 
-use allo_protocol::{ErrorCode, Relay};
+use allo_protocol::{ErrorCode, Relay, VideoCodec};
 
 /// Names a room for the media plane. A number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +146,15 @@ pub enum MediaEvent {
         /// Whether it is left out now.
         is_paused: bool,
     },
+    /// A picture is encoded so that a subscriber's slot cannot carry it, or is no more.
+    Undecodable {
+        /// The subscriber.
+        key: MediaKey,
+        /// The track.
+        track: MediaTrackId,
+        /// How it is encoded; `None` when the slot can carry it.
+        codec: Option<VideoCodec>,
+    },
     /// So many layers of a track are received by anybody.
     Demand {
         /// The track.
@@ -177,7 +186,8 @@ impl MediaEvent {
             | Self::SlotAssigned { key, .. }
             | Self::SlotEmptied { key, .. }
             | Self::LayerSwitched { key, .. }
-            | Self::Paused { key, .. } => *key,
+            | Self::Paused { key, .. }
+            | Self::Undecodable { key, .. } => *key,
             Self::Demand { track, .. } | Self::Speaking { track, .. } | Self::ActiveSpeaker(track) => {
                 track.publisher
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use allo_protocol::{
     Demand, ErrorCode, MediaCondition, MediaSession, MediaTrack, ParticipantId, ServerMessage, Slot, Source,
-    Tile,
+    Tile, VideoCodec,
 };
 
 use crate::condition::Condition;
@@ -41,6 +41,9 @@ pub(crate) struct Sessions {
     people: BTreeMap<ParticipantId, Person>,
     speaking: BTreeSet<ParticipantId>,
     active: Option<ParticipantId>,
+    /// Tracks that somebody would see if they were encoded otherwise, as their publishers know it.
+    undecodable: BTreeSet<MediaTrackId>,
+    is_undecodable_changed: bool,
     /// Before that, who speaks is not told again.
     speakers_at: Instant,
     are_speakers_changed: bool,
@@ -84,6 +87,8 @@ struct Carried {
     track: MediaTrackId,
     layer: Option<u8>,
     is_paused: bool,
+    /// How it is encoded, if the slot cannot carry it.
+    undecodable: Option<VideoCodec>,
 }
 
 /// An offer, as it comes from a client.
@@ -110,6 +115,8 @@ impl Sessions {
             people: BTreeMap::new(),
             speaking: BTreeSet::new(),
             active: None,
+            undecodable: BTreeSet::new(),
+            is_undecodable_changed: false,
             speakers_at: now,
             are_speakers_changed: false,
         }
@@ -248,7 +255,7 @@ impl Sessions {
                 condition.fails(now, MediaCondition::Silent);
             }
             MediaEvent::SlotAssigned { mid, track, .. } => {
-                session.slots.insert(mid, Carried { track, layer: None, is_paused: false });
+                session.slots.insert(mid, Carried::new(track));
                 session.are_slots_changed = true;
             }
             MediaEvent::SlotEmptied { mid, .. } => {
@@ -259,6 +266,10 @@ impl Sessions {
             }
             MediaEvent::Paused { track, is_paused, .. } => {
                 session.change_slot(&track, |slot| slot.is_paused = is_paused);
+            }
+            MediaEvent::Undecodable { track, codec, .. } => {
+                session.change_slot(&track, |slot| (slot.undecodable, slot.layer) = (codec, None));
+                self.is_undecodable_changed = true;
             }
             MediaEvent::Demand { track, layers } => {
                 session.demand.insert(track.mid, layers);
@@ -314,22 +325,40 @@ impl Sessions {
     /// Returns what a participant who comes back is to know of their session.
     pub(crate) fn describe(&self, id: &ParticipantId) -> Vec<ServerMessage> {
         let Some(session) = self.session(id).filter(|session| session.is_answered) else { return Vec::new() };
-        vec![self.slots(session), session.demand(), self.speakers()]
+        vec![self.slots(session), self.demand(session), self.speakers()]
     }
 
     /// Takes out the news about sessions, and for whom they are.
     pub(crate) fn take_news(&mut self) -> Vec<(ParticipantId, ServerMessage)> {
+        self.review_undecodable();
         let mut news = Vec::new();
         for (id, person) in &self.people {
             let Some(session) = &person.session else { continue };
             news.extend(session.are_slots_changed.then(|| (id.clone(), self.slots(session))));
-            news.extend(session.is_demand_changed.then(|| (id.clone(), session.demand())));
+            news.extend(session.is_demand_changed.then(|| (id.clone(), self.demand(session))));
         }
         for session in self.people.values_mut().filter_map(|person| person.session.as_mut()) {
             session.are_slots_changed = false;
             session.is_demand_changed = false;
         }
         news
+    }
+
+    /// Looks whose tracks are encoded so that somebody does not see them. There are seldom any.
+    fn review_undecodable(&mut self) {
+        if !self.is_undecodable_changed && self.undecodable.is_empty() {
+            return;
+        }
+        self.is_undecodable_changed = false;
+        let sessions = self.people.values().filter_map(|person| person.session.as_ref());
+        let slots = sessions.flat_map(|session| session.slots.values());
+        let undecodable: BTreeSet<_> =
+            slots.filter(|slot| slot.undecodable.is_some()).map(|slot| slot.track.clone()).collect();
+        let changed: BTreeSet<_> = undecodable.symmetric_difference(&self.undecodable).cloned().collect();
+        for session in self.people.values_mut().filter_map(|person| person.session.as_mut()) {
+            session.is_demand_changed |= changed.iter().any(|track| track.publisher == session.key);
+        }
+        self.undecodable = undecodable;
     }
 
     /// Takes out the news about who speaks, if there is any and it is time to tell them.
@@ -380,11 +409,25 @@ impl Sessions {
     fn slots(&self, session: &Session) -> ServerMessage {
         let slot = |(mid, carried): (&String, &Carried)| {
             let (participant, source) = self.origin(&carried.track)?;
-            let Carried { layer, is_paused, .. } = *carried;
-            Some(Slot { mid: mid.clone(), participant, source, layer, paused: is_paused })
+            let Carried { layer, is_paused, undecodable, .. } = *carried;
+            Some(Slot { mid: mid.clone(), participant, source, layer, paused: is_paused, undecodable })
         };
         let slots = session.slots.iter().filter_map(slot).collect();
         ServerMessage::Slots { session: session.number, slots }
+    }
+
+    fn demand(&self, session: &Session) -> ServerMessage {
+        let is_undecodable =
+            |mid: &String| self.undecodable.iter().any(|it| it.publisher == session.key && it.mid == *mid);
+        let wanted = session.demand.iter().filter(|(_, layers)| **layers > 0);
+        let tracks = wanted
+            .map(|(mid, layers)| Demand {
+                mid: mid.clone(),
+                layers: *layers,
+                undecodable: is_undecodable(mid),
+            })
+            .collect();
+        ServerMessage::Demand { session: session.number, tracks }
     }
 
     fn origin(&self, track: &MediaTrackId) -> Option<(ParticipantId, Source)> {
@@ -424,6 +467,12 @@ impl Person {
     }
 }
 
+impl Carried {
+    fn new(track: MediaTrackId) -> Self {
+        Self { track, layer: None, is_paused: false, undecodable: None }
+    }
+}
+
 impl Session {
     fn new(key: MediaKey, number: MediaSession, tracks: Vec<MediaTrack>) -> Self {
         Self {
@@ -444,12 +493,6 @@ impl Session {
             change(slot);
             self.are_slots_changed = true;
         }
-    }
-
-    fn demand(&self) -> ServerMessage {
-        let wanted = self.demand.iter().filter(|(_, layers)| **layers > 0);
-        let tracks = wanted.map(|(mid, layers)| Demand { mid: mid.clone(), layers: *layers }).collect();
-        ServerMessage::Demand { session: self.number, tracks }
     }
 
     fn closed(&self, code: ErrorCode, text: String) -> ServerMessage {

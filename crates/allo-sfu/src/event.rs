@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::ids::{LayerId, ParticipantId, RoomId, TrackId, TrackKind};
+use crate::packet::Codec;
 use crate::transport::{CloseReason, Transmit};
 
 /// Something that happened.
@@ -67,6 +68,15 @@ pub enum SfuEvent {
         subscriber: ParticipantId,
         /// The track.
         track: TrackId,
+    },
+    /// A video is encoded so that a subscriber's slot cannot carry it, or can be carried again.
+    VideoUndecodable {
+        /// Who does not receive it.
+        subscriber: ParticipantId,
+        /// The track.
+        track: TrackId,
+        /// How it is encoded; `None` when the slot can carry it.
+        codec: Option<Codec>,
     },
     /// It fits again.
     VideoResumed {

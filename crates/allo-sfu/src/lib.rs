@@ -71,6 +71,7 @@ pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKin
 pub use keyframes::KeyframeRequests;
 pub use layers::{LayerSelector, Verdict};
 pub use offer::{Offer, OfferError, OfferedLine, Purpose};
+pub use packet::Codec;
 pub use peer::{Peer, Protocol};
 pub use red::{Previous, Red};
 pub use sfu::{ConnectError, Sfu, SfuConfig};

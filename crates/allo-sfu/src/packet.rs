@@ -10,9 +10,12 @@ use crate::red::Red;
 
 /// How a payload is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Codec {
+pub enum Codec {
+    /// Sound (RFC 6716).
     Opus,
+    /// Pictures (RFC 6386).
     Vp8,
+    /// Pictures (ITU-T H.264).
     H264,
 }
 

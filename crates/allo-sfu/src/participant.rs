@@ -8,6 +8,7 @@ use crate::budget::{BitrateBudget, VideoRequest};
 use crate::event::{Outbox, SfuEvent};
 use crate::ids::{Bitrate, LayerId, LineId, ParticipantId, TrackId, TrackKind};
 use crate::offer::Purpose;
+use crate::packet::Codec;
 use crate::slot::Slot;
 use crate::subscription::Subscription;
 use crate::track::{Policer, Track};
@@ -30,6 +31,15 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(4);
 
 /// Up to where it is tried, in hundredths of what is wanted.
 const DESIRED_PERCENT: u64 = 125;
+
+/// A video in a slot, as its share of the bandwidth is decided.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) track: TrackId,
+    pub(crate) request: VideoRequest,
+    /// How it is encoded, if the slot cannot carry that.
+    pub(crate) undecodable: Option<Codec>,
+}
 
 /// A participant of a room.
 #[derive(Debug)]
@@ -163,28 +173,33 @@ impl Participant {
         &mut self,
         now: Instant,
         own: ParticipantId,
-        requests: &[(TrackId, VideoRequest)],
+        shown: &[Shown],
         outbox: &mut Outbox,
     ) {
         let heard = self.audio.iter().filter(|slot| slot.track().is_some()).count();
         let is_redundant = self.transport.lines().any(|line| line.red.is_some());
         let slot = if is_redundant { REDUNDANT_AUDIO_SLOT } else { AUDIO_SLOT };
         let audio = Bitrate(slot.0 * u64::try_from(heard).unwrap_or(u64::MAX));
-        let bare: Vec<VideoRequest> = requests.iter().map(|(_, request)| request.clone()).collect();
+        let bare: Vec<VideoRequest> = shown.iter().map(|it| it.request.clone()).collect();
         let allotted = BitrateBudget::new(self.bandwidth.level(), audio)
             .hopeful(self.bandwidth.is_hopeful(now))
             .allocate(&bare);
-        for ((track, request), layer) in requests.iter().zip(&allotted) {
+        for (Shown { track, request, undecodable }, layer) in shown.iter().zip(&allotted) {
             let Some(slot) = self.video.iter_mut().find(|slot| slot.track() == Some(*track)) else {
                 continue;
             };
+            if slot.undecodable != *undecodable {
+                slot.undecodable = *undecodable;
+                let (subscriber, track, codec) = (own, *track, *undecodable);
+                outbox.events.push_back(SfuEvent::VideoUndecodable { subscriber, track, codec });
+            }
             let is_possible = request.layer_max.is_some() && request.layers.iter().any(Option::is_some);
             match (slot.is_paused, layer) {
                 (false, None) if is_possible => {
                     slot.is_paused = true;
                     outbox.events.push_back(SfuEvent::VideoPaused { subscriber: own, track: *track });
                 }
-                (true, Some(_)) => {
+                (true, layer) if layer.is_some() || undecodable.is_some() => {
                     slot.is_paused = false;
                     outbox.events.push_back(SfuEvent::VideoResumed { subscriber: own, track: *track });
                 }

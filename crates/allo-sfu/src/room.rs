@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::budget::VideoRequest;
 use crate::event::{Closed, Outbox, SfuEvent};
 use crate::ids::{LayerId, ParticipantId, RoomId, TrackId, TrackKind};
-use crate::participant::{Link, Participant};
+use crate::participant::{Link, Participant, Shown};
 use crate::speakers::{Speakers, SpeakersConfig};
 use crate::subscription::Subscription;
 use crate::track::Track;
@@ -318,7 +318,7 @@ impl Room {
             outbox.counters.muted += 1;
             return;
         }
-        let begins_layer = !track.is_sent(now, packet.layer);
+        let begins_layer = !track.is_sent(now, packet.layer) || track.codec() != Some(packet.codec);
         let early = track.record(now, &packet);
         let (id, kind) = (TrackId { publisher: own, line: packet.line }, track.kind);
         let level = packet.level.unwrap_or(LEVEL_ASSUMED);
@@ -455,14 +455,15 @@ impl Room {
             .filter_map(|slot| {
                 let id = slot.track()?;
                 let track = self.participants.get(&id.publisher)?.tracks.get(&id.line)?;
+                let codec = track.codec().filter(|codec| !participant.transport.takes(slot.line, *codec));
                 let height = participant.subscription.tile_height(id);
-                let layer_max = (height > 0).then(|| track.layer_for(height));
+                let is_seen = height > 0 && codec.is_none();
+                let layer_max = is_seen.then(|| track.layer_for(height));
                 let request = VideoRequest { layers: track.rates(now), layer_max, current: slot.target() };
-                Some((participant.subscription.rank(id), id, request))
+                Some(Shown { track: id, request, undecodable: codec })
             })
             .collect();
-        requests.sort_by_key(|(rank, ..)| *rank);
-        let requests: Vec<_> = requests.into_iter().map(|(_, track, request)| (track, request)).collect();
+        requests.sort_by_key(|it| participant.subscription.rank(it.track));
         let Some(participant) = self.participants.get_mut(&own) else { return };
         participant.allocate(now, own, &requests, outbox);
         for (track, layer) in participant.awaited().collect::<Vec<_>>() {

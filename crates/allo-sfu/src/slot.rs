@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::continuity::{Continuity, Numbers};
 use crate::ids::{LayerId, LineId, TrackId, TrackKind};
 use crate::layers::{LayerSelector, Verdict};
-use crate::packet::MediaPacket;
+use crate::packet::{Codec, MediaPacket};
 
 /// The first sequence number of every slot. A receiver learns it from the first packet; encryption does not rest on it.
 const FIRST_SEQUENCE: u16 = 1;
@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     pub(crate) kind: TrackKind,
     /// Whether the bandwidth does not suffice for it.
     pub(crate) is_paused: bool,
+    /// How its track is encoded, if it cannot carry that.
+    pub(crate) undecodable: Option<Codec>,
     track: Option<TrackId>,
     selector: LayerSelector,
     continuity: Continuity,
@@ -56,6 +58,7 @@ impl Slot {
             mid,
             kind,
             is_paused: false,
+            undecodable: None,
             track: None,
             selector: LayerSelector::default(),
             continuity,
@@ -76,7 +79,7 @@ impl Slot {
         let is_change = self.track != track;
         if is_change {
             self.track = track;
-            (self.is_paused, self.is_broken) = (false, false);
+            (self.is_paused, self.is_broken, self.undecodable) = (false, false, None);
             self.selector = LayerSelector::default();
         }
         is_change
@@ -160,7 +163,6 @@ mod tests {
 
     use super::*;
     use crate::ids::ParticipantId;
-    use crate::packet::Codec;
 
     fn packet(layer: u8, ssrc: u32, sequence: u64, begins_keyframe: bool) -> MediaPacket<()> {
         MediaPacket {

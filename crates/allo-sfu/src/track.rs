@@ -7,7 +7,7 @@ use crate::demand::Demand;
 use crate::gaps::Gaps;
 use crate::ids::{Bitrate, LayerId, TrackKind};
 use crate::keyframes::KeyframeRequests;
-use crate::packet::MediaPacket;
+use crate::packet::{Codec, MediaPacket};
 
 /// Over how long a layer's bitrate is measured. Longer: keyframes weigh less, changes are seen later.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -45,6 +45,8 @@ pub(crate) struct Track<D> {
     pub(crate) is_published: bool,
     /// Whether nothing of it is forwarded, by the word of the rooms.
     pub(crate) is_muted: bool,
+    /// How the latest of it is encoded.
+    codec: Option<Codec>,
     layers: Vec<Layer<D>>,
 }
 
@@ -69,6 +71,7 @@ impl<D: Clone> Track<D> {
             gaps: Gaps::default(),
             is_published: false,
             is_muted: false,
+            codec: None,
             layers,
         }
     }
@@ -76,6 +79,7 @@ impl<D: Clone> Track<D> {
     /// Takes note of a packet. Returns those that are to follow it: if it begins a keyframe, what came too early.
     pub(crate) fn record(&mut self, now: Instant, packet: &MediaPacket<D>) -> Vec<MediaPacket<D>> {
         let Some(layer) = self.layers.get_mut(usize::from(packet.layer.0)) else { return Vec::new() };
+        self.codec = Some(packet.codec);
         layer.height = packet.height.or(layer.height);
         layer.measure(now, packet.payload.len());
         if packet.begins_keyframe {
@@ -104,6 +108,11 @@ impl<D: Clone> Track<D> {
         // What comes in one layer is as large as the highest of several.
         let assumed = if self.layers.len() == 1 { &ASSUMED[2..] } else { &ASSUMED[..] };
         self.layers.iter().zip(assumed.iter().copied()).map(rate).collect()
+    }
+
+    /// Returns how it is encoded, if anything of it came.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.codec
     }
 
     /// Returns whether a layer is being sent.

@@ -70,6 +70,7 @@ describe("the people", () => {
       isMuted: true,
       isSpeaking: false,
       isPaused: false,
+      undecodable: null,
       status: null,
       trouble: null,
       isAwaited: false,
@@ -237,6 +238,17 @@ describe("what comes through the server", () => {
     expect(look(model, "a").isPaused).toBe(true);
     expect(pausedCount(pageOf(model, "room"))).toBe(1);
     expect(pausedCount(pageOf(after(model, pictures(false))[0], "room"))).toBe(0);
+  });
+
+  test("may be encoded so that this browser cannot show it, and that is said", () => {
+    const pictures = (undecodable?: "h264"): Message => ({
+      type: "picturesChanged",
+      pictures: [{ participant: "a", source: "cam", paused: false, ...(undecodable && { undecodable }) }],
+    });
+    const [model] = after(call(), pictures("h264"));
+    expect(look(model, "a").undecodable).toBe("h264");
+    expect(pausedCount(pageOf(model, "room"))).toBe(0);
+    expect(look(after(model, pictures())[0], "a").undecodable).toBeNull();
   });
 });
 

@@ -9,6 +9,7 @@ import type {
   Role,
   RoomSettings,
   TopologyChoice,
+  VideoCodec,
 } from "../protocol/messages";
 import type {
   ClientErrorCode,
@@ -244,6 +245,8 @@ export type Person = Participant & {
   readonly screenVideo: Size | null;
   /** Which of their pictures are left out because the own connection is too slow. */
   readonly paused: readonly TileSource[];
+  /** How those of their pictures are encoded that this browser cannot show. */
+  readonly undecodable: Readonly<Partial<Record<TileSource, VideoCodec>>>;
   /** For how many more measurements they count as speaking; 0 when silent. */
   readonly voice: number;
 };

@@ -1,6 +1,6 @@
 /** Who is in the room, and how well they are connected, seen and heard. */
 
-import type { MediaCondition, Participant, ParticipantId } from "../protocol/messages";
+import type { MediaCondition, Participant, ParticipantId, VideoCodec } from "../protocol/messages";
 import type { ClientErrorCode, LinkState, Path, Picture } from "../webrtc/types";
 import type { Size } from "./layout";
 import type { Level } from "./message";
@@ -20,9 +20,9 @@ const VOICE_HOLD = 6;
 export function merge(known: readonly Person[], roster: readonly Participant[]): Person[] {
   return roster.slice(0, MAX_PEOPLE).map((participant) => {
     const before = known.find(({ id }) => id === participant.id) ?? NEWCOMER;
-    const { link, path, wasConnected, video, paused, voice } = before;
+    const { link, path, wasConnected, video, paused, undecodable, voice } = before;
     const screenVideo = participant.screen ? before.screenVideo : null;
-    return { ...participant, link, path, wasConnected, video, screenVideo, paused, voice };
+    return { ...participant, link, path, wasConnected, video, screenVideo, paused, undecodable, voice };
   });
 }
 
@@ -33,6 +33,7 @@ const NEWCOMER = {
   video: null,
   screenVideo: null,
   paused: [],
+  undecodable: {},
   voice: 0,
 } as const;
 
@@ -73,18 +74,22 @@ export function withVideo(page: RoomPage, tile: TileId, size: Size): RoomPage {
   );
 }
 
-/** Notes which pictures the server leaves out for want of bandwidth. */
+/** Notes which pictures the server leaves out, for want of bandwidth or because this browser cannot show them. */
 export function withPictures(page: RoomPage, pictures: readonly Picture[]): RoomPage {
   const pausedOf = (id: ParticipantId): readonly TileSource[] =>
     pictures.flatMap(({ participant, source, paused }) =>
       paused && participant === id && (source === "cam" || source === "screen") ? [source] : [],
     );
+  const codecOf = (id: ParticipantId, of: TileSource): VideoCodec | undefined =>
+    pictures.find(({ participant, source }) => participant === id && source === of)?.undecodable;
   let changed = false;
   const people = page.people.map((person) => {
     const paused = pausedOf(person.id);
-    if (paused.join() === person.paused.join()) return person;
+    const [cam, screen] = [codecOf(person.id, "cam"), codecOf(person.id, "screen")];
+    const isAsBefore = cam === person.undecodable.cam && screen === person.undecodable.screen;
+    if (paused.join() === person.paused.join() && isAsBefore) return person;
     changed = true;
-    return { ...person, paused };
+    return { ...person, paused, undecodable: { ...(cam && { cam }), ...(screen && { screen }) } };
   });
   return changed ? { ...page, people } : page;
 }
@@ -153,6 +158,8 @@ export type Appearance = {
   readonly isSpeaking: boolean;
   /** Left out for want of bandwidth. */
   readonly isPaused: boolean;
+  /** How it is encoded, if this browser cannot show that. */
+  readonly undecodable: VideoCodec | null;
   readonly status: "connecting" | "reconnecting" | "interrupted" | "failed" | null;
   /** Why nothing comes of somebody else, if it is known. */
   readonly trouble: Trouble | null;
@@ -165,6 +172,7 @@ export function appearance(page: RoomPage, person: Person, isAudioOnly = false):
   const isSelf = person.id === page.self;
   const isMuted = isSelf ? page.own.mic.state !== "on" : !person.mic;
   const isPaused = !isAudioOnly && person.paused.includes("cam") && person.cam;
+  const undecodable = (!isAudioOnly && person.cam && person.undecodable.cam) || null;
   const shouldBeSeen = !isSelf && !isAudioOnly && person.cam && (person.mayPublish?.cam ?? true);
   return {
     isSelf,
@@ -172,24 +180,27 @@ export function appearance(page: RoomPage, person: Person, isAudioOnly = false):
     isMuted,
     isSpeaking: isHeard(page, person) && !isMuted,
     isPaused,
+    undecodable,
     status: isSelf ? null : statusOf(person),
     trouble: isSelf ? null : troubleOf(person),
-    isAwaited: shouldBeSeen && !isPaused && person.video === null,
+    isAwaited: shouldBeSeen && !isPaused && undecodable === null && person.video === null,
   };
 }
 
 /** What the tile of a screen shows: no voice, and no name but its owner's. */
 export function screenAppearance(person: Person, isAudioOnly = false): Appearance {
   const isPaused = !isAudioOnly && person.paused.includes("screen");
+  const undecodable = (!isAudioOnly && person.undecodable.screen) || null;
   return {
     isSelf: false,
     showsVideo: !isAudioOnly && person.screenVideo !== null,
     isMuted: false,
     isSpeaking: false,
     isPaused,
+    undecodable,
     status: null,
     trouble: troubleOf(person),
-    isAwaited: !isAudioOnly && !isPaused && person.screenVideo === null,
+    isAwaited: !isAudioOnly && !isPaused && undecodable === null && person.screenVideo === null,
   };
 }
 

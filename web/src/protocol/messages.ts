@@ -317,6 +317,8 @@ export type Demand = {
   readonly layers: number;
   /** The `mid` of the track's line. */
   readonly mid: string;
+  /** Whether somebody would see it if it were encoded otherwise; absent if not. */
+  readonly undecodable?: boolean;
 };
 
 /** A device that somebody else may ask for, or turn off. */
@@ -923,6 +925,8 @@ export type Slot = {
   readonly paused: boolean;
   /** Where it comes from. */
   readonly source: Source;
+  /** How it is encoded, if the receiver's line does not have that, so that nothing comes; absent otherwise. */
+  readonly undecodable?: VideoCodec;
 };
 
 /** Where a track comes from. */
@@ -961,3 +965,14 @@ export type TopologyChoice =
   | "mesh"
   /** Always through the server. */
   | "sfu";
+
+/** How pictures are encoded. */
+export type VideoCodec =
+  /** VP8 (RFC 6386). */
+  | "vp8"
+  /** H.264 (ITU-T H.264). */
+  | "h264"
+  /** VP9. */
+  | "vp9"
+  /** AV1. */
+  | "av1";

@@ -151,10 +151,10 @@ const mid = matching(/^[A-Za-z0-9]{1,16}$/);
 
 const slot = object<Slot>(
   { mid, participant: participantId, source: known("mic", "cam", "screen", "screenAudio"), paused: boolean },
-  { layer: unsigned(8) },
+  { layer: unsigned(8), undecodable: known("vp8", "h264", "vp9", "av1") },
 );
 
-const demand = object<Demand>({ mid, layers: unsigned(8) }, {});
+const demand = object<Demand>({ mid, layers: unsigned(8) }, { undecodable: boolean });
 
 const ERROR_CODES = [
   "badMessage",

@@ -15,6 +15,7 @@ import type {
   Source,
   Tile,
   TopologyChoice,
+  VideoCodec,
 } from "../protocol/messages";
 
 export type Negotiation = "perfect" | "simple";
@@ -49,6 +50,8 @@ export type Picture = {
   readonly layer?: number;
   /** Left out by the server, because the connection is too slow for it. */
   readonly paused: boolean;
+  /** How it is encoded, if this browser cannot decode that, so that nothing comes. */
+  readonly undecodable?: VideoCodec;
 };
 
 /** The protocol's codes, and those that only a client meets. Stable, like the protocol's. */

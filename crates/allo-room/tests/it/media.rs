@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use allo_protocol::{
     ClientMessage, Demand, ErrorCode, MediaCondition, MediaSession, MediaTrack, ParticipantId, ServerMessage,
-    Slot, Source, Tile, Topology, TopologyChoice,
+    Slot, Source, Tile, Topology, TopologyChoice, VideoCodec,
 };
 use allo_room::{ConnectionId, MediaCommand, MediaEvent, MediaKey, MediaTrackId, RoomsConfig};
 
@@ -289,12 +289,13 @@ fn slots_and_demand_are_told_whole_and_once_for_what_happened_together() {
         source,
         layer,
         paused,
+        undecodable: None,
     };
     let slots = vec![slot("4", Source::Mic, None, false), slot("7", Source::Cam, Some(2), true)];
     assert_eq!(world.heard(grace), [ServerMessage::Slots { session: MediaSession(3), slots }]);
     let demand = ServerMessage::Demand {
         session: MediaSession(1),
-        tracks: vec![Demand { mid: "1".to_owned(), layers: 3 }],
+        tracks: vec![Demand { mid: "1".to_owned(), layers: 3, undecodable: false }],
     };
     assert_eq!(world.heard(ada), std::slice::from_ref(&demand));
     world.media(vec![MediaEvent::SlotEmptied { key: grace_key, mid: "4".to_owned() }]);
@@ -303,6 +304,49 @@ fn slots_and_demand_are_told_whole_and_once_for_what_happened_together() {
     let (again, _) = world.join("family", 1);
     let heard = world.heard(again);
     assert!(snapshot(&heard).is_some() && heard.contains(&demand), "who comes back is told again: {heard:?}");
+}
+
+#[test]
+fn a_picture_that_somebody_cannot_decode_is_told_to_them_and_to_who_sends_it() {
+    let mut world = world();
+    let (ada, ada_id) = world.join("family", 1);
+    let (grace, _) = world.join("family", 2);
+    let ada_key = connect(&mut world, ada, 1);
+    let grace_key = connect(&mut world, grace, 3);
+    let cam = track(ada_key, "1");
+    let undecodable = |codec| MediaEvent::Undecodable { key: grace_key, track: cam.clone(), codec };
+    let demand = |undecodable| ServerMessage::Demand {
+        session: MediaSession(1),
+        tracks: vec![Demand { mid: "1".to_owned(), layers: 3, undecodable }],
+    };
+    let slots = |undecodable| ServerMessage::Slots {
+        session: MediaSession(3),
+        slots: vec![Slot {
+            mid: "7".to_owned(),
+            participant: ada_id.clone(),
+            source: Source::Cam,
+            layer: None,
+            paused: false,
+            undecodable,
+        }],
+    };
+    world.media(vec![
+        MediaEvent::Demand { track: cam.clone(), layers: 3 },
+        MediaEvent::SlotAssigned { key: grace_key, mid: "7".to_owned(), track: cam.clone() },
+    ]);
+    assert_eq!(world.heard(ada), [demand(false)]);
+    assert_eq!(world.heard(grace), [slots(None)]);
+    world.media(vec![undecodable(Some(VideoCodec::H264))]);
+    assert_eq!(world.heard(ada), [demand(true)]);
+    assert_eq!(world.heard(grace), [slots(Some(VideoCodec::H264))]);
+    world.media(vec![undecodable(None)]);
+    assert_eq!(world.heard(ada), [demand(false)]);
+    assert_eq!(world.heard(grace), [slots(None)]);
+    // It is over as well when they do not want to see it any more.
+    world.media(vec![undecodable(Some(VideoCodec::H264))]);
+    world.heard(ada);
+    world.media(vec![MediaEvent::SlotEmptied { key: grace_key, mid: "7".to_owned() }]);
+    assert_eq!(world.heard(ada), [demand(false)]);
 }
 
 #[test]

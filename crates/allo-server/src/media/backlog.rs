@@ -25,6 +25,7 @@ enum Subject<'a> {
     Slot(MediaKey, &'a str),
     Layer(MediaKey, &'a MediaTrackId),
     Paused(MediaKey, &'a MediaTrackId),
+    Undecodable(MediaKey, &'a MediaTrackId),
     Demand(&'a MediaTrackId),
     Speaking(&'a MediaTrackId),
     ActiveSpeaker(&'a MediaTrackId),
@@ -77,6 +78,7 @@ fn subject(event: &MediaEvent) -> Option<Subject<'_>> {
         }
         MediaEvent::LayerSwitched { key, track, .. } => Subject::Layer(*key, track),
         MediaEvent::Paused { key, track, .. } => Subject::Paused(*key, track),
+        MediaEvent::Undecodable { key, track, .. } => Subject::Undecodable(*key, track),
         MediaEvent::Demand { track, .. } => Subject::Demand(track),
         MediaEvent::Speaking { track, .. } => Subject::Speaking(track),
         MediaEvent::ActiveSpeaker(track) => Subject::ActiveSpeaker(track),

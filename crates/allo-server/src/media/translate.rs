@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use allo_protocol::ErrorCode;
+use allo_protocol::{ErrorCode, VideoCodec};
 use allo_room::{MediaCommand, MediaEvent, MediaKey, MediaTrackId, Picture};
-use allo_sfu::{Closed, ConnectError, ParticipantId, RoomId, Sfu, SfuEvent, Subscription, TrackId, Wish};
+use allo_sfu::{
+    Closed, Codec, ConnectError, ParticipantId, RoomId, Sfu, SfuEvent, Subscription, TrackId, Wish,
+};
 
 /// Does what the rooms say. Returns the answer to an offer.
 pub(super) fn obey(sfu: &mut Sfu, now: Instant, command: MediaCommand) -> Option<MediaEvent> {
@@ -54,6 +56,10 @@ pub(super) fn tell(sfu: &Sfu, event: SfuEvent) -> Option<MediaEvent> {
         SfuEvent::VideoResumed { subscriber, track } => {
             MediaEvent::Paused { key: key(subscriber), track: named(sfu, track)?, is_paused: false }
         }
+        SfuEvent::VideoUndecodable { subscriber, track, codec } => {
+            let codec = codec.and_then(video_codec);
+            MediaEvent::Undecodable { key: key(subscriber), track: named(sfu, track)?, codec }
+        }
     })
 }
 
@@ -74,6 +80,14 @@ fn wishes(sfu: &Sfu, pictures: &[Picture]) -> Vec<Wish> {
         Some(Wish { track, height_max: picture.height })
     };
     pictures.iter().filter(|picture| picture.height > 0).filter_map(wish).collect()
+}
+
+fn video_codec(codec: Codec) -> Option<VideoCodec> {
+    match codec {
+        Codec::Opus => None,
+        Codec::Vp8 => Some(VideoCodec::Vp8),
+        Codec::H264 => Some(VideoCodec::H264),
+    }
 }
 
 fn code(why: Closed) -> ErrorCode {

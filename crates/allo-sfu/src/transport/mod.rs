@@ -30,7 +30,7 @@ use crate::handshake::{Handshake, Verdict};
 use crate::ids::{Bitrate, LayerId, LineId, TrackKind};
 use crate::losses::Losses;
 use crate::offer::{Offer, OfferError, OfferedLine};
-use crate::packet::MediaPacket;
+use crate::packet::{Codec, MediaPacket};
 use crate::paths::{Path, Paths};
 use crate::peer::{Peer, Protocol};
 use crate::sfu::SfuConfig;
@@ -348,6 +348,11 @@ impl Transport {
     /// Returns whether a slot's queue is so long that more would only make it longer.
     pub(crate) fn is_congested(&self, now: Instant, line: LineId, is_keyframe_under_way: bool) -> bool {
         self.egress.is_congested(now, line, is_keyframe_under_way)
+    }
+
+    /// Returns whether a slot can carry pictures or sound that are encoded so.
+    pub(crate) fn takes(&self, line: LineId, codec: Codec) -> bool {
+        self.lines.get(usize::from(line.0)).is_some_and(|own| own.pt_of(codec).is_some())
     }
 
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use allo_sfu::{ParticipantId, Peer, RoomId, Sfu, SfuEvent, worker_of};
+use allo_sfu::{Codec, ParticipantId, Peer, RoomId, Sfu, SfuEvent, TrackId, worker_of};
 use str0m::net::Protocol;
 
 use crate::client::{Client, Habits, Received};
@@ -61,6 +61,16 @@ fn pictures_in_h264_come_to_those_who_know_it_and_cost_the_others_nothing() {
     assert_eq!(seen(&lab, two), BTreeSet::from([one, other]));
     assert_eq!(seen(&lab, other), BTreeSet::new());
     assert_eq!(publishers(lab.clients[&other].heard(since)), BTreeSet::from([one, two]));
+    let undecodable = |of: TrackId| {
+        let is_of = |it: &&SfuEvent| matches!(it, SfuEvent::VideoUndecodable { track, .. } if *track == of);
+        lab.events.iter().map(|(_, event)| event).filter(is_of).cloned().collect::<Vec<_>>()
+    };
+    for track in [cam(one), cam(two)] {
+        let codec = Some(Codec::H264);
+        let expected = SfuEvent::VideoUndecodable { subscriber: other, track, codec };
+        assert_eq!(undecodable(track), [expected], "it is said once, to who cannot see it");
+    }
+    assert_eq!(undecodable(cam(other)), []);
     // From layer to layer it goes at keyframes.
     for height in [180, 720, 360] {
         lab.wish(one, &[(cam(two), height)]);

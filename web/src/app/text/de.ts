@@ -85,6 +85,7 @@ export const de: Dictionary = {
     screenMotion: "Flüssig, für Filme",
     pin: (name) => `${name} groß behalten`,
     paused: "Angehalten: Ihre Verbindung ist langsam",
+    undecodable: (codec) => `Ihr Browser kann dieses Bild nicht zeigen (${codec})`,
     pausedCount: (count) =>
       plural.select(count) === "one"
         ? `Ihre Verbindung ist langsam: ${count} Video angehalten`

@@ -96,6 +96,7 @@ export const en = {
     screenMotion: "Smooth, for films",
     pin: (name: string) => `Keep ${name} large`,
     paused: "Paused: your connection is slow",
+    undecodable: (codec: string) => `Your browser cannot show this picture (${codec})`,
     pausedCount: (count: number) =>
       plural.select(count) === "one"
         ? "Your connection is slow: 1 video paused"

@@ -84,6 +84,7 @@ export const es: Dictionary = {
     screenMotion: "Fluida, para películas",
     pin: (name) => `Mantener grande a ${name}`,
     paused: "En pausa: su conexión es lenta",
+    undecodable: (codec) => `Su navegador no puede mostrar esta imagen (${codec})`,
     pausedCount: (count) =>
       plural.select(count) === "one"
         ? `Su conexión es lenta: ${count} vídeo en pausa`

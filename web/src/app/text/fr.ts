@@ -86,6 +86,7 @@ export const fr: Dictionary = {
     screenMotion: "Fluide, pour un film",
     pin: (name) => `Garder ${name} en grand`,
     paused: "En pause : votre connexion est lente",
+    undecodable: (codec) => `Votre navigateur ne peut pas afficher cette image (${codec})`,
     pausedCount: (count) =>
       plural.select(count) === "one"
         ? `Votre connexion est lente : ${count} vidéo en pause`

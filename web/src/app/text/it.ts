@@ -85,6 +85,7 @@ export const it: Dictionary = {
     screenMotion: "Fluido, per i film",
     pin: (name) => `Tieni ${name} in grande`,
     paused: "In pausa: la Sua connessione è lenta",
+    undecodable: (codec) => `Il Suo browser non può mostrare questa immagine (${codec})`,
     pausedCount: (count) =>
       plural.select(count) === "one"
         ? `La Sua connessione è lenta: ${count} video sospeso`

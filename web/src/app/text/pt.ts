@@ -84,6 +84,7 @@ export const pt: Dictionary = {
     screenMotion: "Fluido, para filmes",
     pin: (name) => `Manter ${name} em grande`,
     paused: "Em pausa: a sua ligação é lenta",
+    undecodable: (codec) => `O seu navegador não consegue mostrar esta imagem (${codec})`,
     pausedCount: (count) =>
       plural.select(count) === "one"
         ? `A sua ligação é lenta: ${count} vídeo em pausa`
