@@ -20,7 +20,10 @@ use allo_room::{
     ConnectionId, DisplayName, IdentitySecret, MediaCommand, MediaEvent, Output, PasswordHash, RoomName,
     Rooms, RoomsConfig,
 };
-use allo_sfu::{Certificate, CredentialSeed, Offer, ParticipantId, Red, RoomId, Sfu, SfuConfig};
+use allo_sfu::{
+    Certificate, CredentialSeed, Offer, ParticipantId, PictureNumbers, Red, RoomId, Sfu, SfuConfig,
+    Vp9Descriptor, renumber_vp9,
+};
 
 pub use turn::{routes, turn};
 
@@ -37,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     ("turn", turn),
     ("reports", reports),
     ("routes", routes),
+    ("layers", layers),
 ];
 
 /// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.
@@ -161,6 +165,25 @@ pub fn redundancy(bytes: &[u8]) {
     let red = Red::parse(&again).expect("it was made so");
     let block = red.previous.expect("it was made of two frames").block;
     assert_eq!((&again[red.primary], &again[block]), (newest, before));
+}
+
+/// A descriptor of VP9 takes other numbers, and says the same but for these; one that is cut off is left as it is.
+pub fn layers(bytes: &[u8]) {
+    let numbers = PictureNumbers { picture_id: 0x1234, tl0_pic_idx: 0x56 };
+    let mut again = bytes.to_vec();
+    renumber_vp9(&mut again, numbers);
+    let Some(before) = Vp9Descriptor::parse(bytes) else {
+        assert_eq!(again, bytes, "nothing is written where nothing could be read");
+        return;
+    };
+    assert!(before.structure.is_none_or(|it| (1..=8).contains(&it.heights().len())));
+    let after = Vp9Descriptor::parse(&again).expect("it could be read before");
+    assert!(after.picture_id.is_none_or(|id| id == 0x1234 || id == 0x34));
+    assert!(after.tl0_pic_idx.is_none_or(|index| index == 0x56));
+    assert_eq!(
+        Vp9Descriptor { picture_id: before.picture_id, tl0_pic_idx: before.tl0_pic_idx, ..after },
+        before
+    );
 }
 
 /// Reports of who receives media, each with a length of two bytes before it. They make nobody send much more than was sent before.

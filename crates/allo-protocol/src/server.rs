@@ -270,7 +270,7 @@ pub struct Slot {
     pub participant: ParticipantId,
     /// Where it comes from.
     pub source: Source,
-    /// Which simulcast layer comes, 0 for the lowest; absent until one does.
+    /// The highest layer that comes, 0 for the lowest; absent until one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<u8>,
     /// Whether it is left out for now because the receiver's connection is too slow for it.
@@ -287,7 +287,7 @@ pub struct Slot {
 pub struct Demand {
     /// The `mid` of the track's line.
     pub mid: String,
-    /// How many of its simulcast layers, from the lowest; 1 for a track that has none.
+    /// How many of its layers, from the lowest; 1 for a track that has none.
     pub layers: u8,
     /// Whether somebody would see it if it were encoded otherwise; absent if not.
     #[serde(default, skip_serializing_if = "is_false")]

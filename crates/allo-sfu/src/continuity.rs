@@ -1,4 +1,4 @@
-//! Numbers that go on without a break while the source behind them changes (RFC 3550 §5.1, RFC 7741 §4.2).
+//! Numbers that go on without a break while the source behind them changes (RFC 3550 §5.1, RFC 7741 §4.2, RFC 9628 §4.2).
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,13 +13,13 @@ pub struct Numbers {
     pub sequence: u64,
     /// The RTP timestamp, in units of the clock rate.
     pub time: u32,
-    /// The numbers in the VP8 payload descriptor, where there is one that has both.
-    pub vp8: Option<Vp8Numbers>,
+    /// The numbers in the payload descriptor of VP8 or VP9, where there is one.
+    pub picture: Option<PictureNumbers>,
 }
 
-/// The numbers in a VP8 payload descriptor.
+/// The numbers in a payload descriptor of VP8 or VP9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vp8Numbers {
+pub struct PictureNumbers {
     /// The picture id, of 15 bits: one more for each frame.
     pub picture_id: u16,
     /// The index of the base layer's frame: one more for each frame of temporal layer 0.
@@ -42,12 +42,21 @@ pub struct Continuity {
 /// What is added to the numbers of the present source.
 #[derive(Debug)]
 struct Source {
-    /// From which sequence number on which offset holds, the earliest first. Before the first, nothing is forwarded.
-    intervals: VecDeque<(u64, i64)>,
+    /// The earliest first. Before it, nothing is forwarded.
+    intervals: VecDeque<Interval>,
     time_offset: u32,
-    vp8_offset: Option<(u16, u8)>,
+    picture_offset: Option<(u16, u8)>,
     /// One more than the highest sequence number of the source that was seen.
     end: u64,
+}
+
+/// From a sequence number on, what is added.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    first: u64,
+    offset: i64,
+    /// How many packets right before it were left out.
+    left_out: u64,
 }
 
 /// The latest packet as the subscriber saw it.
@@ -74,18 +83,22 @@ impl Continuity {
             Some(last) => last.numbers.time.wrapping_add(self.elapsed(now, last.at).max(1)),
             None => first.time,
         };
-        let next_vp8 = self.last.and_then(|last| last.numbers.vp8).map(|vp8| Vp8Numbers {
-            picture_id: vp8.picture_id.wrapping_add(1),
-            tl0_pic_idx: vp8.tl0_pic_idx.wrapping_add(1),
+        let next_picture = self.last.and_then(|last| last.numbers.picture).map(|picture| PictureNumbers {
+            picture_id: picture.picture_id.wrapping_add(1),
+            tl0_pic_idx: picture.tl0_pic_idx.wrapping_add(1),
         });
-        let vp8_offset = first.vp8.map(|from| {
-            let to = next_vp8.unwrap_or(from);
+        let picture_offset = first.picture.map(|from| {
+            let to = next_picture.unwrap_or(from);
             (to.picture_id.wrapping_sub(from.picture_id), to.tl0_pic_idx.wrapping_sub(from.tl0_pic_idx))
         });
         self.source = Some(Source {
-            intervals: VecDeque::from([(first.sequence, difference(self.next_sequence, first.sequence))]),
+            intervals: VecDeque::from([Interval {
+                first: first.sequence,
+                offset: difference(self.next_sequence, first.sequence),
+                left_out: 0,
+            }]),
             time_offset: time.wrapping_sub(first.time),
-            vp8_offset,
+            picture_offset,
             end: first.sequence,
         });
     }
@@ -99,7 +112,7 @@ impl Continuity {
         let numbers = Numbers {
             sequence,
             time: packet.time.wrapping_add(source.time_offset),
-            vp8: packet.vp8.map(|vp8| source.renumber(vp8)),
+            picture: packet.picture.map(|picture| source.renumber(picture)),
         };
         if sequence >= self.next_sequence {
             self.next_sequence = sequence + 1;
@@ -113,21 +126,26 @@ impl Continuity {
         self.last.map(|last| last.at)
     }
 
-    /// Leaves a packet of the present source out on purpose: what follows closes up behind it.
+    /// Leaves a packet of the present source out on purpose: what follows closes up behind it. Returns whether it does.
     ///
-    /// One that arrives out of order cannot be closed up any more, because its successors have their numbers: it stays a gap.
-    pub fn skip(&mut self, sequence: u64) {
-        let Some(source) = &mut self.source else { return };
+    /// One that arrives out of order cannot be closed up any more, because its successors have their numbers: it stays a gap, unless
+    /// something is forwarded in its place.
+    pub fn skip(&mut self, sequence: u64) -> bool {
+        let Some(source) = &mut self.source else { return true };
         if sequence < source.end {
-            return;
+            return source.offset(sequence).is_none();
         }
-        if let Some(offset) = source.offset(sequence) {
-            source.end = sequence + 1;
-            source.intervals.push_back((sequence + 1, offset - 1));
-            if source.intervals.len() > INTERVALS_MAX {
-                source.intervals.pop_front();
-            }
+        let Some(offset) = source.offset(sequence) else { return true };
+        source.end = sequence + 1;
+        let next = Interval { first: sequence + 1, offset: offset - 1, left_out: 1 };
+        match source.intervals.back_mut().filter(|it| it.left_out > 0 && it.first == sequence) {
+            Some(last) => *last = Interval { left_out: last.left_out + 1, ..next },
+            None => source.intervals.push_back(next),
         }
+        if source.intervals.len() > INTERVALS_MAX {
+            source.intervals.pop_front();
+        }
+        true
     }
 
     /// Returns how many units of the clock have passed. It saturates after half a wrap, which no receiver can tell apart anyway.
@@ -141,17 +159,19 @@ impl Continuity {
 impl Source {
     /// Returns what to add to a sequence number of the source.
     fn offset(&self, sequence: u64) -> Option<i64> {
-        let interval = self.intervals.iter().rev().find(|(first, _)| *first <= sequence)?;
+        let is_left_out = |it: &Interval| (it.first - it.left_out..it.first).contains(&sequence);
         // A packet that was left out has no number: what would be its number is its successor's.
-        let is_left_out = self.intervals.iter().skip(1).any(|(first, _)| *first == sequence + 1);
-        (!is_left_out).then_some(interval.1)
+        if self.intervals.iter().any(is_left_out) {
+            return None;
+        }
+        self.intervals.iter().rev().find(|it| it.first <= sequence).map(|it| it.offset)
     }
 
-    fn renumber(&self, vp8: Vp8Numbers) -> Vp8Numbers {
-        let (picture_id, tl0_pic_idx) = self.vp8_offset.unwrap_or_default();
-        Vp8Numbers {
-            picture_id: vp8.picture_id.wrapping_add(picture_id) & 0x7fff,
-            tl0_pic_idx: vp8.tl0_pic_idx.wrapping_add(tl0_pic_idx),
+    fn renumber(&self, picture: PictureNumbers) -> PictureNumbers {
+        let (picture_id, tl0_pic_idx) = self.picture_offset.unwrap_or_default();
+        PictureNumbers {
+            picture_id: picture.picture_id.wrapping_add(picture_id) & 0x7fff,
+            tl0_pic_idx: picture.tl0_pic_idx.wrapping_add(tl0_pic_idx),
         }
     }
 }
@@ -169,11 +189,11 @@ mod tests {
     use super::*;
 
     fn packet(sequence: u64, time: u32) -> Numbers {
-        Numbers { sequence, time, vp8: None }
+        Numbers { sequence, time, picture: None }
     }
 
-    fn vp8(sequence: u64, picture_id: u16, tl0_pic_idx: u8) -> Numbers {
-        Numbers { sequence, time: 0, vp8: Some(Vp8Numbers { picture_id, tl0_pic_idx }) }
+    fn picture(sequence: u64, picture_id: u16, tl0_pic_idx: u8) -> Numbers {
+        Numbers { sequence, time: 0, picture: Some(PictureNumbers { picture_id, tl0_pic_idx }) }
     }
 
     #[test]
@@ -235,10 +255,13 @@ mod tests {
     fn picture_ids_go_on_and_wrap_at_15_bits() {
         let now = Instant::now();
         let mut slot = Continuity::new(90_000, 0);
-        slot.switch(now, vp8(1, 0x7fff, 255));
-        assert_eq!(slot.forward(now, vp8(1, 0x7fff, 255)).unwrap().vp8, vp8(0, 0x7fff, 255).vp8);
-        slot.switch(now, vp8(40, 900, 3));
-        assert_eq!(slot.forward(now, vp8(40, 900, 3)).unwrap().vp8, vp8(0, 0, 0).vp8);
-        assert_eq!(slot.forward(now, vp8(41, 901, 4)).unwrap().vp8, vp8(0, 1, 1).vp8);
+        slot.switch(now, picture(1, 0x7fff, 255));
+        assert_eq!(
+            slot.forward(now, picture(1, 0x7fff, 255)).unwrap().picture,
+            picture(0, 0x7fff, 255).picture
+        );
+        slot.switch(now, picture(40, 900, 3));
+        assert_eq!(slot.forward(now, picture(40, 900, 3)).unwrap().picture, picture(0, 0, 0).picture);
+        assert_eq!(slot.forward(now, picture(41, 901, 4)).unwrap().picture, picture(0, 1, 1).picture);
     }
 }

@@ -95,7 +95,7 @@ impl Source {
         let redundant = self.with_latest(*pt, frame, sequence, time);
         let redundancy = redundant.as_deref().and_then(Redundancy::of);
         Some(MediaPacket {
-            numbers: Numbers { sequence, time, vp8: None },
+            numbers: Numbers { sequence, time, picture: None },
             is_last_of_frame: false,
             // It stands in the header of the packet that is lost.
             level: None,
@@ -146,8 +146,10 @@ mod tests {
         MediaPacket {
             line: LineId(0),
             layer: LayerId(0),
+            stream: LayerId(0),
+            scalable: None,
             ssrc: 7,
-            numbers: Numbers { sequence, time: u32::try_from(sequence).unwrap() * 960, vp8: None },
+            numbers: Numbers { sequence, time: u32::try_from(sequence).unwrap() * 960, picture: None },
             codec: Codec::Opus,
             is_last_of_frame: true,
             begins_keyframe: true,

@@ -21,7 +21,7 @@ pub struct TrackId {
     pub line: LineId,
 }
 
-/// Names a simulcast layer of a track, from 0 for the lowest. A track without simulcast has layer 0 only.
+/// Names a layer of a track, from 0 for the lowest, whether each comes in a stream of its own or they build on each other in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LayerId(pub u8);
 
@@ -30,7 +30,7 @@ pub struct LayerId(pub u8);
 pub enum TrackKind {
     /// Sound, in Opus.
     Audio,
-    /// Pictures, in VP8 or H.264.
+    /// Pictures, in VP8, H.264 or VP9.
     Video,
 }
 

@@ -1,7 +1,7 @@
 //! The media plane of Allo, without sockets, threads, clocks or files.
 //!
 //! [`Sfu`] is one media worker: a selective forwarding unit. A participant connects to a room of it by an SDP offer, in which its
-//! sendonly lines are the tracks it sends (Opus, and VP8 or H.264 in up to three layers) and its recvonly lines are the slots it
+//! sendonly lines are the tracks it sends (Opus, and VP8, H.264 or VP9 in layers) and its recvonly lines are the slots it
 //! receives in. The worker decides which track each slot carries, and says so in an [`SfuEvent`]; a slot changes its track without
 //! any renegotiation. There is one path through it:
 //!
@@ -26,8 +26,8 @@
 //! Sound comes and goes with redundancy (RFC 2198) where a participant's end has it. What is lost on the way here is made up for
 //! before it is forwarded, so that each way has a redundancy of its own, and those who have none profit from that of others.
 //!
-//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; VP9, AV1 and their layers;
-//! the temporal layers of VP8, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
+//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; AV1 and its layers;
+//! the temporal layers of VP8 and VP9, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
 //! frame; retransmission of sound; spreading one room over several workers. Where more than 12 % is lost all the time, that looks like
 //! congestion, and the estimate from arrivals decides alone.
 
@@ -60,16 +60,17 @@ mod stun;
 mod subscription;
 mod track;
 mod transport;
+mod vp9;
 
 pub use bandwidth::{Bandwidth, Report};
 pub use budget::{BitrateBudget, VideoRequest};
-pub use continuity::{Continuity, Numbers, Vp8Numbers};
+pub use continuity::{Continuity, Numbers, PictureNumbers};
 pub use credentials::{CredentialSeed, worker_of};
 pub use egress::hear_reports;
 pub use event::{Closed, Counters, SfuEvent};
 pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKind};
 pub use keyframes::KeyframeRequests;
-pub use layers::{LayerSelector, Verdict};
+pub use layers::{LayerSelector, Piece, Verdict};
 pub use offer::{Offer, OfferError, OfferedLine, Purpose};
 pub use packet::Codec;
 pub use peer::{Peer, Protocol};
@@ -78,3 +79,4 @@ pub use sfu::{ConnectError, Sfu, SfuConfig};
 pub use speakers::{Speakers, SpeakersConfig};
 pub use subscription::{Subscription, Wish};
 pub use transport::{Certificate, CloseReason, NoCertificate, Transmit};
+pub use vp9::{Structure, Vp9Descriptor, renumber as renumber_vp9};

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use crate::continuity::Numbers;
 use crate::ids::{LayerId, LineId};
+use crate::layers::Piece;
 use crate::red::Red;
+use crate::vp9::Structure;
 
 /// How a payload is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Codec {
     Vp8,
     /// Pictures (ITU-T H.264).
     H264,
+    /// Pictures, whose layers may come in one stream (RFC 9628).
+    Vp9,
 }
 
 /// A packet that a participant sent, decrypted and parsed once for all who get it.
@@ -24,6 +28,10 @@ pub enum Codec {
 pub(crate) struct MediaPacket<D> {
     pub(crate) line: LineId,
     pub(crate) layer: LayerId,
+    /// The lowest layer of its stream: the same, unless it builds on those below it.
+    pub(crate) stream: LayerId,
+    /// What it says besides, if it may be of one of several layers in a stream.
+    pub(crate) scalable: Option<Scalable>,
     /// The SSRC: another one means that the source began anew.
     pub(crate) ssrc: u32,
     pub(crate) numbers: Numbers,
@@ -44,6 +52,17 @@ pub(crate) struct MediaPacket<D> {
     pub(crate) payload: Arc<[u8]>,
     /// What the engine knows of it besides, for when it sends the packet on.
     pub(crate) details: D,
+}
+
+/// What a packet says whose stream may have several layers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scalable {
+    /// Whether it needs no picture before it, given the layers below it.
+    pub(crate) is_independent: bool,
+    /// Whether it is the last packet that its layer has of the picture.
+    pub(crate) ends_layer: bool,
+    /// The layers of the stream, where it says so.
+    pub(crate) structure: Option<Structure>,
 }
 
 /// A payload of several frames, and its newest frame alone, which is copied for the first who knows no redundancy.
@@ -73,6 +92,20 @@ impl<D> MediaPacket<D> {
         D: Clone,
     {
         Self { is_for_beginners_at: Some(began_at), ..self.clone() }
+    }
+
+    /// Returns what has to be known to choose whether it is forwarded.
+    pub(crate) fn piece(&self) -> Piece {
+        let structure = self.scalable.and_then(|it| it.structure);
+        let above = structure.map(|it| u8::try_from(it.heights().len() - 1).unwrap_or(0));
+        Piece {
+            layer: self.layer,
+            lowest: self.stream,
+            highest: above.map(|above| LayerId(self.stream.0.saturating_add(above))),
+            begins_keyframe: self.begins_keyframe,
+            is_independent: self.scalable.map_or(self.begins_keyframe, |it| it.is_independent),
+            time: self.numbers.time,
+        }
     }
 
     /// Returns whether it is there for the sake of its size only.

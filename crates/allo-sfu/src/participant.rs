@@ -233,14 +233,17 @@ impl Participant {
                 slot.interrupt();
                 continue;
             }
+            let layer_before = slot.current();
+            let mut is_new = false;
             for packet in of_track {
                 let Some(ticket) = slot.admit(now, packet) else { continue };
-                self.transport.write(now, slot.line, packet, ticket.numbers, ticket.is_first);
+                self.transport.write(now, slot.line, packet, ticket);
                 outbox.counters.forwarded += 1;
-                if ticket.is_first && slot.kind == TrackKind::Video {
-                    let layer = packet.layer;
-                    outbox.events.push_back(SfuEvent::LayerSwitched { subscriber: own, track, layer });
-                }
+                is_new |= ticket.is_first;
+            }
+            let layer = slot.current().filter(|_| is_new || slot.current() != layer_before);
+            if let Some(layer) = layer.filter(|_| slot.kind == TrackKind::Video) {
+                outbox.events.push_back(SfuEvent::LayerSwitched { subscriber: own, track, layer });
             }
         }
         if outbox.counters.forwarded > before {

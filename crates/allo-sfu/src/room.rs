@@ -508,9 +508,9 @@ impl Room {
     fn want_keyframe(&mut self, now: Instant, id: TrackId, layer: LayerId, outbox: &mut Outbox) {
         let Some(publisher) = self.participants.get_mut(&id.publisher) else { return };
         let Some(track) = publisher.tracks.get_mut(&id.line) else { return };
-        track.keyframes.request(layer);
-        while let Some(layer) = track.keyframes.poll_request(now) {
-            publisher.transport.request_keyframe(now, id.line, layer);
+        track.keyframes.request(track.stream_of(layer));
+        while let Some(stream) = track.keyframes.poll_request(now) {
+            publisher.transport.request_keyframe(now, id.line, stream);
             outbox.talkative.insert(id.publisher);
         }
         if let Some(due) = track.keyframes.poll_timeout() {

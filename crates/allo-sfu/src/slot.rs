@@ -28,8 +28,8 @@ pub(crate) struct Slot {
     track: Option<TrackId>,
     selector: LayerSelector,
     continuity: Continuity,
-    /// The source that is forwarded.
-    ssrc: Option<u32>,
+    /// The source that is forwarded: another SSRC or codec is another one.
+    source: Option<(u32, Codec)>,
     /// The sequence number of the source's keyframe that it began at.
     began_at: Option<u64>,
     /// When a keyframe was last forwarded.
@@ -44,6 +44,10 @@ pub(crate) struct Ticket {
     pub(crate) numbers: Numbers,
     /// Whether it is the first of its source.
     pub(crate) is_first: bool,
+    /// Whether it is the last that is forwarded of its picture.
+    pub(crate) ends_picture: bool,
+    /// Whether nothing of it goes out but its number, which would be missed otherwise.
+    pub(crate) is_empty: bool,
 }
 
 impl Slot {
@@ -62,7 +66,7 @@ impl Slot {
             track: None,
             selector: LayerSelector::default(),
             continuity,
-            ssrc: None,
+            source: None,
             began_at: None,
             keyframe_at: None,
             is_broken: false,
@@ -130,29 +134,45 @@ impl Slot {
         if packet.is_for_beginners_at.is_some() && packet.is_for_beginners_at != self.began_at {
             return None;
         }
-        if self.selector.current() == Some(packet.layer) && self.ssrc != Some(packet.ssrc) {
+        let source = Some((packet.ssrc, packet.codec));
+        if self.selector.carries(packet.stream) && self.source != source {
             self.selector.restart();
         }
-        let begins_keyframe = packet.begins_keyframe && !packet.is_padding();
-        let is_first = match self.selector.select(packet.layer, begins_keyframe) {
+        if packet.is_padding() {
+            if self.selector.carries(packet.stream) {
+                self.continuity.skip(packet.numbers.sequence);
+            }
+            return None;
+        }
+        let piece = packet.piece();
+        let is_first = match self.selector.select(&piece) {
             Verdict::Drop => return None,
+            Verdict::LeaveOut => return self.leave_out(packet),
             Verdict::Forward => false,
             Verdict::Switch => true,
         };
         if is_first {
-            self.ssrc = Some(packet.ssrc);
+            self.source = source;
             self.began_at = Some(packet.numbers.sequence);
             self.continuity.switch(packet.received_at, packet.numbers);
         }
-        if packet.is_padding() {
-            self.continuity.skip(packet.numbers.sequence);
+        let numbers = self.continuity.forward(packet.received_at, packet.numbers)?;
+        if packet.begins_keyframe && self.kind == TrackKind::Video {
+            (self.keyframe_at, self.is_broken) = (Some(now), false);
+        }
+        let ends_layer = packet.scalable.is_some_and(|it| it.ends_layer);
+        let ends_picture = packet.is_last_of_frame || (ends_layer && self.selector.is_highest(&piece));
+        Some(Ticket { numbers, is_first, ends_picture, is_empty: false })
+    }
+
+    /// Lets what follows a packet close up. Where that has its number already, the packet goes out without its contents, so that nobody
+    /// asks for what would not come.
+    fn leave_out<D>(&mut self, packet: &MediaPacket<D>) -> Option<Ticket> {
+        if self.continuity.skip(packet.numbers.sequence) {
             return None;
         }
         let numbers = self.continuity.forward(packet.received_at, packet.numbers)?;
-        if begins_keyframe && self.kind == TrackKind::Video {
-            (self.keyframe_at, self.is_broken) = (Some(now), false);
-        }
-        Some(Ticket { numbers, is_first })
+        Some(Ticket { numbers, is_first: false, ends_picture: false, is_empty: true })
     }
 }
 
@@ -168,8 +188,10 @@ mod tests {
         MediaPacket {
             line: LineId(0),
             layer: LayerId(layer),
+            stream: LayerId(layer),
+            scalable: None,
             ssrc,
-            numbers: Numbers { sequence, time: 0, vp8: None },
+            numbers: Numbers { sequence, time: 0, picture: None },
             codec: Codec::Vp8,
             is_last_of_frame: true,
             begins_keyframe,

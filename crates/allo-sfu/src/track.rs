@@ -55,6 +55,8 @@ struct Layer<D> {
     recent: VecDeque<MediaPacket<D>>,
     /// The latest keyframe and what came after it, as long as it is new.
     beginning: Vec<MediaPacket<D>>,
+    /// Whether it comes in the stream of the layer below it, and builds on that.
+    builds_on_lower: bool,
     height: Option<u16>,
     heard_at: Option<Instant>,
     window: Option<(Instant, u64)>,
@@ -78,36 +80,72 @@ impl<D: Clone> Track<D> {
 
     /// Takes note of a packet. Returns those that are to follow it: if it begins a keyframe, what came too early.
     pub(crate) fn record(&mut self, now: Instant, packet: &MediaPacket<D>) -> Vec<MediaPacket<D>> {
-        let Some(layer) = self.layers.get_mut(usize::from(packet.layer.0)) else { return Vec::new() };
         self.codec = Some(packet.codec);
+        self.read_structure(now, packet);
+        let Some(layer) = self.layers.get_mut(usize::from(packet.layer.0)) else { return Vec::new() };
         layer.height = packet.height.or(layer.height);
+        layer.builds_on_lower = packet.layer > packet.stream;
         layer.measure(now, packet.payload.len());
         if packet.begins_keyframe {
-            self.keyframes.handle_keyframe(packet.layer);
+            self.keyframes.handle_keyframe(packet.stream);
         }
         if self.kind == TrackKind::Audio {
             return Vec::new();
         }
-        let early = if packet.begins_keyframe { layer.early(packet) } else { Vec::new() };
-        layer.remember(packet);
-        layer.begin(now, packet, &early);
+        let Some(stream) = self.layers.get_mut(usize::from(packet.stream.0)) else { return Vec::new() };
+        let early = if packet.begins_keyframe { stream.early(packet) } else { Vec::new() };
+        stream.remember(packet);
+        stream.begin(now, packet, &early);
         early
     }
 
-    /// Returns the latest keyframe of a layer and what came after it, for those who begin there, if it is new.
+    /// Takes note of which layers a stream has. They count as sent from its keyframe on, and what it had above them does not any more.
+    fn read_structure(&mut self, now: Instant, packet: &MediaPacket<D>) {
+        let (lowest, of) = (usize::from(packet.stream.0), usize::from(packet.layer.0));
+        let Some(scalable) = packet.scalable else { return };
+        let heights = scalable.structure.as_ref().map_or(&[][..], |it| it.heights());
+        // A stream has at most eight layers, and the lowest of it is one of three.
+        let count = self.layers.len().max(lowest + heights.len()).max(of + 1);
+        self.layers.resize_with(count, Layer::default);
+        for (n, height) in heights.iter().enumerate() {
+            let layer = &mut self.layers[lowest + n];
+            layer.height = Some(*height).filter(|height| *height > 0).or(layer.height);
+            layer.builds_on_lower = n > 0;
+            layer.heard_at = Some(now);
+        }
+        if !heights.is_empty() {
+            let above = self.layers.iter_mut().skip(lowest + heights.len());
+            above.take_while(|layer| layer.builds_on_lower).for_each(|layer| layer.heard_at = None);
+        }
+    }
+
+    /// Returns the lowest layer of the stream that brings a layer.
+    pub(crate) fn stream_of(&self, layer: LayerId) -> LayerId {
+        let builds = |n: &u8| self.layers.get(usize::from(*n)).is_some_and(|layer| layer.builds_on_lower);
+        LayerId((0..=layer.0).rev().find(|n| !builds(n)).unwrap_or(0))
+    }
+
+    /// Returns the latest keyframe of the stream that brings a layer, and what came after it, for those who begin there, if it is new.
     pub(crate) fn beginning(&self, now: Instant, layer: LayerId) -> Option<&[MediaPacket<D>]> {
-        let layer = self.layers.get(usize::from(layer.0))?;
+        let layer = self.layers.get(usize::from(self.stream_of(layer).0))?;
         layer.has_beginning(now).then_some(&layer.beginning)
     }
 
-    /// Returns what each layer takes, the lowest first; `None` if it is not being sent.
+    /// Returns what each layer takes, with those below that it builds on, the lowest first; `None` if it is not being sent.
     pub(crate) fn rates(&self, now: Instant) -> Vec<Option<Bitrate>> {
-        let rate = |(layer, assumed): (&Layer<D>, Bitrate)| {
-            layer.is_sent(now).then(|| layer.rate.unwrap_or(assumed))
-        };
         // What comes in one layer is as large as the highest of several.
         let assumed = if self.layers.len() == 1 { &ASSUMED[2..] } else { &ASSUMED[..] };
-        self.layers.iter().zip(assumed.iter().copied()).map(rate).collect()
+        let mut below = Some(Bitrate::default());
+        let mut rates = Vec::with_capacity(self.layers.len());
+        for (n, layer) in self.layers.iter().enumerate() {
+            let whole = assumed[n.min(assumed.len() - 1)];
+            let base = if layer.builds_on_lower { below } else { Some(Bitrate::default()) };
+            let rate = base.filter(|_| layer.is_sent(now));
+            let rate = rate.map(|base| layer.rate.map_or(whole.max(base), |own| base.plus(own)));
+            rates.push(rate);
+            below = rate;
+        }
+        rates
     }
 
     /// Returns how it is encoded, if anything of it came.
@@ -141,6 +179,7 @@ impl<D> Default for Layer<D> {
         Self {
             recent: VecDeque::new(),
             beginning: Vec::new(),
+            builds_on_lower: false,
             height: None,
             heard_at: None,
             window: None,

@@ -93,3 +93,8 @@ fn no_report_panics() {
 fn whatever_comes_is_told_apart() {
     replay(TARGETS[7]);
 }
+
+#[test]
+fn no_descriptor_of_layers_panics() {
+    replay(TARGETS[8]);
+}

@@ -313,7 +313,7 @@ export type Connection =
 
 /** How much of a track is received. */
 export type Demand = {
-  /** How many of its simulcast layers, from the lowest; 1 for a track that has none. */
+  /** How many of its layers, from the lowest; 1 for a track that has none. */
   readonly layers: number;
   /** The `mid` of the track's line. */
   readonly mid: string;
@@ -915,7 +915,7 @@ export type SessionDescription = {
 
 /** What a receiving line carries. */
 export type Slot = {
-  /** Which simulcast layer comes, 0 for the lowest; absent until one does. */
+  /** The highest layer that comes, 0 for the lowest; absent until one does. */
   readonly layer?: number;
   /** The `mid` of the line. */
   readonly mid: string;

@@ -87,6 +87,7 @@ fn video_codec(codec: Codec) -> Option<VideoCodec> {
         Codec::Opus => None,
         Codec::Vp8 => Some(VideoCodec::Vp8),
         Codec::H264 => Some(VideoCodec::H264),
+        Codec::Vp9 => Some(VideoCodec::Vp9),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The headers of packets of media (RFC 3550 §5.1, RFC 8285), and what in a payload is numbered anew.
 
-use crate::continuity::Vp8Numbers;
+use crate::continuity::PictureNumbers;
+use crate::packet::Codec;
+use crate::vp9;
 
 /// The fixed part of the header.
 const FIXED: usize = 12;
@@ -99,8 +101,17 @@ impl Header {
     }
 }
 
+/// Puts other numbers into a descriptor.
+pub(crate) fn renumber(payload: &mut [u8], (codec, numbers): (Codec, PictureNumbers)) {
+    match codec {
+        Codec::Vp8 => renumber_vp8(payload, numbers),
+        Codec::Vp9 => vp9::renumber(payload, numbers),
+        Codec::Opus | Codec::H264 => {}
+    }
+}
+
 /// Puts other numbers into a VP8 descriptor (RFC 7741 §4.2). A short picture id stays a short one. What is not there, or cut off, is left.
-pub(crate) fn renumber(payload: &mut [u8], numbers: Vp8Numbers) {
+fn renumber_vp8(payload: &mut [u8], numbers: PictureNumbers) {
     let [first, second, ..] = *payload else { return };
     let (has_more, has_id, has_index) = (first & 0x80 != 0, second & 0x80 != 0, second & 0x40 != 0);
     if !has_more {
@@ -180,10 +191,10 @@ mod tests {
 
     #[test]
     fn descriptors_of_all_kinds_are_numbered_anew_and_broken_ones_left() {
-        let numbers = Vp8Numbers { picture_id: 0x1234, tl0_pic_idx: 0x56 };
+        let numbers = PictureNumbers { picture_id: 0x1234, tl0_pic_idx: 0x56 };
         let check = |before: &[u8], after: &[u8]| {
             let mut payload = before.to_vec();
-            renumber(&mut payload, numbers);
+            renumber_vp8(&mut payload, numbers);
             assert_eq!(payload, after);
         };
         check(&[0x90, 0xe0, 0x80, 0x01, 0x02, 0x20, 9], &[0x90, 0xe0, 0x92, 0x34, 0x56, 0x20, 9]);

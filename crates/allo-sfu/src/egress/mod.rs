@@ -535,7 +535,7 @@ pub fn hear_reports(now: Instant, reports: &[u8]) -> usize {
     egress.set_streams("name".to_owned(), vec![setup]);
     for sequence in 1..=32 {
         let (notes, payload) = (Notes::default(), [1; 500].into());
-        let packet = Outgoing { sequence, time: 0, pt: 96, is_marked: true, notes, vp8: None, payload };
+        let packet = Outgoing { sequence, time: 0, pt: 96, is_marked: true, notes, picture: None, payload };
         egress.write(now, LineId(0), now, packet);
         egress.flush(now);
     }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::header::{Extensions, Header, Notes, renumber};
 use super::rtcp::SenderReport;
 use super::srtp::{Sealer, TAG_MAX, Window};
-use crate::continuity::Vp8Numbers;
+use crate::continuity::PictureNumbers;
 use crate::ids::{LineId, TrackKind};
+use crate::packet::Codec;
 
 /// Packets that are kept to be sent again. Beyond, the oldest are forgotten.
 ///
@@ -44,7 +45,8 @@ pub(crate) struct Outgoing {
     pub(crate) pt: u8,
     pub(crate) is_marked: bool,
     pub(crate) notes: Notes,
-    pub(crate) vp8: Option<Vp8Numbers>,
+    /// The numbers to put into its descriptor, and of which codec that is.
+    pub(crate) picture: Option<(Codec, PictureNumbers)>,
     pub(crate) payload: Arc<[u8]>,
 }
 
@@ -108,7 +110,7 @@ impl Stream {
         let mut datagram = Vec::with_capacity(HEADERS_MAX + packet.payload.len() + TAG_MAX);
         let length = header.write(&self.setup.extensions, &mut datagram);
         datagram.extend_from_slice(&packet.payload);
-        if let Some(numbers) = packet.vp8 {
+        if let Some(numbers) = packet.picture {
             renumber(&mut datagram[length..], numbers);
         }
         sealer.seal(&mut datagram, length, self.setup.ssrc, packet.sequence)?;
@@ -189,7 +191,7 @@ impl Stream {
         let length = header.write(&self.setup.extensions, &mut datagram);
         datagram.extend_from_slice(&((packet.sequence & 0xffff) as u16).to_be_bytes());
         datagram.extend_from_slice(&packet.payload);
-        if let Some(numbers) = packet.vp8 {
+        if let Some(numbers) = packet.picture {
             renumber(&mut datagram[length + 2..], numbers);
         }
         sealer.seal(&mut datagram, length, ssrc, number)?;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::config::DtlsCert;
-use str0m::format::{Codec as EngineCodec, PayloadParams};
-use str0m::media::{Mid, Pt};
+use str0m::format::{Codec as EngineCodec, FormatParams, PayloadParams};
+use str0m::media::{Frequency, Mid, Pt};
 use str0m::net::{Protocol as EngineProtocol, TcpType};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
 use thiserror::Error;
@@ -43,12 +43,17 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 const H264_PROFILE: u32 = 0x42_e0_1f;
 const H264_TYPES: (u8, u8) = (102, 103);
 
+/// The one kind of VP9 that there is, that of eight bits. The same holds for its payload types.
+const VP9_PROFILE: u32 = 0;
+const VP9_TYPES: (u8, u8) = (98, 99);
+
 impl From<Codec> for EngineCodec {
     fn from(codec: Codec) -> Self {
         match codec {
             Codec::Opus => Self::Opus,
             Codec::Vp8 => Self::Vp8,
             Codec::H264 => Self::H264,
+            Codec::Vp9 => Self::Vp9,
         }
     }
 }
@@ -91,6 +96,11 @@ pub(super) fn engine(now: Instant, certificate: &Certificate) -> Rtc {
     let mut config = RtcConfig::new().clear_codecs().enable_opus(true, true).enable_vp8(true);
     let (media, rtx) = H264_TYPES;
     config.codec_config().add_h264(media.into(), Some(rtx.into()), true, H264_PROFILE);
+    // A browser sends what stands first in an answer, unless it is told otherwise: that stays VP8.
+    let (media, rtx) = VP9_TYPES;
+    let profile = FormatParams { profile_id: Some(VP9_PROFILE), ..FormatParams::default() };
+    let video = Frequency::NINETY_KHZ;
+    config.codec_config().add_config(media.into(), Some(rtx.into()), EngineCodec::Vp9, video, None, profile);
     config
         .set_dtls_cert(certificate.0.clone())
         .set_ice_lite(true)

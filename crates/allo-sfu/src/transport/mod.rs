@@ -9,6 +9,7 @@ mod turns;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
@@ -23,7 +24,6 @@ use self::engine::{add_candidates, engine, nameless_candidates};
 use self::streams::Line;
 use self::turns::LOOK_AHEAD;
 use crate::bandwidth::Report;
-use crate::continuity::Numbers;
 use crate::credentials::Credentials;
 use crate::egress::{self, Egress, Notes, Outgoing};
 use crate::handshake::{Handshake, Verdict};
@@ -34,6 +34,7 @@ use crate::packet::{Codec, MediaPacket};
 use crate::paths::{Path, Paths};
 use crate::peer::{Peer, Protocol};
 use crate::sfu::SfuConfig;
+use crate::slot::Ticket;
 use crate::ssrcs::{Ssrcs, ssrc_of};
 use crate::stun::{transaction_of_request, transaction_of_success};
 
@@ -356,14 +357,7 @@ impl Transport {
     }
 
     /// Writes a packet into a slot under new numbers. It leaves with the next [`Self::flush`].
-    pub(crate) fn write(
-        &mut self,
-        now: Instant,
-        line: LineId,
-        packet: &Packet,
-        numbers: Numbers,
-        is_first: bool,
-    ) {
+    pub(crate) fn write(&mut self, now: Instant, line: LineId, packet: &Packet, ticket: Ticket) {
         let Some(own) = self.lines.get(usize::from(line.0)) else { return };
         // What this participant cannot decode is not sent.
         let Some(pt) = own.pt_of(packet.codec) else { return };
@@ -373,8 +367,10 @@ impl Transport {
         }
         // The frames in it are named by the publisher: who calls Opus otherwise gets the newest alone.
         let is_named_alike = packet.redundancy.as_ref().is_some_and(|it| it.red.pt == *pt);
+        let Ticket { numbers, is_first, ends_picture, is_empty } = ticket;
         let (pt, payload) = match red.filter(|_| is_named_alike) {
             Some(red) => (red, packet.payload.clone()),
+            None if is_empty => (pt, Arc::from([])),
             None => (pt, packet.bare()),
         };
         let outgoing = Outgoing {
@@ -382,9 +378,9 @@ impl Transport {
             time: numbers.time,
             pt: *pt,
             // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
-            is_marked: packet.is_last_of_frame || (is_first && kind == TrackKind::Audio),
+            is_marked: ends_picture || (is_first && kind == TrackKind::Audio),
             notes: packet.details.notes,
-            vp8: numbers.vp8,
+            picture: numbers.picture.map(|picture| (packet.codec, picture)),
             payload,
         };
         self.egress.write(now, line, packet.received_at, outgoing);

@@ -4,14 +4,26 @@ use str0m::format::detect_h264_nalu;
 use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
 use super::{Details, Packet, Transport};
-use crate::continuity::{Numbers, Vp8Numbers};
+use crate::continuity::{Numbers, PictureNumbers};
 use crate::egress::Notes;
 use crate::ids::{LayerId, TrackKind};
 use crate::offer::Purpose;
-use crate::packet::{Codec, MediaPacket, Redundancy, vp8_height};
+use crate::packet::{Codec, MediaPacket, Redundancy, Scalable, vp8_height};
+use crate::vp9::Vp9Descriptor;
 
 /// A sequence parameter set (ITU-T H.264 §7.4.1): no decoder can begin without one, and senders put one before each keyframe.
 const H264_PARAMETERS: u8 = 7;
+
+/// What a payload says of itself.
+#[derive(Debug, Default)]
+struct Described {
+    begins_keyframe: bool,
+    height: Option<u16>,
+    picture: Option<PictureNumbers>,
+    /// Which layer of its stream it is of.
+    spatial: u8,
+    scalable: Option<Scalable>,
+}
 
 impl Transport {
     /// Makes sense of a packet, or of none that belongs to no line that sends.
@@ -35,7 +47,7 @@ impl Transport {
             Some(rid) => line.rids.iter().position(|known| *known == rid)?,
             None => 0,
         };
-        let layer = LayerId(u8::try_from(layer).ok()?);
+        let stream = LayerId(u8::try_from(layer).ok()?);
         let codec = line.codec_of(pt)?;
         // What is malformed could not be decoded by anybody.
         let is_well = |it: &Redundancy| line.pt.is_some_and(|of| it.red.pt == *of);
@@ -44,20 +56,13 @@ impl Transport {
             _ => None,
         };
         let (line, kind) = (line.offered.line, line.offered.kind);
-        self.ssrcs.prove((line, layer), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
+        self.ssrcs.prove((line, stream), ssrc, self.incoming.unwrap_or(ssrc), repair.map(|repair| *repair));
         self.media_at = Some(self.clock);
         if kind == TrackKind::Video {
-            self.losses.handle(self.clock, (line, layer), ssrc, *packet.seq_no);
+            self.losses.handle(self.clock, (line, stream), ssrc, *packet.seq_no);
         }
-        let descriptor = (codec == Codec::Vp8).then(|| Vp8Descriptor::parse(&packet.payload).ok()).flatten();
-        let begins_keyframe = match codec {
-            Codec::Opus => true,
-            Codec::Vp8 => descriptor.is_some_and(|it| it.starts_keyframe(&packet.payload)),
-            Codec::H264 => detect_h264_nalu(&packet.payload, H264_PARAMETERS),
-        };
-        let vp8 = descriptor.and_then(|it| {
-            Some(Vp8Numbers { picture_id: it.picture_id()?, tl0_pic_idx: it.tl0_pic_idx().unwrap_or(0) })
-        });
+        let Described { begins_keyframe, height, picture, spatial, scalable } =
+            describe(codec, &packet.payload)?;
         let sent = &packet.header.ext_vals;
         let voice = u8::from(sent.voice_activity == Some(true)) << 7;
         let notes = Notes {
@@ -66,13 +71,15 @@ impl Transport {
         };
         Some(MediaPacket {
             line,
-            layer,
+            layer: LayerId(stream.0.saturating_add(spatial)),
+            stream,
+            scalable,
             ssrc,
-            numbers: Numbers { sequence: *packet.seq_no, time: packet.header.timestamp, vp8 },
+            numbers: Numbers { sequence: *packet.seq_no, time: packet.header.timestamp, picture },
             codec,
             is_last_of_frame: packet.header.marker,
             begins_keyframe,
-            height: descriptor.filter(|_| begins_keyframe).and_then(|_| vp8_height(&packet.payload)),
+            height,
             level: sent.audio_level,
             received_at: packet.timestamp,
             is_for_beginners_at: None,
@@ -80,5 +87,44 @@ impl Transport {
             details: Details { notes },
             payload: packet.payload,
         })
+    }
+}
+
+/// Returns what a payload says of itself; `None` for one that is malformed, so that nobody could decode it.
+fn describe(codec: Codec, payload: &[u8]) -> Option<Described> {
+    Some(match codec {
+        Codec::Opus => Described { begins_keyframe: true, ..Described::default() },
+        Codec::H264 => {
+            Described { begins_keyframe: detect_h264_nalu(payload, H264_PARAMETERS), ..Described::default() }
+        }
+        Codec::Vp8 => Vp8Descriptor::parse(payload).map(|it| of_vp8(it, payload)).unwrap_or_default(),
+        // Padding has no descriptor.
+        Codec::Vp9 if payload.is_empty() => Described::default(),
+        Codec::Vp9 => of_vp9(&Vp9Descriptor::parse(payload)?),
+    })
+}
+
+fn of_vp8(descriptor: Vp8Descriptor, payload: &[u8]) -> Described {
+    let begins_keyframe = descriptor.starts_keyframe(payload);
+    let numbers =
+        |picture_id| PictureNumbers { picture_id, tl0_pic_idx: descriptor.tl0_pic_idx().unwrap_or(0) };
+    Described {
+        begins_keyframe,
+        height: if begins_keyframe { vp8_height(payload) } else { None },
+        picture: descriptor.picture_id().map(numbers),
+        ..Described::default()
+    }
+}
+
+fn of_vp9(descriptor: &Vp9Descriptor) -> Described {
+    let Vp9Descriptor { picture_id, tl0_pic_idx, spatial, is_independent, ends_layer, structure, .. } =
+        *descriptor;
+    let numbers = |picture_id| PictureNumbers { picture_id, tl0_pic_idx: tl0_pic_idx.unwrap_or(0) };
+    Described {
+        begins_keyframe: descriptor.begins_keyframe(),
+        height: None,
+        picture: picture_id.map(numbers),
+        spatial,
+        scalable: Some(Scalable { is_independent, ends_layer, structure }),
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct Line {
     pub(super) rids: Vec<Rid>,
     /// The payload type of Opus or VP8, if both ends have it.
     pub(super) pt: Option<Pt>,
-    /// The payload type of H.264, if the participant has it at all.
-    pub(super) h264: Option<Pt>,
+    /// The payload types of the further codecs that the participant has.
+    pub(super) others: Vec<(Codec, Pt)>,
     /// The payload type of that with redundancy (RFC 2198), if the participant has it at all.
     pub(super) red: Option<Pt>,
     /// What a slot is sent under: its own SSRC, and that of its retransmissions.
@@ -36,7 +36,7 @@ impl Line {
             Purpose::Track(layers) => layers.iter().map(|layer| Rid::from(layer.as_str())).collect(),
             Purpose::Slot | Purpose::Unused => Vec::new(),
         };
-        Self { offered, mid, rids, pt: None, h264: None, red: None, ssrcs: None }
+        Self { offered, mid, rids, pt: None, others: Vec::new(), red: None, ssrcs: None }
     }
 
     /// The codec that its kind comes in unless it is said otherwise.
@@ -49,15 +49,14 @@ impl Line {
 
     /// Returns the codec with this payload type; for redundancy, of which frames it is made up.
     pub(super) fn codec_of(&self, pt: Pt) -> Option<Codec> {
-        if self.h264 == Some(pt) {
-            return Some(Codec::H264);
-        }
-        (self.pt == Some(pt) || self.red == Some(pt)).then(|| self.usual_codec())
+        let other = self.others.iter().find(|(_, known)| *known == pt).map(|(codec, _)| *codec);
+        other.or_else(|| (self.pt == Some(pt) || self.red == Some(pt)).then(|| self.usual_codec()))
     }
 
     /// Returns the payload type of a codec.
     pub(super) fn pt_of(&self, codec: Codec) -> Option<Pt> {
-        if codec == Codec::H264 { self.h264 } else { self.pt }
+        let other = self.others.iter().find(|(known, _)| *known == codec).map(|(_, pt)| *pt);
+        other.or_else(|| self.pt.filter(|_| codec == self.usual_codec()))
     }
 }
 
@@ -82,7 +81,8 @@ impl Transport {
             let (mut name, mut setups) = (String::new(), Vec::new());
             for line in &mut lines {
                 line.pt = payload_type(rtc, line.mid, line.usual_codec());
-                line.h264 = payload_type(rtc, line.mid, Codec::H264);
+                let other = |codec| Some((codec, payload_type(rtc, line.mid, codec)?));
+                line.others = [Codec::H264, Codec::Vp9].into_iter().filter_map(other).collect();
                 line.red = line.pt.and_then(|pt| redundant_type(rtc, pt));
                 let mut api = rtc.direct_api();
                 let stream = api.stream_tx_by_mid(line.mid, None);

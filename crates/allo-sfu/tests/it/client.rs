@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use allo_sfu::{ParticipantId, Peer, Red};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::config::DtlsCert;
-use str0m::format::{Codec, PayloadParams};
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
+use str0m::format::{Codec, FormatParams, PayloadParams};
+use str0m::media::{
+    Direction, Frequency, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer,
+};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
@@ -40,8 +42,10 @@ pub(crate) struct Received {
     pub(crate) sequence: u64,
     pub(crate) time: u32,
     pub(crate) is_picture: bool,
-    /// Of VP8.
+    /// Of VP8 and VP9.
     pub(crate) picture_id: Option<u16>,
+    /// Whether it says that it is the last of its picture.
+    pub(crate) is_marked: bool,
     pub(crate) tag: Tag,
     /// Of sound with redundancy, the frame before it.
     pub(crate) previous: Option<Tag>,
@@ -66,6 +70,8 @@ pub(crate) struct Habits {
     pub(crate) has_red: bool,
     /// Whether it knows H.264, which it sends then.
     pub(crate) has_h264: bool,
+    /// Whether it knows VP9, which it sends then, all layers in one stream.
+    pub(crate) has_vp9: bool,
 }
 
 impl Habits {
@@ -83,6 +89,7 @@ impl Habits {
         protocol: Protocol::Udp,
         has_red: false,
         has_h264: false,
+        has_vp9: false,
     };
 }
 
@@ -97,6 +104,8 @@ pub(crate) struct Client {
     pub(crate) rtc: Rtc,
     pub(crate) address: SocketAddr,
     pub(crate) received: Vec<Received>,
+    /// Packets of pictures with nothing in them: the line, and the sequence number.
+    pub(crate) fillers: BTreeSet<(String, u64)>,
     pub(crate) keyframe_requests: Vec<(Instant, u8)>,
     /// The loudness of the microphone, in dBov.
     pub(crate) level: i8,
@@ -137,6 +146,11 @@ impl Client {
         if habits.has_h264 {
             config.codec_config().add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
         }
+        if habits.has_vp9 {
+            let profile = FormatParams { profile_id: Some(0), ..FormatParams::default() };
+            let (pt, rtx, clock) = (44.into(), Some(45.into()), Frequency::NINETY_KHZ);
+            config.codec_config().add_config(pt, rtx, Codec::Vp9, clock, None, profile);
+        }
         let mut rtc = config.build(now);
         rtc.add_local_candidate(Candidate::host(address, habits.protocol).unwrap());
         // Numbers begin anywhere.
@@ -146,6 +160,7 @@ impl Client {
             rtc,
             address,
             received: Vec::new(),
+            fillers: BTreeSet::new(),
             keyframe_requests: Vec::new(),
             level: -30,
             is_mic_on: true,
@@ -206,6 +221,12 @@ impl Client {
             }
         }
         self.flush(now)
+    }
+
+    /// Encodes its pictures in VP9, all layers in one stream, or in VP8, from now on.
+    pub(crate) fn encode(&mut self, has_vp9: bool) {
+        self.habits.has_vp9 = has_vp9;
+        self.wants_keyframe = [true; 3];
     }
 
     /// Returns whether what comes under this SSRC was sent before.
@@ -295,6 +316,10 @@ impl Client {
     fn send_frame(&mut self, now: Instant, transmits: &mut Vec<Transmit>) {
         let Some(mid) = self.cam else { return };
         self.frame += 1;
+        if self.habits.has_vp9 {
+            self.send_layers_in_one(now, mid);
+            return transmits.extend(self.flush(now));
+        }
         for (layer, (rid, height, packets)) in LAYERS.into_iter().enumerate().take(self.habits.layers) {
             let is_keyframe = std::mem::take(&mut self.wants_keyframe[layer]);
             let packets = if layer == 0 { self.habits.packets } else { packets };
@@ -322,6 +347,27 @@ impl Client {
             }
         }
         transmits.extend(self.flush(now));
+    }
+
+    /// Sends all layers of a picture in VP9 as one stream: that of the lowest layer, where there are names for several.
+    fn send_layers_in_one(&mut self, now: Instant, mid: Mid) {
+        let rid = (self.habits.layers > 1).then(|| Rid::from(LAYERS[0].0));
+        let is_keyframe = std::mem::take(&mut self.wants_keyframe[0]);
+        for (layer, (_, _, packets)) in LAYERS.into_iter().enumerate() {
+            let packets = if is_keyframe { packets * self.habits.keyframe_factor } else { packets };
+            for n in 0..packets {
+                let tag = Tag {
+                    publisher: self.own,
+                    layer: u8::try_from(layer).unwrap(),
+                    frame: self.frame,
+                    is_keyframe,
+                    begins: n == 0,
+                    ends: layer + 1 == LAYERS.len() && n + 1 == packets,
+                };
+                let payload = vp9_payload(tag, n + 1 == packets);
+                self.write(now, mid, rid, 0, self.frame * 2_970, payload, ExtensionValues::default());
+            }
+        }
     }
 
     fn send_sound(&mut self, now: Instant, transmits: &mut Vec<Transmit>) {
@@ -365,7 +411,11 @@ impl Client {
         payload: Vec<u8>,
         extensions: ExtensionValues,
     ) {
-        let camera = if self.habits.has_h264 { Codec::H264 } else { Codec::Vp8 };
+        let camera = match self.habits {
+            Habits { has_h264: true, .. } => Codec::H264,
+            Habits { has_vp9: true, .. } => Codec::Vp9,
+            _ => Codec::Vp8,
+        };
         let params = self.params(if counter == 3 { Codec::Opus } else { camera });
         let pt = params.red().unwrap_or(params.pt());
         self.sequences[counter] += 1;
@@ -424,17 +474,26 @@ impl Client {
         let stream = api.stream_rx(&ssrc);
         self.repairs.extend(stream.as_ref().and_then(|stream| stream.rtx()).map(|ssrc| *ssrc));
         let mid = stream.map(|stream| stream.mid().to_string());
-        let (Some(mid), Some(tag)) = (mid, tag_of(&packet.payload)) else { return };
+        let Some(mid) = mid else { return };
+        let Some(tag) = tag_of(&packet.payload) else {
+            if packet.payload.is_empty() {
+                self.fillers.insert((mid, *packet.seq_no));
+            }
+            return;
+        };
         let is_of = |codec| {
             let params = self.rtc.codec_config().find(|it| it.spec().codec == codec);
             params.is_some_and(|it| it.pt() == packet.header.payload_type)
         };
         let is_vp8 = is_of(Codec::Vp8);
-        let is_picture = is_vp8 || is_of(Codec::H264);
+        let is_vp9 = is_of(Codec::Vp9);
+        let is_picture = is_vp8 || is_vp9 || is_of(Codec::H264);
         let is_redundant = Some(packet.header.payload_type) == self.params(Codec::Opus).red();
         let red = is_redundant.then(|| Red::parse(&packet.payload).unwrap());
         let previous = red.and_then(|red| tag_of(&packet.payload[red.previous?.block]));
-        let picture_id = is_vp8.then(|| u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]));
+        let id_at = if is_vp9 { 1 } else { 2 };
+        let picture_id = (is_vp8 || is_vp9)
+            .then(|| u16::from_be_bytes([packet.payload[id_at] & 0x7f, packet.payload[id_at + 1]]));
         self.received.push(Received {
             at: now,
             mid,
@@ -442,6 +501,7 @@ impl Client {
             time: packet.header.timestamp,
             is_picture,
             picture_id,
+            is_marked: packet.header.marker,
             tag,
             previous,
             level: packet.header.ext_vals.audio_level,
@@ -494,6 +554,28 @@ fn vp8_payload(tag: Tag, height: u16) -> Vec<u8> {
         payload.extend(height.to_le_bytes());
     } else {
         payload.push(1);
+    }
+    payload.resize(PACKET - 9, 0);
+    payload.extend(tag.to_bytes());
+    payload
+}
+
+/// Makes a payload as Chromium does with three spatial layers that build on each other in keyframes alone (`L3T1_KEY`).
+fn vp9_payload(tag: Tag, ends_layer: bool) -> Vec<u8> {
+    let [high, low] = u16::try_from(tag.frame & 0x7fff).unwrap().to_be_bytes();
+    let has_structure = tag.is_keyframe && tag.layer == 0 && tag.begins;
+    let bits = [(!tag.is_keyframe, 0x40), (tag.begins, 0x08), (ends_layer, 0x04), (has_structure, 0x02)];
+    let first = bits.iter().filter(|(is_set, _)| *is_set).fold(0xa0, |byte, (_, bit)| byte | bit);
+    let builds = u8::from(tag.is_keyframe && tag.layer > 0);
+    let mut payload =
+        vec![first, 0x80 | high, low, (tag.layer << 1) | builds, u8::try_from(tag.frame & 0xff).unwrap()];
+    if has_structure {
+        payload.push(0x58);
+        for (_, height, _) in LAYERS {
+            payload.extend((height * 16 / 9).to_be_bytes());
+            payload.extend(height.to_be_bytes());
+        }
+        payload.extend([1, 0x04, 1]);
     }
     payload.resize(PACKET - 9, 0);
     payload.extend(tag.to_bytes());

@@ -36,7 +36,7 @@ proptest! {
         #[allow(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
         let mut now = Instant::now();
         let mut slot = Continuity::new(90_000, 1);
-        let mut packet = Numbers { sequence: 0, time: 0, vp8: None };
+        let mut packet = Numbers { sequence: 0, time: 0, picture: None };
         slot.switch(now, packet);
         let mut seen = BTreeSet::new();
         let mut late: Vec<(usize, Numbers)> = Vec::new();
@@ -53,12 +53,14 @@ proptest! {
                 }
                 Fate::Late(by) => late.push((by, packet)),
                 Fate::Lost => missing += 1,
-                Fate::LeftOut => slot.skip(packet.sequence),
+                Fate::LeftOut => {
+                    slot.skip(packet.sequence);
+                }
                 Fate::Switch(sequence, time) => {
                     // What is still under way belongs to the old source, and is not forwarded any more.
                     missing += late.len();
                     late.clear();
-                    packet = Numbers { sequence, time, vp8: None };
+                    packet = Numbers { sequence, time, picture: None };
                     slot.switch(now, packet);
                     continue;
                 }

@@ -338,9 +338,16 @@ fn check_fingerprint(setup: &str) {
 fn a_video_descriptor_cut_off_anywhere_does_no_harm() {
     let vp8: &[u8] = &[0x90, 0xf0, 0x80, 0x01, 0x02, 0x20, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0, 1, 0, 1];
     let h264: &[u8] = &[24, 0, 4, 7, 0x42, 0xe0, 0x1f, 0xff, 0xff, 5, 0, 0, 28, 0x85];
-    for (has_h264, whole) in [(false, vp8), (true, h264)] {
+    let vp9: &[u8] = &[
+        0xaa, 0x81, 0x02, 0x00, 0x07, 0x58, 0x01, 0x40, 0, 180, 0x02, 0x80, 0x01, 0x68, 0x05, 0, 0x02, 0xd0,
+        1, 0x04, 1, 9,
+    ];
+    let flexible: &[u8] = &[0xf4, 0x81, 0x03, 0x44, 0x03, 0x04, 9];
+    let (h264_habits, vp9_habits) =
+        (Habits { has_h264: true, ..Habits::default() }, Habits { has_vp9: true, ..Habits::default() });
+    let all = [(Habits::default(), vp8), (h264_habits, h264), (vp9_habits, vp9), (vp9_habits, flexible)];
+    for (habits, whole) in all {
         let mut lab = Lab::new(46);
-        let habits = Habits { has_h264, ..Habits::default() };
         let all: Vec<_> = (1..=3).map(|n| lab.join_with(n, ROOM, habits, Network::GOOD)).collect();
         lab.run_until_connected();
         lab.run_for(2 * SECOND);

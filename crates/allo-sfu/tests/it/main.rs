@@ -18,3 +18,4 @@ mod paths;
 mod sound;
 mod streams;
 mod subscriptions;
+mod svc;

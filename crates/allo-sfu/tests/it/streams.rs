@@ -6,11 +6,11 @@ use std::time::Duration;
 use allo_sfu::{ParticipantId, SfuEvent};
 use proptest::prelude::*;
 
-use crate::client::{Client, Received};
-use crate::lab::{Lab, Network, SECOND, cam, explore};
+use crate::client::{Client, Habits, Received};
+use crate::lab::{Lab, Network, ROOM, SECOND, cam, explore};
 
 /// Returns what came on each slot, in the order of the sequence numbers.
-fn by_slot(client: &Client) -> BTreeMap<&str, Vec<&Received>> {
+pub(crate) fn by_slot(client: &Client) -> BTreeMap<&str, Vec<&Received>> {
     let mut slots: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
     client.received.iter().for_each(|it| slots.entry(it.mid.as_str()).or_default().push(it));
     for slot in slots.values_mut() {
@@ -51,7 +51,7 @@ pub(crate) fn missing(client: &Client) -> (usize, usize) {
 }
 
 /// Returns the layers of a camera that came in the last half second.
-fn layers(lab: &Lab, n: u64, of: u64) -> BTreeSet<u8> {
+pub(crate) fn layers(lab: &Lab, n: u64, of: u64) -> BTreeSet<u8> {
     let (own, of) = (ParticipantId(n), ParticipantId(of));
     let is_late = |it: &&&Received| lab.now.duration_since(it.at) <= Duration::from_millis(500);
     let received = &lab.clients[&own].received;
@@ -121,7 +121,7 @@ fn videos_are_paused_when_nothing_else_helps_and_it_is_said() {
 
 /// What a participant does at some moment.
 #[derive(Debug, Clone, Copy)]
-enum Deed {
+pub(crate) enum Deed {
     /// One wishes to see the others in tiles of these heights.
     Wish(u64, [u16; 3]),
     Leave(u64),
@@ -130,7 +130,7 @@ enum Deed {
     Wait(u64),
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+pub(crate) fn deed() -> impl Strategy<Value = Deed> {
     let height = prop_oneof![Just(0u16), Just(180), Just(360), Just(720)];
     prop_oneof![
         4 => (1..5u64, [height.clone(), height.clone(), height]).prop_map(|(n, heights)| Deed::Wish(n, heights)),
@@ -145,13 +145,13 @@ fn deed() -> impl Strategy<Value = Deed> {
 fn check_deeds(deeds: &[Deed]) {
     let (mut lab, _) = Lab::meeting(23, 3);
     for deed in deeds {
-        perform(&mut lab, *deed);
+        perform(&mut lab, *deed, Habits::default());
         lab.run_for(Duration::from_millis(100));
     }
     lab.clients.values().for_each(check_streams);
 }
 
-fn perform(lab: &mut Lab, deed: Deed) {
+pub(crate) fn perform(lab: &mut Lab, deed: Deed, habits: Habits) {
     match deed {
         Deed::Wish(n, heights) => {
             let others = (1..5).filter(|other| *other != n).map(|other| cam(ParticipantId(other)));
@@ -161,7 +161,7 @@ fn perform(lab: &mut Lab, deed: Deed) {
         Deed::Leave(n) => lab.leave(ParticipantId(n)),
         Deed::Join(n) if lab.clients.contains_key(&ParticipantId(n)) => {}
         Deed::Join(n) => {
-            lab.join(n);
+            lab.join_with(n, ROOM, habits, Network::GOOD);
         }
         Deed::Mute(n) => {
             if let Some(client) = lab.clients.get_mut(&ParticipantId(n)) {
