@@ -147,6 +147,74 @@ test("who sends H.264 in layers is seen by those who can decode it", async ({ op
   await expect.poll(() => picturesSent(grace), { timeout: 20_000 }).toEqual(["video/VP8"]);
 });
 
+test("layers in one stream of VP9 go as far as each tile can use them", async ({ open, room }) => {
+  test.setTimeout(120_000);
+  const ada = await open(`/${room}?topology=sfu`, { viewport: { width: 1400, height: 1000 } });
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`, { before: preferVp9 });
+  await join(grace, "Grace");
+  const height = (page: Page): Promise<number> =>
+    tile(page, "Grace")
+      .locator("video")
+      .evaluate((it: HTMLVideoElement) => it.videoHeight);
+  await expect.poll(() => height(ada), { timeout: 60_000 }).toBe(720);
+  expect(await picturesSent(grace)).toEqual(["video/VP9"]);
+  expect(await modeSent(grace)).toBe("L3T3_KEY");
+
+  // Firefox decodes it, and needs the lowest layer alone. The tiles of three are smaller, too.
+  const alan = await open(`/${room}`, { kind: "firefox", viewport: { width: 320, height: 300 } });
+  await enter(alan, "Alan");
+  await expect.poll(() => height(alan), { timeout: 30_000 }).toBe(180);
+  await expect.poll(() => height(ada), { timeout: 30_000 }).toBe(360);
+  await ada.setViewportSize({ width: 320, height: 300 });
+  await expect.poll(() => height(ada), { timeout: 20_000 }).toBe(180);
+  // What nobody receives is not encoded, and comes back when somebody wants it.
+  await expect.poll(() => modeSent(grace), { timeout: 20_000 }).toBe("L1T3");
+  await ada.setViewportSize({ width: 1400, height: 1000 });
+  await expect.poll(() => height(ada), { timeout: 60_000 }).toBe(360);
+  await expect.poll(() => height(alan), { timeout: 30_000 }).toBe(180);
+});
+
+test("who prefers VP9 sends VP8 where somebody cannot decode that", async ({ open, room }) => {
+  const ada = await open(`/${room}?topology=sfu`, { before: withoutVp9 });
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`, { before: preferVp9 });
+  await join(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+  const video = tile(ada, "Grace").locator("video");
+  const height = (): Promise<number> => video.evaluate((it: HTMLVideoElement) => it.videoHeight);
+  await expect.poll(height, { timeout: 30_000 }).toBeGreaterThan(0);
+  expect(await picturesSent(grace)).toEqual(["video/VP8"]);
+});
+
+/** Chooses VP9 before the page is there. */
+const preferVp9 = (page: Page): Promise<unknown> =>
+  page.addInitScript(() => localStorage.setItem("allo.settings", JSON.stringify({ vp9: true })));
+
+/** Takes VP9 away from what a page can decode. */
+const withoutVp9 = (page: Page): Promise<unknown> =>
+  page.addInitScript(() => {
+    const { setCodecPreferences } = RTCRtpTransceiver.prototype;
+    RTCRtpTransceiver.prototype.setCodecPreferences = function (codecs) {
+      setCodecPreferences.call(
+        this,
+        [...codecs].filter(({ mimeType }) => mimeType !== "video/VP9"),
+      );
+    };
+  });
+
+/** How many layers the stream of the camera has. */
+function modeSent(page: Page): Promise<string | undefined> {
+  return page.evaluate(() => {
+    const { connections = [] } = window as Window & { connections?: RTCPeerConnection[] };
+    const encodings = connections.flatMap((connection) =>
+      connection.getSenders().map((it) => it.getParameters().encodings),
+    );
+    const camera = encodings.find(({ length }) => length === 3) ?? [];
+    return (camera[0] as { scalabilityMode?: string } | undefined)?.scalabilityMode;
+  });
+}
+
 /** Takes VP8 away from what a page has to send. */
 function sendNoVp8(page: Page): Promise<unknown> {
   return page.addInitScript(() => {

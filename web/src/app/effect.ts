@@ -33,11 +33,12 @@ export type Effect =
       readonly release: boolean;
       readonly isFiltered?: true;
     }
-  /** `isSmall`: a small picture will do. */
+  /** `isSmall`: a small picture will do. `isVp9`: in VP9, as far as others can decode that. */
   | {
       readonly type: "setCam";
       readonly choice: DeviceChoice;
       readonly isSmall?: true;
+      readonly isVp9?: true;
       readonly background?: Exclude<Background, "none">;
     }
   /** Keeps a picture for the background, in this browser. */

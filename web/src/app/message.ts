@@ -161,6 +161,7 @@ export type Message =
   | { readonly type: "toggledSounds" }
   | { readonly type: "toggledAudioOnly" }
   | { readonly type: "toggledDataSaver" }
+  | { readonly type: "toggledVp9" }
   | { readonly type: "pageHidden" }
   | { readonly type: "pageShown" };
 

@@ -99,6 +99,15 @@ describe("saving", () => {
     expect(after(inCall(), { type: "toggledDataSaver" })[1]).toHaveLength(1);
   });
 
+  test("in VP9 is told to a camera in use at once", () => {
+    const [model, effects] = after(on, { type: "toggledVp9" });
+    expect(effects).toEqual([
+      { type: "save", settings: model.settings },
+      { type: "setCam", choice: true, isVp9: true },
+    ]);
+    expect(model.settings.vp9).toBe(true);
+  });
+
   test("with sound only turns the camera off, and not on again", () => {
     const [without, effects] = after(on, { type: "toggledAudioOnly" });
     expect(effects).toContainEqual({ type: "setCam", choice: false });

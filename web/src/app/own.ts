@@ -80,6 +80,11 @@ export function toggleDataSaver(model: Model): Update {
   return changed(model, { ...model.settings, dataSaver: !model.settings.dataSaver }, ["cam"]);
 }
 
+/** Encodes the camera's picture in the other way, at once if it is in use. */
+export function toggleVp9(model: Model): Update {
+  return changed(model, { ...model.settings, vp9: !model.settings.vp9 }, ["cam"]);
+}
+
 /** Takes noise out of the own sound, or no longer; at once if it is in use. */
 export function toggleNoiseFilter(model: Model): Update {
   return changed(model, { ...model.settings, noiseFilter: !model.settings.noiseFilter }, ["mic"]);
@@ -109,12 +114,13 @@ export function choose(model: Model, kind: DeviceKind, deviceId: string | null):
 
 function turnOn(model: Model, device: "mic" | "cam"): Effect {
   const choice = choiceOf(model, device);
-  const { noiseFilter, dataSaver, background } = model.settings;
+  const { noiseFilter, dataSaver, vp9, background } = model.settings;
   if (device === "mic") return { type: "setMic", choice, release: false, ...(noiseFilter && { isFiltered: true }) };
   return {
     type: "setCam",
     choice,
     ...(dataSaver && { isSmall: true }),
+    ...(vp9 && { isVp9: true }),
     ...(background !== "none" && { background }),
   };
 }

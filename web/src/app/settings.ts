@@ -32,6 +32,8 @@ export type Settings = {
   /** Takes more noise out of the own sound than the browser does. */
   readonly noiseFilter: boolean;
   readonly background: Background;
+  /** Sends the camera's picture in VP9, as far as others can decode that. */
+  readonly vp9: boolean;
 };
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -46,6 +48,7 @@ export const DEFAULT_SETTINGS: Settings = {
   dataSaver: false,
   noiseFilter: false,
   background: "none",
+  vp9: false,
 };
 
 /** Enough for anyone's habits; the room longest unused is forgotten beyond it. */
@@ -71,6 +74,7 @@ export function parseSettings(stored: unknown): Settings {
     dataSaver: stored["dataSaver"] === true,
     noiseFilter: stored["noiseFilter"] === true,
     background: BACKGROUNDS.find((background) => background === stored["background"]) ?? "none",
+    vp9: stored["vp9"] === true,
   };
 }
 

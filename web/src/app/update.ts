@@ -49,6 +49,7 @@ import {
   toggleAudioOnly,
   toggleDataSaver,
   toggleNoiseFilter,
+  toggleVp9,
 } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { accept, list } from "./plugged";
@@ -294,6 +295,8 @@ export function update(model: Model, message: Message): Update {
       return toggleAudioOnly(model);
     case "toggledDataSaver":
       return toggleDataSaver(model);
+    case "toggledVp9":
+      return toggleVp9(model);
     case "pageHidden":
       return [{ ...model, pageHidden: true }, []];
     case "pageShown":

@@ -2,6 +2,7 @@
 
 import type { ClientMessage, InstanceId, ParticipantId, ParticipantKey, Relay, Source } from "../protocol/messages";
 import type { DecodedMessage } from "./decode";
+import type { Coding } from "./coding";
 import { clientError } from "./errors";
 import { nextAttempt } from "./identity";
 import { links } from "./links";
@@ -45,6 +46,7 @@ export type CallOptions = {
   readonly slots: SlotCounts;
   readonly local: LocalMedia;
   readonly screen: ScreenShare;
+  readonly coding: () => Coding;
   readonly on: Callbacks;
   /** The room was entered for the first time. */
   readonly onEntered: (self: ParticipantId) => void;
@@ -58,6 +60,8 @@ export type Call = {
   readonly changed: (source: "mic" | "cam" | "screen") => void;
   readonly setDisplayName: (name: string) => void;
   readonly say: (message: MeetingMessage) => void;
+  /** What `coding` says has changed. */
+  readonly recode: () => void;
   readonly wake: () => void;
   readonly leave: () => void;
 };
@@ -128,6 +132,7 @@ export function call(options: CallOptions): Call {
     slots: options.slots,
     stream: local.stream,
     tracks,
+    coding: options.coding,
     send,
     onChange: () => others.refresh(),
     onBlocked: () => roster && rosterChanged(roster),
@@ -364,6 +369,7 @@ export function call(options: CallOptions): Call {
       send({ type: "updateSelf", displayName });
     },
     say: send,
+    recode: server.recode,
     wake() {
       socket.wake();
       wakeMedia();

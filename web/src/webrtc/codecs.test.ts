@@ -34,9 +34,9 @@ describe("a line of a session", () => {
     expect(preferred(preferCodecs, "audio")).toEqual(["audio/opus"]);
   });
 
-  test("has VP8, H.264 and their retransmissions", () => {
+  test("has VP8, H.264, VP9 and their retransmissions", () => {
     capabilities = { video: VIDEO };
-    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8", "video/H264", "video/rtx"]);
+    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8", "video/H264", "video/VP9", "video/rtx"]);
   });
 
   test("has the one kind of H.264 that everybody has", () => {

@@ -8,11 +8,14 @@ type Kind = "audio" | "video";
  */
 const CODECS: Readonly<Record<Kind, readonly string[]>> = {
   audio: ["audio/red", "audio/opus"],
-  video: ["video/vp8", "video/h264", "video/rtx"],
+  video: ["video/vp8", "video/h264", "video/vp9", "video/rtx"],
 };
 
 /** Of the many kinds of H.264, the one that all browsers have (RFC 7742 §6.2), in packets of any size (RFC 6184 §6.3). */
 const H264 = [/(^|;)packetization-mode=1(;|$)/, /(^|;)profile-level-id=42e0/i];
+
+/** Of VP9, that of eight bits. */
+const VP9 = /(^|;)profile-id=[1-9]/;
 
 /** Leaves out of a line what is not used in sessions. */
 export function preferCodecs(line: RTCRtpTransceiver): void {
@@ -33,5 +36,7 @@ export function preferRedundancy(line: RTCRtpTransceiver): void {
 const kindOf = (line: RTCRtpTransceiver): Kind => line.receiver.track.kind as Kind;
 const isOfType = ({ mimeType }: RTCRtpCodec, type: string): boolean => mimeType.toLowerCase() === type;
 const isUsual = (codec: RTCRtpCodec): boolean =>
-  !isOfType(codec, "video/h264") || H264.every((part) => part.test(codec.sdpFmtpLine ?? ""));
+  isOfType(codec, "video/h264")
+    ? H264.every((part) => part.test(codec.sdpFmtpLine ?? ""))
+    : !isOfType(codec, "video/vp9") || !VP9.test(codec.sdpFmtpLine ?? "");
 const known = (line: RTCRtpTransceiver): RTCRtpCodec[] => RTCRtpReceiver.getCapabilities(kindOf(line))?.codecs ?? [];

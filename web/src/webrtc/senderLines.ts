@@ -5,6 +5,7 @@
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
 import { preferCodecs } from "./codecs";
+import { arrange, isInOne, sendable, type Coding } from "./coding";
 import type { Log } from "./log";
 import { SCREEN_RATES } from "./screenShare";
 
@@ -16,6 +17,8 @@ export type SenderLines = {
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
   /** Tells how much of each track is received by anybody: all of them; the others by nobody. */
   readonly demand: (demands: readonly Demand[]) => void;
+  /** Another way to encode the camera's picture is preferred. */
+  readonly recode: () => void;
   /** Both ends agree anew: what a browser refused to set in between is set now. */
   readonly refresh: () => void;
   /** What the lines of the local description carry. */
@@ -58,12 +61,16 @@ export type SenderLinesOptions = {
   readonly connection: RTCPeerConnection;
   readonly stream: MediaStream;
   readonly tracks: LocalTracks;
+  readonly coding: () => Coding;
   readonly log: Log;
 };
 
-export function senderLines({ connection, stream, tracks, log }: SenderLinesOptions): SenderLines {
+export function senderLines({ connection, stream, tracks, coding, log }: SenderLinesOptions): SenderLines {
   const lines = new Map<Source, RTCRtpTransceiver>();
   const demanded = new Map<Source, number>();
+  /** The camera's picture goes out in VP8 to the end: somebody cannot decode anything else, or this browser cannot encode it so. */
+  let isSimple = false;
+  let wasSvc = false;
   /** Changes to one sender's parameters wait for each other: browsers refuse the second of two at once. */
   const queues = new Map<Source, Promise<void>>();
 
@@ -87,6 +94,7 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
     if (!sender) return;
     const wanted = demanded.get(source) ?? 0;
     const parameters = sender.getParameters();
+    if (source === "cam") return setCamera(sender, parameters, wanted);
     const isChanged = source === "screen" && adaptScreen(parameters, sender.track);
     if (!isChanged && parameters.encodings.every(({ active }, layer) => active === layer < wanted)) return;
     parameters.encodings.forEach((encoding, layer) => (encoding.active = layer < wanted));
@@ -96,6 +104,24 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
     } catch {
       log("layersNotSet", { source }, "warn");
     }
+  }
+
+  async function setCamera(sender: RTCRtpSender, parameters: RTCRtpSendParameters, wanted: number): Promise<void> {
+    const isSvc = !isSimple && coding() === "svc" && sendable("vp9") !== undefined;
+    wasSvc ||= isSvc;
+    // Chromium (156, November 2026) stays with the codec that it was told last until it is told another.
+    const codec = wasSvc ? sendable(isSvc ? "vp9" : "vp8") : undefined;
+    if (!arrange(parameters, CAMERA_LAYERS, wanted, isSvc ? "svc" : "simulcast", codec)) return;
+    try {
+      await sender.setParameters(parameters);
+      log("layersSent", { source: "cam", layers: wanted, isSvc }, "debug");
+      if (!isSvc || isInOne(sender.getParameters())) return;
+    } catch {
+      log("layersNotSet", { source: "cam" }, "warn");
+      if (!isSvc) return;
+    }
+    isSimple = true;
+    await setLayers("cam");
   }
 
   return {
@@ -112,10 +138,14 @@ export function senderLines({ connection, stream, tracks, log }: SenderLinesOpti
 
     demand(demands) {
       for (const [source, { mid }] of lines) {
-        demanded.set(source, demands.find((it) => it.mid === mid)?.layers ?? 0);
+        const demand = demands.find((it) => it.mid === mid);
+        demanded.set(source, demand?.layers ?? 0);
+        if (source === "cam" && demand?.undecodable === true) isSimple = true;
         adjust(source);
       }
     },
+
+    recode: () => adjust("cam"),
 
     refresh: () => [...lines.keys()].forEach(adjust),
 

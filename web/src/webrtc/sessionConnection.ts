@@ -2,6 +2,7 @@
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
 import { preferCodecs } from "./codecs";
+import type { Coding } from "./coding";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
 import { isSameButForOrigin, withDtx } from "./sdp";
@@ -22,6 +23,8 @@ export type SessionConnectionOptions = {
   readonly stream: MediaStream;
   /** What to send from the start. */
   readonly tracks: LocalTracks;
+  /** How to encode the camera's picture, if nothing speaks against it. */
+  readonly coding?: () => Coding;
   readonly on: {
     /** To be carried to the server. It may be lost: see `resync`. */
     readonly offer: (sdp: string, tracks: readonly MediaTrack[]) => void;
@@ -38,6 +41,8 @@ export type SessionConnection = {
   readonly answer: (sdp: string) => void;
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
   readonly demand: (demands: readonly Demand[]) => void;
+  /** What `coding` says has changed. */
+  readonly recode: () => void;
   /** The receiving end of a slot. */
   readonly receiver: (mid: string) => RTCRtpReceiver | undefined;
   readonly state: () => LinkState;
@@ -51,7 +56,7 @@ export type SessionConnection = {
 };
 
 export function sessionConnection(options: SessionConnectionOptions): SessionConnection {
-  const { iceServers, slots, stream, tracks, on } = options;
+  const { iceServers, slots, stream, tracks, coding = () => "simulcast", on } = options;
   const log = logTo(on.log);
   const configuration = (): RTCConfiguration => ({
     iceServers: [...iceServers()],
@@ -59,7 +64,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
     bundlePolicy: "max-bundle",
   });
   const connection = new RTCPeerConnection(configuration());
-  const sending = senderLines({ connection, stream, tracks, log });
+  const sending = senderLines({ connection, stream, tracks, coding, log });
   /** The last answer that was applied, and to what. */
   let applied: { readonly offer: string; readonly answer: string } | undefined;
   let lastStep = Promise.resolve();
@@ -147,6 +152,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
     answer: (sdp) => step(() => takeAnswer(sdp)),
     put: sending.put,
     demand: sending.demand,
+    recode: sending.recode,
     receiver: (mid) => connection.getTransceivers().find((it) => it.mid === mid)?.receiver,
     state: () => state,
     connectionStates: () => connection,

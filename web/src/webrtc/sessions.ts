@@ -2,6 +2,7 @@
 
 import type { ClientMessage, Demand, MediaSession, ParticipantId, Slot, Source } from "../protocol/messages";
 import { retryDelay } from "./backoff";
+import type { Coding } from "./coding";
 import { clientError } from "./errors";
 import { logTo } from "./log";
 import type { LocalTracks } from "./senderLines";
@@ -15,6 +16,7 @@ export type SessionsOptions = {
   readonly slots: SlotCounts;
   readonly stream: MediaStream;
   readonly tracks: () => LocalTracks;
+  readonly coding: () => Coding;
   readonly send: (message: ClientMessage) => void;
   /** The state of the session changed, or what its slots carry. */
   readonly onChange: () => void;
@@ -37,6 +39,7 @@ export type Sessions = {
   readonly fill: (session: MediaSession, slots: readonly Slot[]) => void;
   readonly demand: (session: MediaSession, demands: readonly Demand[]) => void;
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
+  readonly recode: () => void;
   /** Whether a session is there or will be. */
   readonly isWanted: () => boolean;
   /** `undefined` while there is no session. */
@@ -68,7 +71,19 @@ const RELAY_AFTER_MS = 6_000;
 const BLOCKED_AFTER_MS = 3_000;
 
 export function sessions(options: SessionsOptions): Sessions {
-  const { iceServers, relays, slots, stream, tracks, send, onChange, onBlocked, on, random = Math.random } = options;
+  const {
+    iceServers,
+    relays,
+    slots,
+    stream,
+    tracks,
+    coding,
+    send,
+    onChange,
+    onBlocked,
+    on,
+    random = Math.random,
+  } = options;
   const connect = options.connect ?? sessionConnection;
   const log = logTo(on.log);
   let isWanted = false;
@@ -98,6 +113,7 @@ export function sessions(options: SessionsOptions): Sessions {
       slots,
       stream,
       tracks: tracks(),
+      coding,
       on: {
         offer: (sdp, tracks) => send({ type: "mediaOffer", session: number, sdp, tracks }),
         state(state) {
@@ -209,6 +225,7 @@ export function sessions(options: SessionsOptions): Sessions {
       }),
     demand: (number, demands) => about(number, ({ connection }) => connection.demand(demands)),
     put: (source, track) => current?.connection.put(source, track),
+    recode: () => current?.connection.recode(),
     isWanted: () => isWanted && !isRefused,
     state: () => current?.connection.state(),
     slots: () => current?.slots ?? [],

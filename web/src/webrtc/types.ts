@@ -221,8 +221,15 @@ export type MeetingMessage = Extract<
 /** `isFiltered`: noise is taken out before anyone hears it. Where the browser cannot, an error `noiseFailed` says so. */
 export type MicOptions = { readonly release?: boolean | undefined; readonly isFiltered?: boolean | undefined };
 
-/** `isSmall`: a small picture will do, which costs the network less. */
-export type CamOptions = { readonly isSmall?: boolean | undefined; readonly background?: Background | undefined };
+/**
+ * `isSmall`: a small picture will do, which costs the network less. `isVp9`: it goes to the server in VP9, if this browser can send that
+ * and everybody who wants to see it can decode it.
+ */
+export type CamOptions = {
+  readonly isSmall?: boolean | undefined;
+  readonly isVp9?: boolean | undefined;
+  readonly background?: Background | undefined;
+};
 
 /**
  * What is seen behind a person: what is there, the same without its details, or the picture that this gives. Another picture is

@@ -1,6 +1,7 @@
 /** Level 3: a call, whole. See types.ts for what it offers. */
 
 import { call, type Call } from "./call";
+import type { Coding } from "./coding";
 import { clientError } from "./errors";
 import { backgroundFilter, noiseFilter } from "./filters";
 import { newInstance, participantKey } from "./identity";
@@ -29,6 +30,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     on.screenStreamUpdated?.(screen.stream);
   });
   let tiles: readonly Tile[] | undefined;
+  let coding: Coding = "simulcast";
 
   function join(wish: JoinOptions) {
     leaveCall();
@@ -43,6 +45,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
         slots: slotCounts(),
         local,
         screen,
+        coding: () => coding,
         on,
         onEntered(self) {
           refuseJoin = undefined;
@@ -84,7 +87,9 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
       local.setFilter("mic", isFiltered ? noiseFilter : null);
       return local.set("mic", choice, !release);
     },
-    setCam(choice, { isSmall = false, background = "none" } = {}) {
+    setCam(choice, { isSmall = false, isVp9 = false, background = "none" } = {}) {
+      coding = isVp9 ? "svc" : "simulcast";
+      current?.recode();
       local.setSmall(isSmall);
       local.setFilter("cam", backgroundFilter(background));
       return local.set("cam", choice, false);

@@ -270,6 +270,9 @@ export const de: Dictionary = {
     audioOnlyHint: "Ihre Kamera geht aus, und es werden keine Bilder gezeigt. Der Server schickt Ihnen keine.",
     dataSaver: "Daten sparen",
     dataSaverHint: "Sie schicken ein kleines Bild, und der Server schickt Ihnen kleine.",
+    vp9: "Bilder in VP9 senden",
+    vp9Hint:
+      "Sie brauchen weniger vom Netz und mehr von diesem Computer. Wenn jemand sie nicht sehen kann, wird stattdessen VP8 gesendet.",
   },
   layouts: {
     grid: "Alle gleich",

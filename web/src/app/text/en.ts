@@ -279,6 +279,9 @@ export const en = {
     audioOnlyHint: "Your camera goes off, and no pictures are shown. The server sends none to you.",
     dataSaver: "Save data",
     dataSaverHint: "You send a small picture, and the server sends small ones to you.",
+    vp9: "Send pictures in VP9",
+    vp9Hint:
+      "They take less of the network, and more of this computer. Where somebody cannot see them, VP8 is sent instead.",
   },
   layouts: {
     grid: "Everybody alike",

@@ -268,6 +268,8 @@ export const it: Dictionary = {
     audioOnlyHint: "La Sua videocamera si spegne e non si mostrano immagini. Nessuno gliene invia.",
     dataSaver: "Risparmia dati",
     dataSaverHint: "Lei invia un’immagine piccola, e ne riceve di piccole.",
+    vp9: "Inviare l’immagine in VP9",
+    vp9Hint: "Usa meno rete e più risorse di questo computer. Se qualcuno non può vederla, viene inviata in VP8.",
   },
   layouts: {
     grid: "Tutti uguali",

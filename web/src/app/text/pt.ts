@@ -267,6 +267,8 @@ export const pt: Dictionary = {
     audioOnlyHint: "A sua câmara desliga-se e não se mostram imagens. O servidor não lhe envia nenhuma.",
     dataSaver: "Poupar dados",
     dataSaverHint: "Envia uma imagem pequena, e o servidor envia-lhe imagens pequenas.",
+    vp9: "Enviar a imagem em VP9",
+    vp9Hint: "Usa menos a rede e mais este computador. Se alguém não a conseguir ver, é enviada em VP8.",
   },
   layouts: {
     grid: "Todos por igual",
