@@ -6,6 +6,7 @@ import { init } from "./app/navigation";
 import type { Message } from "./app/message";
 import { update } from "./app/update";
 import { backgroundPicture } from "./runtime/backgroundPicture";
+import { accessTokens } from "./runtime/accessTokens";
 import { loadConfiguration } from "./runtime/configuration";
 import { loadDictionary } from "./runtime/dictionaries";
 import { floating, floatingOf } from "./runtime/floating";
@@ -47,6 +48,7 @@ const surroundings: Surroundings = {
 
 // Before the address is tidied.
 const owned = ownership();
+const tokens = accessTokens();
 const first = init(surroundings, loadSettings(), location.pathname);
 const [{ negotiation }] = await Promise.all([
   loadConfiguration(),
@@ -55,7 +57,7 @@ const [{ negotiation }] = await Promise.all([
 
 const dispatch = (message: Message): void => loop.dispatch(message);
 const streams = media(dispatch);
-const client = session({ dispatch, media: streams, negotiation, ownership: owned });
+const client = session({ dispatch, media: streams, negotiation, ownership: owned, accessTokens: tokens });
 const page = screen(document.body, dispatch, streams);
 const subscribe = subscriber(dispatch, streams, client);
 const loop = program({

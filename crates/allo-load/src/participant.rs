@@ -243,6 +243,7 @@ impl Participant {
             owner_secret: None,
             password: None,
             opening_password: None,
+            token: None,
         };
         self.signaling.send(message).await;
     }

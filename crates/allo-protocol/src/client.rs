@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Device, IceCandidate, InstanceId, LinkId, MayPublish, MediaSession, OwnerSecret, ParticipantId,
-    ParticipantKey, Password, Reaction, Recorders, Role, SessionDescription, Source, TopologyChoice,
+    AccessToken, Device, IceCandidate, InstanceId, LinkId, MayPublish, MediaSession, OwnerSecret,
+    ParticipantId, ParticipantKey, Password, Reaction, Recorders, Role, SessionDescription, Source,
+    TopologyChoice,
 };
 
 /// A message from a client to the server.
@@ -57,6 +58,9 @@ pub enum ClientMessage {
         /// The operator's password, for whoever opens a room on a server where not everyone may.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opening_password: Option<Password>,
+        /// Who somebody is and what they may do in this room, signed by a service that the operator trusts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<AccessToken>,
     },
     /// Says what changed about oneself. A field left out stays as it was.
     UpdateSelf {

@@ -49,6 +49,10 @@ pub enum ErrorCode {
     TooManyAttempts,
     /// Only who has the operator's password may open a room on this server.
     MayNotOpen,
+    /// The access token is not one for this room and this moment; the text says why.
+    BadToken,
+    /// Nobody comes in without an access token: into this room, or on this server.
+    TokenRequired,
     /// As many wait to be let in as may.
     LobbyFull,
     /// The text is empty or too long.

@@ -160,6 +160,20 @@ impl fmt::Debug for Password {
     }
 }
 
+/// An access token: a JSON Web Token (RFC 7519) that lets whoever shows it into one room. `Debug` hides it.
+///
+/// What it says is looked at by the server before the rooms hear of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct AccessToken(pub String);
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(..)")
+    }
+}
+
 impl fmt::Debug for OwnerSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OwnerSecret(..)")
@@ -231,6 +245,8 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "OwnerSecret(..)");
         let password = Password("sesame".to_owned());
         assert_eq!(format!("{password:?}"), "Password(..)");
+        let token = AccessToken("a.b.c".to_owned());
+        assert_eq!(format!("{token:?}"), "AccessToken(..)");
     }
 
     #[test]

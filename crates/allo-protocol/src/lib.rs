@@ -17,7 +17,10 @@ mod server;
 pub use client::{ClientMessage, MediaTrack, Tile};
 pub use code::{CloseCode, ErrorCode};
 pub use description::{IceCandidate, IceServer, SdpType, SessionDescription};
-pub use id::{BadId, InstanceId, LinkId, MediaSession, OwnerSecret, ParticipantId, ParticipantKey, Password};
+pub use id::{
+    AccessToken, BadId, InstanceId, LinkId, MediaSession, OwnerSecret, ParticipantId, ParticipantKey,
+    Password,
+};
 pub use media::{MediaCondition, Relay, Source, Topology, TopologyChoice, VideoCodec};
 pub use meeting::{ChatMessage, Device, Knocker, MayPublish, Reaction, Recorders, Role, RoomSettings};
 pub use server::{Connection, Demand, Features, LeaveReason, Limits, Participant, ServerMessage, Slot};

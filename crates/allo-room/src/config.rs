@@ -8,13 +8,27 @@ use crate::chat::TEXT_BYTES_MAX;
 use crate::rooms::PASSWORD_BYTES_MAX;
 use crate::sessions::{LINES_MAX, TRACKS_MAX};
 
-/// Who may open a room. Into one that is open, everyone may come whom its own moderators let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opening {
-    /// Everyone.
-    Anyone,
-    /// Who has this password of the operator's, and those who were in the meeting before, should the server be restarted.
-    WithPassword(Password),
+/// Who may open a room: everyone, unless something is named here; then who has any of it, and those who were in the meeting before, should
+/// the server be restarted. Into a room that is open, everyone may come whom its own moderators let in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Opening {
+    /// The operator's password.
+    pub password: Option<Password>,
+    /// What else will do.
+    pub credentials: Vec<Credential>,
+}
+
+/// What somebody may show that was given to them elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// An access token for the room.
+    Token,
+}
+
+impl Opening {
+    pub(crate) fn is_for_anyone(&self) -> bool {
+        self.password.is_none() && self.credentials.is_empty()
+    }
 }
 
 /// The bounds and times of [`Rooms`](crate::Rooms). Beyond each bound, the one who went beyond it gets an error.
@@ -54,6 +68,8 @@ pub struct RoomsConfig {
     pub mesh_again: Duration,
     /// Who may open a room.
     pub opening: Opening,
+    /// Whether it takes an access token to come into a room. Whoever was let in before needs none.
+    pub token_required: bool,
     /// Whether a room that has an owner begins with a lobby.
     pub lobby: bool,
     /// Whether what is said in writing is kept for those who come later, as long as the room is there.
@@ -107,7 +123,8 @@ impl Default for RoomsConfig {
             relay_renewal: None,
             stun_port: None,
             mesh_again: Duration::from_secs(10),
-            opening: Opening::Anyone,
+            opening: Opening::default(),
+            token_required: false,
             lobby: false,
             chat_history: true,
             meeting_memory: Duration::from_hours(6),

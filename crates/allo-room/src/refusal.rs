@@ -4,7 +4,7 @@ use allo_protocol::{CloseCode, ErrorCode};
 use thiserror::Error;
 
 use crate::rights::Rule;
-use crate::{BadDisplayName, BadRoomName};
+use crate::{BadDisplayName, BadPass, BadRoomName};
 
 /// Why something is refused, in a sentence for the person who asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -62,6 +62,14 @@ pub(crate) enum Refusal {
     TooManyAttempts,
     #[error("Nobody is in this room, and only who has this server's password may open one.")]
     MayNotOpen,
+    #[error("{}", why.0)]
+    BadToken { why: BadPass },
+    #[error("This access token is for another room.")]
+    TokenElsewhere,
+    #[error("This server takes no access tokens.")]
+    NoTokens,
+    #[error("It takes an access token to come in here: follow the link that you were given once more.")]
+    TokenRequired,
     #[error("Too many people wait to be let in. Please try again later.")]
     LobbyFull,
     #[error("There is nothing in this text.")]
@@ -113,6 +121,8 @@ impl Refusal {
             Self::PasswordPending | Self::TooFast => ErrorCode::TooFast,
             Self::TooManyAttempts => ErrorCode::TooManyAttempts,
             Self::MayNotOpen => ErrorCode::MayNotOpen,
+            Self::BadToken { .. } | Self::TokenElsewhere | Self::NoTokens => ErrorCode::BadToken,
+            Self::TokenRequired => ErrorCode::TokenRequired,
             Self::LobbyFull => ErrorCode::LobbyFull,
             Self::TextEmpty | Self::TextTooLong { .. } => ErrorCode::BadText,
             Self::TooManyPeople => ErrorCode::TooManyPeople,

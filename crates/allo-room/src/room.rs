@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use allo_protocol::{
     InstanceId, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, ParticipantKey, Password,
-    ServerMessage, Tile, Topology, TopologyChoice,
+    Role, ServerMessage, Tile, Topology, TopologyChoice,
 };
 
 use crate::chat::History;
@@ -44,8 +44,26 @@ pub(crate) struct Arrival {
     pub(crate) proof: Option<OwnerProof>,
     pub(crate) password: Option<Password>,
     pub(crate) opening_password: Option<Password>,
+    /// What their access token gives them, or why it gives nothing.
+    pub(crate) grant: Option<Result<Grant, Refusal>>,
     /// The hash that their password was found to fit.
     pub(crate) fits: Option<PasswordHash>,
+}
+
+/// What an access token gives somebody.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    pub(crate) name: Option<DisplayName>,
+    pub(crate) role: Role,
+    /// Stands for the owner's secret of a room that is made owned by this: nobody has it.
+    pub(crate) unowned: OwnerProof,
+}
+
+impl Arrival {
+    /// Returns what a good access token gives.
+    pub(crate) fn granted(&self) -> Option<&Grant> {
+        self.grant.as_ref()?.as_ref().ok()
+    }
 }
 
 /// A room. It exists as long as it has a member, or someone who waits to be one.
@@ -164,6 +182,7 @@ impl Room {
     pub(crate) fn attach(&mut self, now: Instant, id: &ParticipantId, arrival: &Arrival, out: &mut Outputs) {
         let before = self.describe(id);
         self.prove_owner(id, arrival.proof.as_ref(), out);
+        self.use_grant(id, arrival.granted(), out);
         let name = self.name_of(id, arrival.name.clone());
         let may = self.may_publish(id);
         let Some(member) = self.find_mut(id) else { return };

@@ -27,7 +27,7 @@ use crate::rights::Rule;
 use crate::room::Room;
 use crate::sessions::MediaOffer;
 use crate::timers::Timers;
-use crate::{CheckId, DisplayName, IdentitySecret, RoomName, RoomRecord, RoomsConfig};
+use crate::{BadPass, CheckId, DisplayName, IdentitySecret, Pass, RoomName, RoomRecord, RoomsConfig};
 
 use passwords::Check;
 pub(crate) use passwords::PASSWORD_BYTES_MAX;
@@ -125,6 +125,13 @@ impl Rooms {
     pub fn handle_open(&mut self, now: Instant, connection: ConnectionId, from: IpAddr) {
         self.connections.insert(connection, Connection::new(now, from, &self.config));
         self.set_timer(connection);
+    }
+
+    /// Takes what the token in the `join` that comes next from this connection was found to be.
+    pub fn handle_pass(&mut self, from: ConnectionId, pass: Result<Pass, BadPass>) {
+        if let Some(connection) = self.connections.get_mut(&from) {
+            connection.pass = Some(pass);
+        }
     }
 
     /// Handles a message. One from a connection that is closed, or was never opened, is ignored.

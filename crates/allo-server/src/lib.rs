@@ -20,11 +20,13 @@ mod rooms_task;
 mod server;
 mod signaling;
 mod tls;
+mod tokens;
 
 pub use banner::banner;
 pub use media::MediaError;
 pub use server::{Server, StartError};
 pub use tls::TlsError;
+pub use tokens::TokenKeyError;
 
 /// Returns an error and all that caused it, in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

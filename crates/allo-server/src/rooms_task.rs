@@ -3,7 +3,7 @@
 use std::{collections::HashMap, future::pending, net::IpAddr, sync::Arc, time::Instant};
 
 use allo_protocol::{ClientMessage, CloseCode, ServerMessage};
-use allo_room::{ConnectionId, Counts, Fault, MediaEvent, Output, Rooms};
+use allo_room::{BadPass, ConnectionId, Counts, Fault, MediaEvent, Output, Pass, Rooms};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep_until,
@@ -32,6 +32,8 @@ pub(crate) enum Event {
         /// Where to leave messages for it.
         outbox: Outbox,
     },
+    /// What the token in the message that follows was found to be.
+    Pass(Result<Pass, BadPass>),
     /// A message came.
     Message(ClientMessage),
     /// Something came that is no message, or too much.
@@ -131,6 +133,7 @@ impl RoomsTask {
                 self.outboxes.insert(connection, outbox);
                 self.rooms.handle_open(now, connection, from);
             }
+            Event::Pass(pass) => self.rooms.handle_pass(connection, pass),
             Event::Message(message) => self.rooms.handle_message(now, connection, message),
             Event::Fault(fault) => self.rooms.handle_fault(now, connection, fault),
             Event::Close(code) => {

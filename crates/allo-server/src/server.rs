@@ -27,6 +27,7 @@ use crate::{
     records::Records,
     rooms_task::{Events, Questions, RoomsTask},
     tls::{Tls, TlsError},
+    tokens::{TokenKeyError, Tokens},
 };
 
 /// What each connection needs of the server.
@@ -34,6 +35,8 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Reads access tokens, where they are taken.
+    pub(crate) tokens: Option<Arc<Tokens>>,
     /// Where TCP connections with media go, if there is a media plane.
     pub(crate) media: Option<Door>,
     /// TCP connections, by the address they come from.
@@ -90,6 +93,9 @@ pub enum StartError {
     /// There is no certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A key for access tokens is of no use.
+    #[error(transparent)]
+    Tokens(#[from] TokenKeyError),
     /// There is no media plane.
     #[error(transparent)]
     Media(#[from] MediaError),
@@ -118,6 +124,7 @@ impl Server {
         let plain = config.http_port.map_or(Ok(Vec::new()), |port| listen_all(&config.listen, port))?;
         config.rooms.has_media = !sockets.is_empty();
         let tls = Tls::open(&config)?.map(Arc::new);
+        let tokens = Tokens::open(&config)?.map(Arc::new);
         let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let mut seed = [0; 32];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
@@ -144,6 +151,7 @@ impl Server {
         let shared = Arc::new(Shared {
             config,
             tls,
+            tokens,
             media: door,
             sockets,
             websockets,

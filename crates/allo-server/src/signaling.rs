@@ -8,10 +8,10 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use allo_protocol::{ClientMessage, CloseCode};
+use allo_protocol::{AccessToken, ClientMessage, CloseCode};
 use allo_room::{ConnectionId, Fault, TokenBucket};
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -38,6 +38,7 @@ use crate::{
     outbox::{OutboxReader, Outgoing, outbox},
     rooms_task::{Event, Events},
     server::Shared,
+    tokens::Tokens,
 };
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -108,6 +109,7 @@ struct Connection {
     outbox: OutboxReader,
     bucket: TokenBucket,
     message_bytes: usize,
+    tokens: Option<Arc<Tokens>>,
     /// Makes room for another when this one ends.
     _admitted: Admitted,
 }
@@ -129,6 +131,7 @@ impl Connection {
             outbox,
             bucket: TokenBucket::new(rooms.messages_per_second, rooms.message_burst),
             message_bytes: usize::try_from(rooms.message_bytes).unwrap_or(usize::MAX),
+            tokens: shared.tokens.clone(),
             _admitted: admitted,
         }
     }
@@ -148,7 +151,7 @@ impl Connection {
         let (mut sink, mut stream) = socket.split();
         let cut = self.outbox.cut.clone();
         let ending = tokio::select! {
-            ending = read(&mut stream, id, &events, &mut self.bucket) => ending,
+            ending = read(&mut stream, id, &events, &mut self.bucket, self.tokens.as_deref()) => ending,
             ending = write(&mut sink, &mut self.outbox) => ending,
             () = cut.cancelled() => Ending::Close(CloseCode::TooSlow.as_u16()),
         };
@@ -186,6 +189,7 @@ async fn read(
     id: ConnectionId,
     events: &Events,
     bucket: &mut TokenBucket,
+    tokens: Option<&Tokens>,
 ) -> Ending {
     loop {
         let event = match stream.next().await {
@@ -207,6 +211,12 @@ async fn read(
             Some(Err(_)) | None => return Ending::Gone(None),
         };
         let is_fault = matches!(event, Event::Fault(_));
+        let pass = tokens.zip(token_in(&event)).map(|(tokens, token)| tokens.pass(token, SystemTime::now()));
+        if let Some(pass) = pass
+            && events.send((id, Event::Pass(pass))).await.is_err()
+        {
+            return Ending::Close(CloseCode::ServiceRestart.as_u16());
+        }
         if events.send((id, event)).await.is_err() {
             return Ending::Close(CloseCode::ServiceRestart.as_u16());
         }
@@ -214,6 +224,14 @@ async fn read(
             // The rooms close the connection. Nothing that this client says matters any more.
             return std::future::pending().await;
         }
+    }
+}
+
+/// Returns the access token that somebody wants to come in with.
+fn token_in(event: &Event) -> Option<&AccessToken> {
+    match event {
+        Event::Message(ClientMessage::Join { token, .. }) => token.as_ref(),
+        _ => None,
     }
 }
 

@@ -2,6 +2,13 @@
 
 export const PROTOCOL_VERSION = 1;
 
+/**
+ * An access token: a JSON Web Token (RFC 7519) that lets whoever shows it into one room. `Debug` hides it.
+ *
+ * What it says is looked at by the server before the rooms hear of it.
+ */
+export type AccessToken = string;
+
 /** Something that was said in writing. */
 export type ChatMessage = {
   /** How many seconds ago it was written. */
@@ -65,6 +72,8 @@ export type ClientMessage =
     readonly room: string;
     /** Whether a screen is being shared. */
     readonly screen?: boolean;
+    /** Who somebody is and what they may do in this room, signed by a service that the operator trusts. */
+    readonly token?: AccessToken;
     /** Which way media are to take in this room. It counts when this join opens the room; otherwise the server chooses. */
     readonly topology?: TopologyChoice;
   }
@@ -374,6 +383,10 @@ export type ErrorCode =
   | "tooManyAttempts"
   /** Only who has the operator's password may open a room on this server. */
   | "mayNotOpen"
+  /** The access token is not one for this room and this moment; the text says why. */
+  | "badToken"
+  /** Nobody comes in without an access token: into this room, or on this server. */
+  | "tokenRequired"
   /** As many wait to be let in as may. */
   | "lobbyFull"
   /** The text is empty or too long. */

@@ -16,6 +16,7 @@ import type {
   WebRTCClient,
 } from "../webrtc/types";
 import { SELF } from "../view/streams";
+import type { AccessTokens } from "./accessTokens";
 import type { Media } from "./media";
 import type { Ownership } from "./ownership";
 
@@ -24,6 +25,7 @@ export type SessionOptions = {
   readonly media: Media;
   readonly negotiation: Negotiation;
   readonly ownership: Ownership;
+  readonly accessTokens: AccessTokens;
 };
 
 export type Session = {
@@ -40,7 +42,7 @@ export type Session = {
   readonly collectStats: () => void;
 };
 
-export function session({ dispatch, media, negotiation, ownership }: SessionOptions): Session {
+export function session({ dispatch, media, negotiation, ownership, accessTokens }: SessionOptions): Session {
   let current: WebRTCClient | null = null;
 
   /** Hands over what a promise brings, unless the client it is about has been closed since. */
@@ -75,9 +77,11 @@ export function session({ dispatch, media, negotiation, ownership }: SessionOpti
     },
     join: (options) => {
       if (current === null) return;
-      const ownerSecret = ownership.begin(options.room);
+      const token = accessTokens.of(options.room);
+      // A token says what one is there: to show a secret as well would be of no use.
+      const shown = token === undefined ? { ownerSecret: ownership.begin(options.room) } : { token };
       whenDone(
-        current.join({ ...options, ownerSecret }),
+        current.join({ ...options, ...shown }),
         () => undefined,
         (error) => dispatch({ type: "joinRefused", code: (error as ClientError).code }),
       );

@@ -178,6 +178,8 @@ const ERROR_CODES = [
   "badPassword",
   "tooManyAttempts",
   "mayNotOpen",
+  "badToken",
+  "tokenRequired",
   "lobbyFull",
   "badText",
   "tooFast",

@@ -1,6 +1,7 @@
 /** The vocabulary that the three API levels share. Nothing here knows of the page. */
 
 import type {
+  AccessToken,
   ChatMessage,
   ClientMessage,
   Device,
@@ -188,6 +189,8 @@ export type JoinOptions = {
   readonly password?: Password;
   /** The operator's, on a server where not everyone may open rooms. */
   readonly openingPassword?: Password;
+  /** Who this is and what they may do there, signed by a service that the server's operator trusts. */
+  readonly token?: AccessToken;
 };
 
 /** What is said to the server in a meeting. What it came to is told by the callbacks. */

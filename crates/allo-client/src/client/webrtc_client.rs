@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use allo_protocol::{
-    ClientMessage, InstanceId, OwnerSecret, ParticipantId, ParticipantKey, Password, TopologyChoice,
+    AccessToken, ClientMessage, InstanceId, OwnerSecret, ParticipantId, ParticipantKey, Password,
+    TopologyChoice,
 };
 use percent_encoding::percent_decode_str;
 use str0m::config::DtlsCert;
@@ -62,6 +63,8 @@ pub struct ClientOptions {
     pub password: Option<Password>,
     /// The operator's password, for a server where not everyone may open rooms.
     pub opening_password: Option<Password>,
+    /// Who this is and what they may do there, signed by a service that the operator trusts.
+    pub token: Option<AccessToken>,
     /// How many voices can be received through the server at a time.
     pub audio_slots: usize,
     /// How many pictures can be received through the server at a time.
@@ -91,6 +94,7 @@ impl ClientOptions {
             owner_secret: None,
             password: None,
             opening_password: None,
+            token: None,
             audio_slots: AUDIO_SLOTS,
             video_slots: VIDEO_SLOTS,
             tile_height: TILE_HEIGHT,
@@ -144,6 +148,7 @@ impl WebRtcClient {
             owner_secret: options.owner_secret,
             password: options.password,
             opening_password: options.opening_password,
+            token: options.token,
             audio_slots: options.audio_slots.min(SLOTS_MAX),
             video_slots: options.video_slots.min(SLOTS_MAX),
             tile_height: options.tile_height,

@@ -1,15 +1,15 @@
 //! The door of a room: who comes in, who waits, who does not.
 
-use allo_protocol::{ParticipantId, ParticipantKey, ServerMessage};
+use allo_protocol::{ParticipantId, ParticipantKey, Role, ServerMessage};
 
-use super::{Arrival, Room};
-use crate::ConnectionId;
+use super::{Arrival, Grant, Room};
 use crate::connection::Seat;
 use crate::output::Outputs;
-use crate::record::{OwnerProof, PasswordHash, Standing};
+use crate::record::{OwnerProof, PasswordHash, RoomRecord, Standing};
 use crate::refusal::Refusal;
 use crate::rights::is_moderator;
 use crate::waiting::Waiter;
+use crate::{ConnectionId, RoomsConfig};
 
 /// What is to happen with somebody at the door who is not refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,21 +24,39 @@ pub(crate) enum Entry {
 
 impl Room {
     /// Decides about somebody who is not in the room.
-    pub(crate) fn entry(&self, id: &ParticipantId, arrival: &Arrival) -> Result<Entry, Refusal> {
-        let Some(record) = &self.record else { return self.check_place().map(|()| Entry::In) };
+    pub(crate) fn entry(
+        &self,
+        id: &ParticipantId,
+        arrival: &Arrival,
+        config: &RoomsConfig,
+    ) -> Result<Entry, Refusal> {
+        let grant = arrival.granted();
+        let lacks_token = config.token_required && grant.is_none();
+        let Some(record) = &self.record else {
+            return if lacks_token {
+                Err(Refusal::TokenRequired)
+            } else {
+                self.check_place().map(|()| Entry::In)
+            };
+        };
         let standing = record.standing(id);
         if standing == Standing::Banned {
             return Err(Refusal::Banned);
         }
-        let is_owner = arrival.proof.as_ref() == Some(&record.owner);
+        let is_owner = arrival.proof.as_ref() == Some(&record.owner)
+            || grant.is_some_and(|grant| is_moderator(grant.role));
         let is_known = matches!(standing, Standing::Owner | Standing::Moderator | Standing::Admitted);
         if is_owner || is_known {
             return self.check_place().map(|()| Entry::In);
         }
+        if lacks_token {
+            return Err(Refusal::TokenRequired);
+        }
         if record.locked {
             return Err(Refusal::RoomLocked);
         }
-        if record.password.is_some() && arrival.fits != record.password {
+        // Who was vouched for need not know the word.
+        if grant.is_none() && record.password.is_some() && arrival.fits != record.password {
             let hash = record.password.clone().filter(|_| arrival.password.is_some());
             return hash.map(Entry::Check).ok_or(Refusal::PasswordRequired);
         }
@@ -69,6 +87,29 @@ impl Room {
             && record.change(id, |known| known.standing = Standing::Owner)
         {
             self.keep_record(out);
+        }
+    }
+
+    /// Gives somebody what their token says. More than that they keep, and a name that a moderator gave them, too.
+    pub(crate) fn use_grant(&mut self, id: &ParticipantId, grant: Option<&Grant>, out: &mut Outputs) {
+        let Some(grant) = grant else { return };
+        let was_owned = self.record.is_some();
+        let record = self.record.get_or_insert_with(|| RoomRecord::new(grant.unowned.clone(), false));
+        let standing = match (grant.role, record.standing(id)) {
+            (_, Standing::Banned | Standing::Owner)
+            | (Role::Participant, _)
+            | (Role::Moderator, Standing::Moderator) => None,
+            (Role::Moderator, _) => Some(Standing::Moderator),
+            (Role::Owner, _) => Some(Standing::Owner),
+        };
+        // Beyond the bound they are in, as anyone else is.
+        let _is_kept = record.change(id, |known| {
+            known.standing = standing.unwrap_or(known.standing);
+            known.name = known.name.take().or_else(|| grant.name.clone());
+        });
+        self.keep_record(out);
+        if !was_owned {
+            self.tell_settings(out);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use allo_protocol::{ClientMessage, CloseCode, ParticipantId, Password};
+use rand_chacha::rand_core::Rng as _;
 use tracing::debug;
 
 use super::{Rooms, Timer};
@@ -12,8 +13,8 @@ use crate::directory::Opener;
 use crate::media::MediaKey;
 use crate::participant::{Devices, Presence};
 use crate::refusal::Refusal;
-use crate::room::{Arrival, Entry};
-use crate::{Opening, RoomName};
+use crate::room::{Arrival, Entry, Grant};
+use crate::{BadPass, Credential, OwnerProof, Pass, RoomName};
 
 impl Rooms {
     pub(super) fn join(&mut self, now: Instant, from: ConnectionId, message: ClientMessage) {
@@ -35,7 +36,7 @@ impl Rooms {
 
     /// Reads the names in a `join`.
     fn parse_join(
-        &self,
+        &mut self,
         connection: ConnectionId,
         message: ClientMessage,
     ) -> Result<(RoomName, Arrival), Refusal> {
@@ -52,14 +53,20 @@ impl Rooms {
             owner_secret,
             password,
             opening_password,
+            token,
         } = message
         else {
             return Err(Refusal::JoinMissing);
         };
-        let from = self.connections.get(&connection).ok_or(Refusal::JoinMissing)?.from;
+        let known = self.connections.get_mut(&connection).ok_or(Refusal::JoinMissing)?;
+        let (from, pass) = (known.from, known.pass.take());
         let room = RoomName::parse(&room, self.config.room_name_bytes)?;
-        let name = self.display_name(&display_name)?;
-        let proof = owner_secret.map(|secret| self.identities.proof(&room, &secret));
+        // Whoever shows a token is what it says, and no owner for being the first.
+        let proof = owner_secret.filter(|_| token.is_none());
+        let proof = proof.map(|secret| self.identities.proof(&room, &secret));
+        let grant = token.map(|_| self.grant(&room, pass));
+        let vouched = grant.iter().flatten().find_map(|grant| grant.name.clone());
+        let name = vouched.map_or_else(|| self.display_name(&display_name), Ok)?;
         let parse = |password: Option<Password>| password.map(|it| super::passwords::parse(&it)).transpose();
         let (password, opening_password) = (parse(password)?, parse(opening_password)?);
         let devices = Devices { mic, cam, screen };
@@ -75,9 +82,21 @@ impl Rooms {
             proof,
             password,
             opening_password,
+            grant,
             fits: None,
         };
         Ok((room, arrival))
+    }
+
+    /// Returns what an access token for this room gives, by what the shell has said of it.
+    fn grant(&mut self, room: &RoomName, pass: Option<Result<Pass, BadPass>>) -> Result<Grant, Refusal> {
+        let pass = pass.ok_or(Refusal::NoTokens)?.map_err(|why| Refusal::BadToken { why })?;
+        if pass.room != *room {
+            return Err(Refusal::TokenElsewhere);
+        }
+        let mut unowned = [0; 32];
+        self.rng.fill_bytes(&mut unowned);
+        Ok(Grant { name: pass.name, role: pass.role, unowned: OwnerProof::new(unowned) })
     }
 
     /// Lets someone into a room, or to its door: someone who is known there by their key, or a newcomer.
@@ -99,12 +118,18 @@ impl Rooms {
         let id = ids.find(|id| room.is_none_or(|room| !room.contains(id)));
         let id = id.expect("a room is smaller than the choice of identifiers");
         drop(ids);
+        if let Some(Err(refusal)) = arrival.grant {
+            return Err(refusal);
+        }
+        let room = self.directory.get(&name);
         if room.is_none() {
             self.check_opening(now, &name, &id, &arrival)?;
         }
-        let opener = Opener { from: arrival.from, asked: arrival.topology, proof: arrival.proof.as_ref() };
+        let unowned = arrival.granted().map(|grant| &grant.unowned);
+        let proof = arrival.proof.as_ref().or(unowned);
+        let opener = Opener { from: arrival.from, asked: arrival.topology, proof };
         let room = self.directory.find_or_open(now, &name, &opener, &self.config, &mut self.rng)?;
-        let decided = match room.entry(&id, &arrival) {
+        let decided = match room.entry(&id, &arrival, &self.config) {
             Ok(Entry::In) => Ok(Stage::Joined(self.enter(now, &name, &id, &arrival))),
             Ok(Entry::Wait) => self.wait(&name, id, arrival),
             Ok(Entry::Check(hash)) => self.begin_check(now, &name, arrival, hash),
@@ -123,11 +148,19 @@ impl Rooms {
         id: &ParticipantId,
         arrival: &Arrival,
     ) -> Result<(), Refusal> {
-        let Opening::WithPassword(password) = &self.config.opening else { return Ok(()) };
+        let opening = &self.config.opening;
         let record = self.directory.record(name);
         if record.is_some_and(|record| record.may_open(id, arrival.proof.as_ref())) {
             return Ok(());
         }
+        let has_token = arrival.granted().is_some();
+        if self.config.token_required && !has_token {
+            return Err(Refusal::TokenRequired);
+        }
+        if opening.is_for_anyone() || (has_token && opening.credentials.contains(&Credential::Token)) {
+            return Ok(());
+        }
+        let password = opening.password.as_ref().ok_or(Refusal::TokenRequired)?;
         let given = arrival.opening_password.as_ref().ok_or(Refusal::MayNotOpen)?;
         let network = Network::of(arrival.from);
         if !self.attempts_of_network.take(now, network) {
@@ -148,12 +181,13 @@ impl Rooms {
         id: &ParticipantId,
         arrival: &Arrival,
     ) -> Seat {
-        let is_guarded = matches!(self.config.opening, Opening::WithPassword(_));
+        let is_guarded = self.config.token_required || !self.config.opening.is_for_anyone();
         let room = self.directory.get_mut(name).expect("a room is open while somebody comes in");
         let seat = room.seat(id);
         let connection = arrival.connection;
         let waited = room.stop_waiting(id, &mut self.out).map(|before| before.connection);
         room.prove_owner(id, arrival.proof.as_ref(), &mut self.out);
+        room.use_grant(id, arrival.granted(), &mut self.out);
         room.remember(id, is_guarded, &mut self.out);
         room.enter(now, id, arrival, &self.config, &mut self.out);
         if let Some(renewal) = self.config.relay_renewal {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use allo_protocol::{
-    ClientMessage, CloseCode, Device, ErrorCode, Knocker, LeaveReason, MayPublish, MediaSession, MediaTrack,
-    OwnerSecret, Participant, ParticipantId, Password, Reaction, Recorders, Role, RoomSettings,
+    AccessToken, ClientMessage, CloseCode, Device, ErrorCode, Knocker, LeaveReason, MayPublish, MediaSession,
+    MediaTrack, OwnerSecret, Participant, ParticipantId, Password, Reaction, Recorders, Role, RoomSettings,
     ServerMessage, Source, Topology,
 };
-use allo_room::{ConnectionId, MediaCommand, Opening, RoomsConfig};
+use allo_room::{
+    BadPass, ConnectionId, Credential, DisplayName, MediaCommand, Opening, Pass, RoomName, RoomsConfig,
+};
 
 use crate::world::{World, errors, hello, join, snapshot};
 
@@ -688,7 +690,8 @@ fn the_spotlight_is_on_someone_who_is_there() {
 }
 
 fn closed_house() -> RoomsConfig {
-    let opening = Opening::WithPassword(Password("battery staple".to_owned()));
+    let password = Some(Password("battery staple".to_owned()));
+    let opening = Opening { password, ..Opening::default() };
     RoomsConfig { opening, ..RoomsConfig::default() }
 }
 
@@ -827,4 +830,124 @@ fn a_room_at_whose_door_somebody_waits_is_open() {
     assert_eq!(knockers(&world.heard(ada)).len(), 1);
     world.say(ada, ClientMessage::AdmitAll {});
     assert!(you(&world.heard(waiting)).is_some());
+}
+
+/// Joins with an access token that the shell has found good, for this room and with this role.
+fn come_with_pass(world: &mut World, room: &str, n: u8, pass: Result<(&str, Role), &str>) -> ConnectionId {
+    let connection = world.connect();
+    world.say(connection, hello());
+    world.heard(connection);
+    let pass = pass.map_err(|why| BadPass(why.to_owned())).map(|(room, role)| {
+        let name = DisplayName::parse(&format!("Vouched {n}"), 64).ok();
+        Pass { room: RoomName::parse(room, 64).unwrap(), name, role }
+    });
+    world.rooms.handle_pass(connection, pass);
+    world.say(connection, join_with_token(room, n));
+    connection
+}
+
+fn join_with_token(room: &str, n: u8) -> ClientMessage {
+    let mut join = owner_join(room, n, n);
+    if let ClientMessage::Join { token, .. } = &mut join {
+        *token = Some(AccessToken("as the shell has read it".to_owned()));
+    }
+    join
+}
+
+fn is_in(messages: &[ServerMessage]) -> bool {
+    you(messages).is_some()
+}
+
+#[test]
+fn a_token_says_who_somebody_is_and_what_they_may_do() {
+    let mut world = World::new();
+    let grace = come_with_pass(&mut world, "family", 2, Ok(("family", Role::Participant)));
+    let heard = world.heard(grace);
+    assert_eq!(role_of(&heard), Role::Participant, "nobody owns a room for being first with a token");
+    assert_eq!(snapshot(&heard).unwrap().1[0].display_name, "Vouched 2");
+    let ada = come_with_pass(&mut world, "family", 1, Ok(("family", Role::Owner)));
+    assert_eq!(role_of(&world.heard(ada)), Role::Owner);
+    let alan = come_with_pass(&mut world, "family", 3, Ok(("family", Role::Moderator)));
+    assert_eq!(role_of(&world.heard(alan)), Role::Moderator);
+    let rename = ClientMessage::UpdateSelf {
+        display_name: Some("Ada".to_owned()),
+        mic: None,
+        cam: None,
+        screen: None,
+    };
+    world.heard(grace);
+    world.say(grace, rename);
+    assert_eq!(errors(&world.heard(grace)), [(ErrorCode::NotAllowed, false)], "the name is vouched for");
+}
+
+#[test]
+fn a_token_that_is_not_good_is_answered_with_why() {
+    let mut world = World::new();
+    for pass in [Err("It has expired."), Ok(("school", Role::Owner))] {
+        let connection = come_with_pass(&mut world, "family", 2, pass);
+        assert_eq!(errors(&world.heard(connection)), [(ErrorCode::BadToken, false)]);
+    }
+    let unread = come(&mut world, join_with_token("family", 2));
+    assert_eq!(errors(&world.heard(unread)), [(ErrorCode::BadToken, false)], "the shell reads none");
+    assert_eq!(world.rooms.counts().rooms, 0);
+}
+
+#[test]
+fn a_token_of_before_is_not_used_by_a_later_join() {
+    let mut world = World::new();
+    let (ada, _) = opened(&mut world, "family", 1);
+    world.say(ada, settled(None, Some(true)));
+    let connection = come_with_pass(&mut world, "school", 2, Ok(("family", Role::Owner)));
+    assert_eq!(errors(&world.heard(connection)), [(ErrorCode::BadToken, false)]);
+    world.say(connection, join_with_token("family", 2));
+    assert_eq!(errors(&world.heard(connection)), [(ErrorCode::BadToken, false)]);
+}
+
+#[test]
+fn where_tokens_are_required_nobody_else_opens_a_room_or_comes_in() {
+    let config = RoomsConfig { token_required: true, ..RoomsConfig::default() };
+    let mut world = World::with(config.clone());
+    let stranger = come(&mut world, owner_join("family", 3, 3));
+    assert_eq!(errors(&world.heard(stranger)), [(ErrorCode::TokenRequired, false)]);
+    let ada = come_with_pass(&mut world, "family", 1, Ok(("family", Role::Owner)));
+    let grace = come_with_pass(&mut world, "family", 2, Ok(("family", Role::Participant)));
+    assert!(is_in(&world.heard(ada)) && is_in(&world.heard(grace)));
+    world.say(stranger, owner_join("family", 3, 3));
+    assert_eq!(errors(&world.heard(stranger)), [(ErrorCode::TokenRequired, false)]);
+    // A call outlives the token that it was begun with.
+    world.hang_up(grace, None);
+    let again = come_with_pass(&mut world, "family", 2, Err("It has expired."));
+    assert!(is_in(&world.heard(again)));
+    world.restart(config);
+    let again = come(&mut world, join("family", 2, 0));
+    assert!(is_in(&world.heard(again)), "and a restart");
+}
+
+#[test]
+fn where_rooms_are_opened_by_token_others_come_when_they_are_open() {
+    let opening = Opening { credentials: vec![Credential::Token], ..Opening::default() };
+    let mut world = World::with(RoomsConfig { opening, ..RoomsConfig::default() });
+    let stranger = come(&mut world, owner_join("family", 3, 3));
+    assert_eq!(errors(&world.heard(stranger)), [(ErrorCode::TokenRequired, false)]);
+    come_with_pass(&mut world, "family", 1, Ok(("family", Role::Participant)));
+    world.say(stranger, owner_join("family", 3, 3));
+    assert_eq!(role_of(&world.heard(stranger)), Role::Participant);
+}
+
+#[test]
+fn a_token_does_not_undo_what_moderators_say() {
+    let mut world = World::new();
+    let ada = come_with_pass(&mut world, "family", 1, Ok(("family", Role::Owner)));
+    world.say(ada, ClientMessage::SetPassword { password: Some(Password("sesame".to_owned())) });
+    world.look_at_passwords();
+    let grace = come_with_pass(&mut world, "family", 2, Ok(("family", Role::Participant)));
+    let id = you(&world.heard(grace)).expect("who is vouched for needs no password");
+    world.say(ada, ClientMessage::Ban { participant: id });
+    let again = come_with_pass(&mut world, "family", 2, Ok(("family", Role::Owner)));
+    assert_eq!(errors(&world.heard(again)), [(ErrorCode::Banned, true)]);
+    world.say(ada, settled(None, Some(true)));
+    let late = come_with_pass(&mut world, "family", 3, Ok(("family", Role::Participant)));
+    assert_eq!(errors(&world.heard(late)), [(ErrorCode::RoomLocked, false)]);
+    let alan = come_with_pass(&mut world, "family", 4, Ok(("family", Role::Moderator)));
+    assert_eq!(role_of(&world.heard(alan)), Role::Moderator);
 }

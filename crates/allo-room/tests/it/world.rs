@@ -233,6 +233,7 @@ pub(crate) fn join(room: &str, n: u8, instance: u8) -> ClientMessage {
         owner_secret: None,
         password: None,
         opening_password: None,
+        token: None,
     }
 }
 

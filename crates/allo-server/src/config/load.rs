@@ -8,6 +8,7 @@ use std::{
 };
 
 use allo_protocol::TopologyChoice;
+use allo_room::Credential;
 use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
@@ -221,11 +222,27 @@ impl Layers {
         } else if config.http_port == Some(config.port) {
             self.problem("http-port", "should be another than port");
         }
+        self.check_tokens(config);
         if config.rooms.topology == TopologyChoice::Sfu && config.media.workers.count() == 0 {
             self.problem("topology", "sfu needs media-workers");
         }
         if config.listen.is_empty() {
             self.problem("listen", "should name at least one address");
+        }
+    }
+}
+
+impl Layers {
+    fn check_tokens(&mut self, config: &Config) {
+        let has_keys = !config.token_keys.is_empty();
+        if has_keys && config.audience().is_none() {
+            self.problem("token-key", "needs token-audience: the name of this server in the tokens");
+        }
+        if config.rooms.token_required && !has_keys {
+            self.problem("token-required", "needs token-key: nobody could come in");
+        }
+        if config.rooms.opening.credentials.contains(&Credential::Token) && !has_keys {
+            self.problem("opening", "token needs token-key: there would be none");
         }
     }
 }

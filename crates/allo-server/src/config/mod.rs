@@ -4,6 +4,7 @@ mod acme;
 mod example;
 mod load;
 mod settings;
+mod tokens;
 mod value;
 
 use std::{
@@ -20,6 +21,7 @@ use ipnet::IpNet;
 pub use acme::{DirectoryUrl, Domain, Email};
 pub use example::example;
 pub use load::{LoadError, Sources, Task};
+pub use tokens::{TokenAlgorithm, TokenKey};
 pub use value::{LogFilter, Origin, PublicAddress};
 
 /// The configuration of a server.
@@ -43,6 +45,10 @@ pub struct Config {
     pub http_port: Option<u16>,
     /// How a public authority is asked for the certificate.
     pub acme: AcmeConfig,
+    /// Keys by which access tokens are believed. Without any, none are taken.
+    pub token_keys: Vec<TokenKey>,
+    /// The name of this server in access tokens; `None` for the first of the domains.
+    pub token_audience: Option<String>,
     /// Whose `X-Forwarded-*` and `Forwarded` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Pages of other hosts that may open a WebSocket.
@@ -154,6 +160,8 @@ impl Default for Config {
                 directory: DirectoryUrl::default(),
                 ca: None,
             },
+            token_keys: Vec::new(),
+            token_audience: None,
             trusted_proxies: vec![
                 IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
                 IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
@@ -201,6 +209,12 @@ impl Config {
             TlsMode::Off => None,
             TlsMode::Auto | TlsMode::Files => self.tls_cert.clone().zip(self.tls_key.clone()),
         }
+    }
+
+    /// Returns the name that access tokens for this server have to be for.
+    pub(crate) fn audience(&self) -> Option<String> {
+        let domain = || self.acme.domains.first().map(|domain| domain.as_str().to_owned());
+        self.token_audience.clone().or_else(domain)
     }
 
     /// Returns whether a public authority is asked for the certificate.

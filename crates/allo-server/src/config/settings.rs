@@ -247,8 +247,38 @@ pub(super) const SETTINGS: &[Setting] = &[
         "PASSWORD",
         MEETINGS,
         Text,
-        rooms.opening,
-        "Password that it takes to open a room; whoever is invited needs none. Empty: everyone may open rooms. Other users of this machine can read the command line: keep it in allo.toml."
+        rooms.opening.password,
+        "Password that it takes to open a room; whoever is invited needs none. Empty, and nothing in opening: everyone may open rooms. Other users of this machine can read the command line: keep it in allo.toml."
+    ),
+    many!(
+        "opening",
+        "WAY",
+        MEETINGS,
+        rooms.opening.credentials,
+        "What else it takes to open a room, in place of opening-password: token (an access token for the room)."
+    ),
+    many!(
+        "token-key",
+        "KEY",
+        MEETINGS,
+        token_keys,
+        "Key by which access tokens (JWT) are believed: \"HS256 FILE\" with a secret of at least 32 bytes, \"RS256 FILE\" or \"EdDSA FILE\" with a public key in PEM. Without a key, none are taken."
+    ),
+    one!(
+        "token-audience",
+        "NAME",
+        MEETINGS,
+        Text,
+        token_audience,
+        "Name of this server that has to stand in access tokens, as aud. Empty: the first domain."
+    ),
+    one!(
+        "token-required",
+        "ON|OFF",
+        MEETINGS,
+        Text,
+        rooms.token_required,
+        "Whether nobody comes into a room without an access token for it, but those who were let in before."
     ),
     one!(
         "lobby",

@@ -10,7 +10,6 @@ use std::{
 };
 
 use allo_protocol::{IceServer, Password, TopologyChoice};
-use allo_room::Opening;
 use hyper::Uri;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -310,23 +309,18 @@ impl Value for bool {
     }
 }
 
-/// The operator's password for rooms that are opened; nothing where everyone may open one.
-impl Value for Opening {
+/// The operator's password for rooms that are opened; nothing where it takes none.
+impl Value for Option<Password> {
     fn parse(text: &str) -> Result<Self, String> {
         match text.len() {
-            0 => Ok(Self::Anyone),
-            OPENING_PASSWORD_BYTES_MIN..=OPENING_PASSWORD_BYTES_MAX => {
-                Ok(Self::WithPassword(Password(text.to_owned())))
-            }
+            0 => Ok(None),
+            OPENING_PASSWORD_BYTES_MIN..=OPENING_PASSWORD_BYTES_MAX => Ok(Some(Password(text.to_owned()))),
             _ => Err(expected("8 to 256 bytes, or nothing")),
         }
     }
 
     fn show(&self) -> String {
-        match self {
-            Self::Anyone => String::new(),
-            Self::WithPassword(password) => password.0.clone(),
-        }
+        self.as_ref().map(|password| password.0.clone()).unwrap_or_default()
     }
 }
 

@@ -189,3 +189,23 @@ fn the_example_file_has_every_setting_with_its_default() {
     let config = load(&Given { file: &settings.join("\n"), ..Given::default() }).unwrap();
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
 }
+
+#[test]
+fn tokens_need_a_key_and_a_name() {
+    let key = &["--token-key", "EdDSA key.pem"];
+    assert_eq!(
+        mistakes(&Given { flags: key, ..Given::default() }),
+        ["token-key: needs token-audience: the name of this server in the tokens"]
+    );
+    let told =
+        mistakes(&Given { file: "token-required = true\nopening = [\"token\"]\n", ..Given::default() });
+    assert_eq!(
+        told,
+        [
+            "token-required: needs token-key: nobody could come in",
+            "opening: token needs token-key: there would be none"
+        ]
+    );
+    let domain = &["--token-key", "EdDSA key.pem", "--domain", "meet.example.org"];
+    assert!(load(&Given { flags: domain, ..Given::default() }).is_ok(), "the domain is the name");
+}

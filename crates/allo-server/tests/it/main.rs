@@ -18,6 +18,7 @@ mod relay;
 mod stun;
 mod support;
 mod tcp;
+mod tokens;
 mod turn_client;
 #[path = "../../../allo-turn/tests/it/wire.rs"]
 #[allow(dead_code, reason = "the tests of allo-turn use the rest")]

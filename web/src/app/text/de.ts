@@ -454,6 +454,9 @@ export const de: Dictionary = {
     tooManyAttempts:
       "Es wurden zu viele Passwörter versucht. Warten Sie eine Minute, und versuchen Sie es noch einmal.",
     mayNotOpen: "In diesem Raum ist noch niemand, und nur wer das Passwort des Servers hat, darf ihn öffnen.",
+    badToken:
+      "Der Link, dem Sie gefolgt sind, lässt Sie nicht ein: Er gilt für einen anderen Raum oder ist abgelaufen. Holen Sie sich einen neuen, wo Sie ihn gefunden haben.",
+    tokenRequired: "Hier kommt nur herein, wer eingeladen ist. Folgen Sie dem Link, den Sie bekommen haben.",
     lobbyFull: "Zu viele warten auf Einlass. Treten Sie gleich noch einmal bei.",
     badText: "Dieser Text kann nicht gesendet werden: Er ist leer oder zu lang.",
     tooFast: "Das war zu viel auf einmal. Warten Sie einen Moment, und versuchen Sie es noch einmal.",

@@ -461,6 +461,9 @@ export const en = {
     badPassword: "This password cannot be used: it is empty or too long.",
     tooManyAttempts: "Too many passwords were tried. Wait a minute and try again.",
     mayNotOpen: "Nobody is in this room yet, and only who has the server's password may open it.",
+    badToken:
+      "The link that you followed does not let you in: it is for another room, or has expired. Get a new one where you found it.",
+    tokenRequired: "It takes an invitation to come in here. Follow the link that you were given.",
     lobbyFull: "Too many people wait to be let in. Join again in a moment.",
     badText: "This text cannot be sent: it is empty or too long.",
     tooFast: "That was too much at once. Wait a moment and try again.",

@@ -446,6 +446,9 @@ export const es: Dictionary = {
     badPassword: "Esta contraseña no sirve: está vacía o es demasiado larga.",
     tooManyAttempts: "Se han probado demasiadas contraseñas. Espere un minuto e inténtelo de nuevo.",
     mayNotOpen: "Aún no hay nadie en esta sala, y solo quien tiene la contraseña del servidor puede abrirla.",
+    badToken:
+      "El enlace que ha seguido no le permite entrar: es para otra sala, o ha caducado. Consiga uno nuevo donde lo encontró.",
+    tokenRequired: "Aquí hace falta una invitación para entrar. Siga el enlace que ha recibido.",
     lobbyFull: "Demasiadas personas esperan para entrar. Entre de nuevo en un momento.",
     badText: "Este texto no se puede enviar: está vacío o es demasiado largo.",
     tooFast: "Ha sido demasiado a la vez. Espere un momento e inténtelo de nuevo.",

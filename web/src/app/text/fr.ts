@@ -452,6 +452,9 @@ export const fr: Dictionary = {
     badPassword: "Ce mot de passe ne convient pas : il est vide ou trop long.",
     tooManyAttempts: "Trop de mots de passe ont été essayés. Attendez une minute et réessayez.",
     mayNotOpen: "Il n’y a encore personne, et seul qui a le mot de passe du serveur peut ouvrir ce salon.",
+    badToken:
+      "Le lien que vous avez suivi ne permet pas d’entrer : il est pour un autre salon, ou a expiré. Prenez-en un nouveau là où vous l’avez trouvé.",
+    tokenRequired: "Il faut une invitation pour entrer ici. Suivez le lien que vous avez reçu.",
     lobbyFull: "Trop de personnes attendent à la porte. Entrez de nouveau dans un instant.",
     badText: "Ce texte ne peut pas être envoyé : il est vide ou trop long.",
     tooFast: "C’était trop à la fois. Attendez un instant et réessayez.",

@@ -447,6 +447,9 @@ export const it: Dictionary = {
     badPassword: "Questa password non va bene: è vuota o troppo lunga.",
     tooManyAttempts: "Sono state provate troppe password. Aspetti un minuto e riprovi.",
     mayNotOpen: "In questa stanza non c’è ancora nessuno, e può aprirla solo chi ha la password del server.",
+    badToken:
+      "Il link che ha seguito non permette di entrare: è per un’altra stanza, o è scaduto. Ne prenda uno nuovo dove lo ha trovato.",
+    tokenRequired: "Per entrare qui serve un invito. Segua il link che ha ricevuto.",
     lobbyFull: "Troppe persone aspettano di entrare. Entri di nuovo tra un momento.",
     badText: "Questo testo non si può inviare: è vuoto o troppo lungo.",
     tooFast: "Era troppo in una volta. Aspetti un momento e riprovi.",

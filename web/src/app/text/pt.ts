@@ -445,6 +445,9 @@ export const pt: Dictionary = {
     badPassword: "Esta palavra-passe não serve: está vazia ou é demasiado longa.",
     tooManyAttempts: "Tentaram-se demasiadas palavras-passe. Espere um minuto e tente de novo.",
     mayNotOpen: "Ainda não há ninguém nesta sala, e só quem tem a palavra-passe do servidor a pode abrir.",
+    badToken:
+      "A ligação que seguiu não permite entrar: é para outra sala, ou expirou. Obtenha uma nova onde a encontrou.",
+    tokenRequired: "Para entrar aqui é preciso um convite. Siga a ligação que recebeu.",
     lobbyFull: "Há demasiadas pessoas à espera de entrar. Entre de novo daqui a um momento.",
     badText: "Este texto não se pode enviar: está vazio ou é demasiado longo.",
     tooFast: "Foi demasiado de uma vez. Espere um momento e tente de novo.",

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    ClientMessage, Device, ErrorCode, Features, InstanceId, LinkId, OwnerSecret, Participant, ParticipantId,
-    ParticipantKey, Password, ServerMessage, TopologyChoice,
+    AccessToken, ClientMessage, Device, ErrorCode, Features, InstanceId, LinkId, OwnerSecret, Participant,
+    ParticipantId, ParticipantKey, Password, ServerMessage, TopologyChoice,
 };
 use str0m::config::DtlsCert;
 use str0m::net::Transmit;
@@ -53,6 +53,7 @@ pub(crate) struct CallOptions {
     pub(crate) owner_secret: Option<OwnerSecret>,
     pub(crate) password: Option<Password>,
     pub(crate) opening_password: Option<Password>,
+    pub(crate) token: Option<AccessToken>,
     pub(crate) audio_slots: usize,
     pub(crate) video_slots: usize,
     pub(crate) tile_height: u16,
@@ -144,6 +145,7 @@ impl Call {
             owner_secret: options.owner_secret,
             password: options.password,
             opening_password: options.opening_password,
+            token: options.token,
         });
         self.events.push_back(Event::Signaling { is_open: true });
     }
