@@ -3,6 +3,7 @@
 import type { TopologyChoice } from "./protocol/messages";
 import type { Surroundings } from "./app/model";
 import { init } from "./app/navigation";
+import { languageFor } from "./app/settings";
 import type { Message } from "./app/message";
 import { update } from "./app/update";
 import { backgroundPicture } from "./runtime/backgroundPicture";
@@ -33,7 +34,7 @@ const CHOICES: readonly TopologyChoice[] = ["auto", "mesh", "sfu"];
 const topologyIn = (search: string): TopologyChoice | null =>
   CHOICES.find((choice) => choice === new URLSearchParams(search).get("topology")) ?? null;
 
-const surroundings: Surroundings = {
+const surroundings: Omit<Surroundings, "login"> = {
   origin: location.origin,
   browserLanguages: navigator.languages,
   isApple: /Mac|iPhone|iPad/u.test(navigator.userAgent),
@@ -49,11 +50,13 @@ const surroundings: Surroundings = {
 // Before the address is tidied.
 const owned = ownership();
 const tokens = accessTokens();
-const first = init(surroundings, loadSettings(), location.pathname);
-const [{ negotiation }] = await Promise.all([
+const settings = loadSettings();
+const path = location.pathname;
+const [{ negotiation, login }] = await Promise.all([
   loadConfiguration(),
-  loadDictionary(first[0].language).catch(() => undefined),
+  loadDictionary(languageFor(settings.language, navigator.languages)).catch(() => undefined),
 ]);
+const first = init({ ...surroundings, login }, settings, path);
 
 const dispatch = (message: Message): void => loop.dispatch(message);
 const streams = media(dispatch);

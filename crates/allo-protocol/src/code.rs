@@ -53,6 +53,8 @@ pub enum ErrorCode {
     BadToken,
     /// Nobody comes in without an access token: into this room, or on this server.
     TokenRequired,
+    /// Only who has signed in may open a room on this server.
+    LoginRequired,
     /// As many wait to be let in as may.
     LobbyFull,
     /// The text is empty or too long.

@@ -23,6 +23,8 @@ pub struct Opening {
 pub enum Credential {
     /// An access token for the room.
     Token,
+    /// That they have signed in.
+    Login,
 }
 
 impl Opening {

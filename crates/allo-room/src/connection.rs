@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use allo_protocol::{CloseCode, ErrorCode, ParticipantId};
 
-use crate::{BadPass, CheckId, Pass, RoomName, RoomsConfig};
+use crate::{BadPass, CheckId, LoginId, Pass, RoomName, RoomsConfig};
 
 /// A connection. The shell numbers them and never uses a number twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,8 @@ pub(crate) struct Seat {
 pub(crate) struct Connection {
     pub(crate) from: IpAddr,
     pub(crate) stage: Stage,
+    /// Who has signed in there, as the shell says.
+    pub(crate) login: Option<LoginId>,
     /// What the token in the `join` that follows comes to, as the shell says.
     pub(crate) pass: Option<Result<Pass, BadPass>>,
     join_by: Instant,
@@ -99,6 +101,7 @@ impl Connection {
         Self {
             from,
             stage: Stage::Opened,
+            login: None,
             pass: None,
             join_by: now + config.join_timeout,
             ping_at: now + config.ping_interval,

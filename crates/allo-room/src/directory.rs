@@ -49,6 +49,8 @@ pub(crate) struct Opener<'a> {
     pub(crate) asked: Option<TopologyChoice>,
     /// Makes the room theirs, unless it is somebody's.
     pub(crate) proof: Option<&'a OwnerProof>,
+    /// Makes it theirs wherever they sign in.
+    pub(crate) login: Option<&'a OwnerProof>,
 }
 
 impl Directory {
@@ -116,7 +118,11 @@ impl Directory {
             return Err(Refusal::AddressFull);
         }
         let known = self.closed.remove(name).map(|closed| closed.record);
-        let record = known.or_else(|| Some(RoomRecord::new(opener.proof?.clone(), config.lobby)));
+        let record = known.or_else(|| {
+            let mut record = RoomRecord::new(opener.proof?.clone(), config.lobby);
+            record.login = opener.login.cloned();
+            Some(record)
+        });
         *self.opened.entry(from).or_default() += 1;
         self.last_media_room += 1;
         let media = Sessions::new(now, MediaRoom(self.last_media_room));

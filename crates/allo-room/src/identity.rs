@@ -5,7 +5,7 @@ use std::fmt;
 use allo_protocol::{OwnerSecret, ParticipantId, ParticipantKey};
 use aws_lc_rs::hmac;
 
-use crate::{OwnerProof, RoomName};
+use crate::{LoginId, OwnerProof, RoomName};
 
 /// Letters and digits that are not mistaken for each other.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -46,19 +46,29 @@ impl fmt::Debug for IdentitySecret {
 pub(crate) struct Identities {
     people: hmac::Key,
     owners: hmac::Key,
+    logins: hmac::Key,
 }
 
 impl Identities {
     pub(crate) fn new(secret: &IdentitySecret) -> Self {
         let people = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
         let owners = hmac::Key::new(hmac::HMAC_SHA256, &secret.derive("owners"));
-        Self { people, owners }
+        let logins = hmac::Key::new(hmac::HMAC_SHA256, &secret.derive("logins of owners"));
+        Self { people, owners, logins }
     }
 
     /// Returns what a room keeps of an owner's secret.
     pub(crate) fn proof(&self, room: &RoomName, secret: &OwnerSecret) -> OwnerProof {
         let mut context = hmac::Context::with_key(&self.owners);
         context.update(secret.as_bytes());
+        context.update(room.as_str().as_bytes());
+        OwnerProof::new(context.sign().as_ref().try_into().expect("SHA-256 has 32 bytes"))
+    }
+
+    /// Returns what a room keeps of somebody who owns it by having signed in.
+    pub(crate) fn login_proof(&self, room: &RoomName, login: &LoginId) -> OwnerProof {
+        let mut context = hmac::Context::with_key(&self.logins);
+        context.update(login.as_bytes());
         context.update(room.as_str().as_bytes());
         OwnerProof::new(context.sign().as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }

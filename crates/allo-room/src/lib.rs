@@ -34,7 +34,7 @@ pub use identity::IdentitySecret;
 pub use media::{MediaCommand, MediaEvent, MediaKey, MediaRoom, MediaTrackId, Picture};
 pub use name::{BadDisplayName, BadRoomName, DisplayName, RoomName};
 pub use output::{CheckId, Output};
-pub use pass::{BadPass, Pass};
+pub use pass::{BadPass, LoginId, Pass};
 pub use record::{OwnerProof, PasswordHash, RoomRecord};
 pub use rooms::{Counts, Rooms};
 pub use token_bucket::TokenBucket;

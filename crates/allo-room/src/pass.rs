@@ -1,4 +1,6 @@
-//! What an access token comes to.
+//! What the shell finds out about somebody: what an access token comes to, and who has signed in.
+
+use std::fmt;
 
 use allo_protocol::Role;
 
@@ -13,6 +15,27 @@ pub struct Pass {
     pub name: Option<DisplayName>,
     /// What they are there, at least.
     pub role: Role,
+}
+
+/// Somebody who has signed in: the same for the same person, and nothing else about them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LoginId([u8; 32]);
+
+impl LoginId {
+    /// Takes a hash of who it is at the provider.
+    pub const fn new(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginId(..)")
+    }
 }
 
 /// Why an access token is not one, in a sentence for the person who showed it.

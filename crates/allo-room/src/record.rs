@@ -38,6 +38,15 @@ impl fmt::Debug for OwnerProof {
     }
 }
 
+/// By what somebody may turn out to be an owner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proofs {
+    /// What the secret that they gave comes to.
+    pub(crate) secret: Option<OwnerProof>,
+    /// What their having signed in comes to.
+    pub(crate) login: Option<OwnerProof>,
+}
+
 /// A password, hashed by the shell, in a form that the shell alone understands.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -53,6 +62,9 @@ impl fmt::Debug for PasswordHash {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomRecord {
     pub(crate) owner: OwnerProof,
+    /// What is kept of whoever opened it when they had signed in: they own it, wherever they sign in.
+    #[serde(default)]
+    pub(crate) login: Option<OwnerProof>,
     pub(crate) lobby: bool,
     pub(crate) locked: bool,
     pub(crate) password: Option<PasswordHash>,
@@ -96,6 +108,7 @@ impl RoomRecord {
     pub(crate) fn new(owner: OwnerProof, lobby: bool) -> Self {
         Self {
             owner,
+            login: None,
             lobby,
             locked: false,
             password: None,
@@ -103,6 +116,12 @@ impl RoomRecord {
             recorders: Recorders::Moderators,
             people: BTreeMap::new(),
         }
+    }
+
+    /// Returns whether somebody who comes with these is an owner.
+    pub(crate) fn is_owned_by(&self, proofs: &Proofs) -> bool {
+        let has_secret = proofs.secret.as_ref() == Some(&self.owner);
+        has_secret || (proofs.login.is_some() && proofs.login == self.login)
     }
 
     /// Returns whether newcomers are looked at: those who are in are then remembered.
@@ -129,10 +148,10 @@ impl RoomRecord {
     }
 
     /// Returns whether somebody may open the room again, where not everyone may open rooms: who was let in before, or shows the secret.
-    pub(crate) fn may_open(&self, id: &ParticipantId, proof: Option<&OwnerProof>) -> bool {
+    pub(crate) fn may_open(&self, id: &ParticipantId, proofs: &Proofs) -> bool {
         match self.standing(id) {
             Standing::Owner | Standing::Moderator | Standing::Admitted => true,
-            Standing::Newcomer | Standing::Removed | Standing::Banned => proof == Some(&self.owner),
+            Standing::Newcomer | Standing::Removed | Standing::Banned => self.is_owned_by(proofs),
         }
     }
 

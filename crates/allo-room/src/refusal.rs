@@ -70,6 +70,8 @@ pub(crate) enum Refusal {
     NoTokens,
     #[error("It takes an access token to come in here: follow the link that you were given once more.")]
     TokenRequired,
+    #[error("Nobody is in this room, and only who has signed in may open one.")]
+    LoginRequired,
     #[error("Too many people wait to be let in. Please try again later.")]
     LobbyFull,
     #[error("There is nothing in this text.")]
@@ -123,6 +125,7 @@ impl Refusal {
             Self::MayNotOpen => ErrorCode::MayNotOpen,
             Self::BadToken { .. } | Self::TokenElsewhere | Self::NoTokens => ErrorCode::BadToken,
             Self::TokenRequired => ErrorCode::TokenRequired,
+            Self::LoginRequired => ErrorCode::LoginRequired,
             Self::LobbyFull => ErrorCode::LobbyFull,
             Self::TextEmpty | Self::TextTooLong { .. } => ErrorCode::BadText,
             Self::TooManyPeople => ErrorCode::TooManyPeople,

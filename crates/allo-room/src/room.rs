@@ -19,7 +19,7 @@ use crate::links::Links;
 use crate::media::{MediaEvent, MediaKey};
 use crate::output::Outputs;
 use crate::participant::{DeviceChange, Devices, Lease, Member, Presence};
-use crate::record::{OwnerProof, PasswordHash, RoomRecord};
+use crate::record::{OwnerProof, PasswordHash, Proofs, RoomRecord};
 use crate::refusal::Refusal;
 use crate::sessions::{MediaOffer, Offered, Sessions};
 use crate::topology::Way;
@@ -40,8 +40,8 @@ pub(crate) struct Arrival {
     pub(crate) devices: Devices,
     pub(crate) topology: Option<TopologyChoice>,
     pub(crate) from: IpAddr,
-    /// What the secret of an owner, if they gave one, comes to.
-    pub(crate) proof: Option<OwnerProof>,
+    pub(crate) proofs: Proofs,
+    pub(crate) has_signed_in: bool,
     pub(crate) password: Option<Password>,
     pub(crate) opening_password: Option<Password>,
     /// What their access token gives them, or why it gives nothing.
@@ -181,7 +181,7 @@ impl Room {
     /// Gives a member a new connection in place of the one that they had or had lost.
     pub(crate) fn attach(&mut self, now: Instant, id: &ParticipantId, arrival: &Arrival, out: &mut Outputs) {
         let before = self.describe(id);
-        self.prove_owner(id, arrival.proof.as_ref(), out);
+        self.prove_owner(id, &arrival.proofs, out);
         self.use_grant(id, arrival.granted(), out);
         let name = self.name_of(id, arrival.name.clone());
         let may = self.may_publish(id);

@@ -27,7 +27,9 @@ use crate::rights::Rule;
 use crate::room::Room;
 use crate::sessions::MediaOffer;
 use crate::timers::Timers;
-use crate::{BadPass, CheckId, DisplayName, IdentitySecret, Pass, RoomName, RoomRecord, RoomsConfig};
+use crate::{
+    BadPass, CheckId, DisplayName, IdentitySecret, LoginId, Pass, RoomName, RoomRecord, RoomsConfig,
+};
 
 use passwords::Check;
 pub(crate) use passwords::PASSWORD_BYTES_MAX;
@@ -125,6 +127,13 @@ impl Rooms {
     pub fn handle_open(&mut self, now: Instant, connection: ConnectionId, from: IpAddr) {
         self.connections.insert(connection, Connection::new(now, from, &self.config));
         self.set_timer(connection);
+    }
+
+    /// Takes who has signed in at a new connection.
+    pub fn handle_login(&mut self, from: ConnectionId, login: LoginId) {
+        if let Some(connection) = self.connections.get_mut(&from) {
+            connection.login = Some(login);
+        }
     }
 
     /// Takes what the token in the `join` that comes next from this connection was found to be.

@@ -11,6 +11,7 @@ mod failures;
 mod http;
 mod identity;
 mod listener;
+mod login;
 mod media;
 mod outbox;
 mod passwords;
@@ -23,6 +24,7 @@ mod tls;
 mod tokens;
 
 pub use banner::banner;
+pub use login::LoginError;
 pub use media::MediaError;
 pub use server::{Server, StartError};
 pub use tls::TlsError;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, future::pending, net::IpAddr, sync::Arc, time::Instant};
 
 use allo_protocol::{ClientMessage, CloseCode, ServerMessage};
-use allo_room::{BadPass, ConnectionId, Counts, Fault, MediaEvent, Output, Pass, Rooms};
+use allo_room::{BadPass, ConnectionId, Counts, Fault, LoginId, MediaEvent, Output, Pass, Rooms};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep_until,
@@ -29,6 +29,8 @@ pub(crate) enum Event {
     Open {
         /// The client's address.
         from: IpAddr,
+        /// Who has signed in there, if anybody.
+        login: Option<LoginId>,
         /// Where to leave messages for it.
         outbox: Outbox,
     },
@@ -129,9 +131,12 @@ impl RoomsTask {
     fn handle(&mut self, connection: ConnectionId, event: Event) {
         let now = Instant::now();
         match event {
-            Event::Open { from, outbox } => {
+            Event::Open { from, login, outbox } => {
                 self.outboxes.insert(connection, outbox);
                 self.rooms.handle_open(now, connection, from);
+                if let Some(login) = login {
+                    self.rooms.handle_login(connection, login);
+                }
             }
             Event::Pass(pass) => self.rooms.handle_pass(connection, pass),
             Event::Message(message) => self.rooms.handle_message(now, connection, message),

@@ -23,6 +23,7 @@ use crate::{
     failures::Failures,
     identity,
     listener::{self, Port},
+    login::{LoginError, Logins},
     media::{self, Door, MediaError, MediaPlane, RELAY_RENEWAL},
     records::Records,
     rooms_task::{Events, Questions, RoomsTask},
@@ -35,6 +36,8 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Lets people sign in, where there is a provider.
+    pub(crate) logins: Option<Arc<Logins>>,
     /// Reads access tokens, where they are taken.
     pub(crate) tokens: Option<Arc<Tokens>>,
     /// Where TCP connections with media go, if there is a media plane.
@@ -93,6 +96,9 @@ pub enum StartError {
     /// There is no certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Signing in cannot be offered.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// A key for access tokens is of no use.
     #[error(transparent)]
     Tokens(#[from] TokenKeyError),
@@ -129,6 +135,7 @@ impl Server {
         let mut seed = [0; 32];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| StartError::Random)?;
         let secret = identity::secret(config.data_folder().as_deref()).map_err(|_| StartError::Random)?;
+        let logins = Logins::open(&config, &secret)?.map(Arc::new);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         config.rooms.relay_renewal = config.rooms.has_media.then_some(RELAY_RENEWAL);
         config.rooms.stun_port = sockets.first().and_then(|sockets| udp_port(&config.media, sockets));
@@ -151,6 +158,7 @@ impl Server {
         let shared = Arc::new(Shared {
             config,
             tls,
+            logins,
             tokens,
             media: door,
             sockets,

@@ -82,7 +82,9 @@ pub(crate) fn upgrade(shared: &Arc<Shared>, visitor: &Visitor, mut request: Requ
     };
     let (writer, reader) = outbox(shared.config.bounds.outbox_messages, shared.config.bounds.outbox_bytes);
     let connection = Connection::new(shared, admitted, reader);
-    let opened = Event::Open { from: visitor.address, outbox: writer };
+    let session = shared.logins.as_ref().and_then(|logins| logins.session(request.headers()));
+    let login = session.map(|session| session.id());
+    let opened = Event::Open { from: visitor.address, login, outbox: writer };
     let upgrade = hyper::upgrade::on(&mut request);
     shared.tasks.spawn(async move {
         // It fails when the client went away before the answer reached it.

@@ -62,6 +62,16 @@ export type Surroundings = {
   readonly slots: number;
   /** Which way media are to take in a room that this page opens; `null` leaves it to the server. */
   readonly topology: TopologyChoice | null;
+  /** Whether one has signed in; `null` where nobody can. */
+  readonly login: Login | null;
+};
+
+export type Login = {
+  readonly isSignedIn: boolean;
+  /** What one is called there, if that is known. */
+  readonly name: string | null;
+  /** One has just tried in vain. */
+  readonly hasFailed: boolean;
 };
 
 /** One camera, microphone or speaker that the browser lists. Labels are empty until one of them was allowed. */

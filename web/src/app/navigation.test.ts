@@ -86,3 +86,17 @@ describe("having left", () => {
     expect(orders.some(({ type }) => type === "setCam")).toBe(false);
   });
 });
+
+describe("who has signed in", () => {
+  const at = (name: string | null) => ({ ...SURROUNDINGS, login: { isSignedIn: true, name, hasFailed: false } });
+
+  test("is called what they are called there", () => {
+    const [model] = init(at("Ada Lovelace"), { ...DEFAULT_SETTINGS, displayName: "Somebody" }, "/family");
+    expect(model.settings.displayName).toBe("Ada Lovelace");
+  });
+
+  test("says a name themselves where none is known", () => {
+    const [model] = init(at(null), { ...DEFAULT_SETTINGS, displayName: "Ada" }, "/family");
+    expect(model.settings.displayName).toBe("Ada");
+  });
+});

@@ -3,17 +3,17 @@
 import type { ClientErrorCode } from "../webrtc/types";
 import { CHECKUP, CHECKUP_PATH } from "./checkup";
 import type { Effect, Update } from "./effect";
-import type { Model, Page, PreJoinPage, Surroundings } from "./model";
+import type { Login, Model, Page, PreJoinPage, Surroundings } from "./model";
 import { deviceOrders, OWN_OFF } from "./own";
 import { endWithCall } from "./recording";
 import { roomOfPath, roomPath } from "./roomName";
-import { languageFor, type Settings } from "./settings";
+import { languageFor, MAX_NAME_LENGTH, type Settings } from "./settings";
 
 /** Returns the page's first state, and what is to be done for it. */
 export function init(surroundings: Surroundings, settings: Settings, path: string): Update {
   const model: Model = {
     surroundings,
-    settings,
+    settings: withNameOf(surroundings.login, settings),
     language: languageFor(settings.language, surroundings.browserLanguages),
     devices: [],
     offer: null,
@@ -26,6 +26,12 @@ export function init(surroundings: Surroundings, settings: Settings, path: strin
     page: { page: "landing", draft: "", problem: null },
   };
   return openPath(model, path);
+}
+
+/** Whoever has signed in is called what they are called there, until they say otherwise. */
+function withNameOf(login: Login | null, settings: Settings): Settings {
+  const name = login?.name ?? null;
+  return name === null ? settings : { ...settings, displayName: name.slice(0, MAX_NAME_LENGTH) };
 }
 
 /** Follows the address bar, away from wherever one was. */

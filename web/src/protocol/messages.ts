@@ -387,6 +387,8 @@ export type ErrorCode =
   | "badToken"
   /** Nobody comes in without an access token: into this room, or on this server. */
   | "tokenRequired"
+  /** Only who has signed in may open a room on this server. */
+  | "loginRequired"
   /** As many wait to be let in as may. */
   | "lobbyFull"
   /** The text is empty or too long. */

@@ -180,6 +180,7 @@ const ERROR_CODES = [
   "mayNotOpen",
   "badToken",
   "tokenRequired",
+  "loginRequired",
   "lobbyFull",
   "badText",
   "tooFast",

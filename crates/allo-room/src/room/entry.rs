@@ -5,7 +5,7 @@ use allo_protocol::{ParticipantId, ParticipantKey, Role, ServerMessage};
 use super::{Arrival, Grant, Room};
 use crate::connection::Seat;
 use crate::output::Outputs;
-use crate::record::{OwnerProof, PasswordHash, RoomRecord, Standing};
+use crate::record::{PasswordHash, Proofs, RoomRecord, Standing};
 use crate::refusal::Refusal;
 use crate::rights::is_moderator;
 use crate::waiting::Waiter;
@@ -43,8 +43,8 @@ impl Room {
         if standing == Standing::Banned {
             return Err(Refusal::Banned);
         }
-        let is_owner = arrival.proof.as_ref() == Some(&record.owner)
-            || grant.is_some_and(|grant| is_moderator(grant.role));
+        let is_owner =
+            record.is_owned_by(&arrival.proofs) || grant.is_some_and(|grant| is_moderator(grant.role));
         let is_known = matches!(standing, Standing::Owner | Standing::Moderator | Standing::Admitted);
         if is_owner || is_known {
             return self.check_place().map(|()| Entry::In);
@@ -79,9 +79,9 @@ impl Room {
         asked.unwrap_or(self.places).min(self.places)
     }
 
-    /// Makes somebody an owner who has shown the secret. Another one gives no right, and takes none.
-    pub(crate) fn prove_owner(&mut self, id: &ParticipantId, proof: Option<&OwnerProof>, out: &mut Outputs) {
-        let Some(record) = self.record.as_mut().filter(|record| Some(&record.owner) == proof) else { return };
+    /// Makes somebody an owner who has shown the secret, or has signed in as one. Another one gives no right, and takes none.
+    pub(crate) fn prove_owner(&mut self, id: &ParticipantId, proofs: &Proofs, out: &mut Outputs) {
+        let Some(record) = self.record.as_mut().filter(|record| record.is_owned_by(proofs)) else { return };
         if record.standing(id) != Standing::Owner
             && record.standing(id) != Standing::Banned
             && record.change(id, |known| known.standing = Standing::Owner)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use allo_protocol::{ClientMessage, CloseCode, ParticipantId, Password};
+use allo_protocol::{ClientMessage, CloseCode, OwnerSecret, ParticipantId, Password};
 use rand_chacha::rand_core::Rng as _;
 use tracing::debug;
 
@@ -12,9 +12,10 @@ use crate::connection::{ConnectionId, Seat, Stage};
 use crate::directory::Opener;
 use crate::media::MediaKey;
 use crate::participant::{Devices, Presence};
+use crate::record::Proofs;
 use crate::refusal::Refusal;
 use crate::room::{Arrival, Entry, Grant};
-use crate::{BadPass, Credential, OwnerProof, Pass, RoomName};
+use crate::{BadPass, Credential, LoginId, OwnerProof, Pass, RoomName};
 
 impl Rooms {
     pub(super) fn join(&mut self, now: Instant, from: ConnectionId, message: ClientMessage) {
@@ -59,11 +60,11 @@ impl Rooms {
             return Err(Refusal::JoinMissing);
         };
         let known = self.connections.get_mut(&connection).ok_or(Refusal::JoinMissing)?;
-        let (from, pass) = (known.from, known.pass.take());
+        let (from, login, pass) = (known.from, known.login, known.pass.take());
         let room = RoomName::parse(&room, self.config.room_name_bytes)?;
         // Whoever shows a token is what it says, and no owner for being the first.
-        let proof = owner_secret.filter(|_| token.is_none());
-        let proof = proof.map(|secret| self.identities.proof(&room, &secret));
+        let proofs =
+            if token.is_some() { Proofs::default() } else { self.proofs(&room, owner_secret, login) };
         let grant = token.map(|_| self.grant(&room, pass));
         let vouched = grant.iter().flatten().find_map(|grant| grant.name.clone());
         let name = vouched.map_or_else(|| self.display_name(&display_name), Ok)?;
@@ -79,13 +80,21 @@ impl Rooms {
             devices,
             topology,
             from,
-            proof,
+            proofs,
+            has_signed_in: login.is_some(),
             password,
             opening_password,
             grant,
             fits: None,
         };
         Ok((room, arrival))
+    }
+
+    fn proofs(&self, room: &RoomName, secret: Option<OwnerSecret>, login: Option<LoginId>) -> Proofs {
+        Proofs {
+            secret: secret.map(|secret| self.identities.proof(room, &secret)),
+            login: login.map(|login| self.identities.login_proof(room, &login)),
+        }
     }
 
     /// Returns what an access token for this room gives, by what the shell has said of it.
@@ -126,8 +135,9 @@ impl Rooms {
             self.check_opening(now, &name, &id, &arrival)?;
         }
         let unowned = arrival.granted().map(|grant| &grant.unowned);
-        let proof = arrival.proof.as_ref().or(unowned);
-        let opener = Opener { from: arrival.from, asked: arrival.topology, proof };
+        let Proofs { secret, login } = &arrival.proofs;
+        let (proof, login) = (secret.as_ref().or(login.as_ref()).or(unowned), login.as_ref());
+        let opener = Opener { from: arrival.from, asked: arrival.topology, proof, login };
         let room = self.directory.find_or_open(now, &name, &opener, &self.config, &mut self.rng)?;
         let decided = match room.entry(&id, &arrival, &self.config) {
             Ok(Entry::In) => Ok(Stage::Joined(self.enter(now, &name, &id, &arrival))),
@@ -150,17 +160,23 @@ impl Rooms {
     ) -> Result<(), Refusal> {
         let opening = &self.config.opening;
         let record = self.directory.record(name);
-        if record.is_some_and(|record| record.may_open(id, arrival.proof.as_ref())) {
+        if record.is_some_and(|record| record.may_open(id, &arrival.proofs)) {
             return Ok(());
         }
         let has_token = arrival.granted().is_some();
         if self.config.token_required && !has_token {
             return Err(Refusal::TokenRequired);
         }
-        if opening.is_for_anyone() || (has_token && opening.credentials.contains(&Credential::Token)) {
+        let has = |credential: &Credential| match credential {
+            Credential::Token => has_token,
+            Credential::Login => arrival.has_signed_in,
+        };
+        if opening.is_for_anyone() || opening.credentials.iter().any(has) {
             return Ok(());
         }
-        let password = opening.password.as_ref().ok_or(Refusal::TokenRequired)?;
+        let can_sign_in = opening.credentials.contains(&Credential::Login);
+        let otherwise = if can_sign_in { Refusal::LoginRequired } else { Refusal::TokenRequired };
+        let password = opening.password.as_ref().ok_or(otherwise)?;
         let given = arrival.opening_password.as_ref().ok_or(Refusal::MayNotOpen)?;
         let network = Network::of(arrival.from);
         if !self.attempts_of_network.take(now, network) {
@@ -186,7 +202,7 @@ impl Rooms {
         let seat = room.seat(id);
         let connection = arrival.connection;
         let waited = room.stop_waiting(id, &mut self.out).map(|before| before.connection);
-        room.prove_owner(id, arrival.proof.as_ref(), &mut self.out);
+        room.prove_owner(id, &arrival.proofs, &mut self.out);
         room.use_grant(id, arrival.granted(), &mut self.out);
         room.remember(id, is_guarded, &mut self.out);
         room.enter(now, id, arrival, &self.config, &mut self.out);

@@ -8,7 +8,8 @@ use allo_protocol::{
     ServerMessage, Source, Topology,
 };
 use allo_room::{
-    BadPass, ConnectionId, Credential, DisplayName, MediaCommand, Opening, Pass, RoomName, RoomsConfig,
+    BadPass, ConnectionId, Credential, DisplayName, LoginId, MediaCommand, Opening, Pass, RoomName,
+    RoomsConfig,
 };
 
 use crate::world::{World, errors, hello, join, snapshot};
@@ -950,4 +951,44 @@ fn a_token_does_not_undo_what_moderators_say() {
     assert_eq!(errors(&world.heard(late)), [(ErrorCode::RoomLocked, false)]);
     let alan = come_with_pass(&mut world, "family", 4, Ok(("family", Role::Moderator)));
     assert_eq!(role_of(&world.heard(alan)), Role::Moderator);
+}
+
+/// Joins as somebody who has signed in.
+fn come_signed_in(world: &mut World, login: u8, join: ClientMessage) -> ConnectionId {
+    let connection = world.connect();
+    world.rooms.handle_login(connection, LoginId::new([login; 32]));
+    world.say(connection, hello());
+    world.heard(connection);
+    world.say(connection, join);
+    connection
+}
+
+fn house_of_logins() -> RoomsConfig {
+    let opening = Opening { credentials: vec![Credential::Login], ..Opening::default() };
+    RoomsConfig { opening, ..RoomsConfig::default() }
+}
+
+#[test]
+fn where_rooms_are_opened_with_a_login_strangers_come_when_they_are_open() {
+    let mut world = World::with(house_of_logins());
+    let stranger = come(&mut world, owner_join("family", 2, 2));
+    assert_eq!(errors(&world.heard(stranger)), [(ErrorCode::LoginRequired, false)]);
+    let ada = come_signed_in(&mut world, 1, join("family", 1, 0));
+    assert_eq!(role_of(&world.heard(ada)), Role::Owner);
+    world.say(stranger, owner_join("family", 2, 2));
+    assert_eq!(role_of(&world.heard(stranger)), Role::Participant);
+}
+
+#[test]
+fn who_has_signed_in_owns_what_they_opened_wherever_they_sign_in() {
+    let mut world = World::with(house_of_logins());
+    let ada = come_signed_in(&mut world, 1, owner_join("family", 1, 7));
+    world.say(ada, ClientMessage::Leave {});
+    world.restart(house_of_logins());
+    let elsewhere = come_signed_in(&mut world, 1, join("family", 3, 0));
+    assert_eq!(role_of(&world.heard(elsewhere)), Role::Owner);
+    let by_link = come(&mut world, owner_join("family", 4, 7));
+    assert_eq!(role_of(&world.heard(by_link)), Role::Owner, "the owner link is good as well");
+    let grace = come_signed_in(&mut world, 2, owner_join("family", 2, 2));
+    assert_eq!(role_of(&world.heard(grace)), Role::Participant, "who has signed in is a guest elsewhere");
 }

@@ -223,6 +223,7 @@ impl Layers {
             self.problem("http-port", "should be another than port");
         }
         self.check_tokens(config);
+        self.check_oidc(config);
         if config.rooms.topology == TopologyChoice::Sfu && config.media.workers.count() == 0 {
             self.problem("topology", "sfu needs media-workers");
         }
@@ -233,6 +234,16 @@ impl Layers {
 }
 
 impl Layers {
+    fn check_oidc(&mut self, config: &Config) {
+        let has_issuer = config.oidc.issuer.is_some();
+        if has_issuer && config.oidc.client_id.0.is_empty() {
+            self.problem("oidc-issuer", "needs oidc-client-id: the name that it has given to this server");
+        }
+        if config.rooms.opening.credentials.contains(&Credential::Login) && !has_issuer {
+            self.problem("opening", "login needs oidc-issuer: nobody could sign in");
+        }
+    }
+
     fn check_tokens(&mut self, config: &Config) {
         let has_keys = !config.token_keys.is_empty();
         if has_keys && config.audience().is_none() {

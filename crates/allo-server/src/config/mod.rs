@@ -3,6 +3,7 @@
 mod acme;
 mod example;
 mod load;
+mod oidc;
 mod settings;
 mod tokens;
 mod value;
@@ -21,6 +22,7 @@ use ipnet::IpNet;
 pub use acme::{DirectoryUrl, Domain, Email};
 pub use example::example;
 pub use load::{LoadError, Sources, Task};
+pub use oidc::{Issuer, OidcClientId, OidcConfig};
 pub use tokens::{TokenAlgorithm, TokenKey};
 pub use value::{LogFilter, Origin, PublicAddress};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub token_keys: Vec<TokenKey>,
     /// The name of this server in access tokens; `None` for the first of the domains.
     pub token_audience: Option<String>,
+    /// Where people sign in.
+    pub oidc: OidcConfig,
     /// Whose `X-Forwarded-*` and `Forwarded` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Pages of other hosts that may open a WebSocket.
@@ -162,6 +166,7 @@ impl Default for Config {
             },
             token_keys: Vec::new(),
             token_audience: None,
+            oidc: OidcConfig::default(),
             trusted_proxies: vec![
                 IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
                 IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),

@@ -255,7 +255,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "WAY",
         MEETINGS,
         rooms.opening.credentials,
-        "What else it takes to open a room, in place of opening-password: token (an access token for the room)."
+        "What else it takes to open a room, in place of opening-password: token (an access token for the room), login (having signed in at oidc-issuer)."
     ),
     many!(
         "token-key",
@@ -279,6 +279,38 @@ pub(super) const SETTINGS: &[Setting] = &[
         Text,
         rooms.token_required,
         "Whether nobody comes into a room without an access token for it, but those who were let in before."
+    ),
+    one!(
+        "oidc-issuer",
+        "URL",
+        MEETINGS,
+        Text,
+        oidc.issuer,
+        "Provider at which people may sign in (OpenID Connect), such as https://login.example.org. It sends them back to /login/done. Empty: nobody is asked."
+    ),
+    one!(
+        "oidc-client-id",
+        "NAME",
+        MEETINGS,
+        Text,
+        oidc.client_id,
+        "Name that the provider has given to this server."
+    ),
+    one!(
+        "oidc-client-secret",
+        "FILE",
+        MEETINGS,
+        Text,
+        oidc.client_secret,
+        "File with the secret that the provider has given to this server, if it has."
+    ),
+    one!(
+        "oidc-ca",
+        "FILE",
+        MEETINGS,
+        Text,
+        oidc.ca,
+        "Certificate to trust oidc-issuer by, PEM, where it has one of a private authority."
     ),
     one!(
         "lobby",

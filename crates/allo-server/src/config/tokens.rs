@@ -62,13 +62,15 @@ impl Value for Credential {
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "token" => Ok(Self::Token),
-            _ => Err(expected("token")),
+            "login" => Ok(Self::Login),
+            _ => Err(expected("token or login")),
         }
     }
 
     fn show(&self) -> String {
         match self {
             Self::Token => "token",
+            Self::Login => "login",
         }
         .to_owned()
     }

@@ -1,4 +1,4 @@
-//! HTTP: seven paths and the page. Every request is first asked where it comes from and how.
+//! HTTP: ten paths and the page. Every request is first asked where it comes from and how.
 
 mod headers;
 mod page;
@@ -17,7 +17,7 @@ use serde_json::json;
 use tracing::debug;
 
 use self::visitor::Transport;
-pub(crate) use self::visitor::Visitor;
+pub(crate) use self::{page::percent_decoded, visitor::Visitor};
 use crate::{server::Shared, signaling};
 
 /// What a browser gets.
@@ -78,7 +78,8 @@ async fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incomin
     match request.uri().path() {
         "/ws" => signaling::upgrade(shared, visitor, request),
         "/health" => health(shared).await,
-        "/config.json" => json(&json!({ "negotiation": shared.config.negotiation.name() })),
+        "/config.json" => configuration(shared, request.headers()),
+        path if path == "/login" || path.starts_with("/login/") => sign_in(shared, visitor, &request).await,
         "/robots.txt" => text(StatusCode::OK, "User-agent: *\nDisallow: /"),
         "/ca.crt" => authority(shared),
         // For `allo doctor` on this machine, and nobody else.
@@ -88,6 +89,42 @@ async fn route(shared: &Arc<Shared>, visitor: &Visitor, request: Request<Incomin
         "/doctor.json" => not_found(),
         _ => page::answer(&request, shared.config.rooms.room_name_bytes),
     }
+}
+
+/// Tells the page what it has to know before it connects.
+fn configuration(shared: &Shared, headers: &HeaderMap) -> Answer {
+    let mut configuration = json!({ "negotiation": shared.config.negotiation.name() });
+    if let Some(logins) = &shared.logins {
+        let session = logins.session(headers);
+        configuration["login"] = json!({
+            "signedIn": session.is_some(),
+            "name": session.and_then(|session| session.name),
+        });
+    }
+    json(&configuration)
+}
+
+/// Sends somebody to the provider that people sign in at, or back from there.
+async fn sign_in(shared: &Shared, visitor: &Visitor, request: &Request<Incoming>) -> Answer {
+    let Some(logins) = &shared.logins else { return not_found() };
+    let query = request.uri().query().unwrap_or("");
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let redirect = match request.uri().path() {
+        "/login" => logins.begin(visitor, query).await,
+        "/login/done" => logins.finish(visitor, request.headers(), query).await,
+        // Another site's page signs nobody out.
+        "/login/end" if site != Some(b"cross-site") => logins.end(query),
+        _ => return not_found(),
+    };
+    let mut answer = text(StatusCode::SEE_OTHER, "Go on there.");
+    for cookie in redirect.cookies {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    match HeaderValue::from_str(&redirect.location) {
+        Ok(location) => answer.headers_mut().insert(header::LOCATION, location),
+        Err(_) => return not_found(),
+    };
+    answer
 }
 
 /// Tells whether the server is well, for those who watch over it.

@@ -29,7 +29,7 @@ fn is_room(path: &str, bytes_max: u32) -> bool {
 }
 
 /// Decodes a segment of a path (RFC 3986 §2.1); `None` when it is malformed or not UTF-8.
-fn percent_decoded(segment: &str) -> Option<String> {
+pub(crate) fn percent_decoded(segment: &str) -> Option<String> {
     let mut bytes = segment.bytes();
     let mut decoded = Vec::with_capacity(segment.len());
     while let Some(byte) = bytes.next() {

@@ -72,6 +72,12 @@ impl Visitor {
         origin == Origin::new(scheme, self.host.as_str()) || allowed.contains(&origin)
     }
 
+    /// Returns the origin under which the client sees this server.
+    pub(crate) fn origin(&self) -> String {
+        let scheme = if self.transport == Transport::Local { "http" } else { "https" };
+        format!("{scheme}://{}", self.host)
+    }
+
     /// Returns where the same thing is served by HTTPS.
     pub(crate) fn https_url<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
         let host = if self.is_same_port { self.host.as_str() } else { self.host.host() };

@@ -38,7 +38,7 @@ use crate::{
     listener::TURN_PROTOCOL,
 };
 
-pub(crate) use acme::{Failure, PROTOCOL as CHALLENGE_PROTOCOL};
+pub(crate) use acme::{Failure, PROTOCOL as CHALLENGE_PROTOCOL, client};
 pub(crate) use names::local_addresses;
 
 /// How often the names of this machine are compared with those of the certificate.

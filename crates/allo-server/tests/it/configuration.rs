@@ -209,3 +209,14 @@ fn tokens_need_a_key_and_a_name() {
     let domain = &["--token-key", "EdDSA key.pem", "--domain", "meet.example.org"];
     assert!(load(&Given { flags: domain, ..Given::default() }).is_ok(), "the domain is the name");
 }
+
+#[test]
+fn a_provider_is_named_whole() {
+    let issuer = &["--oidc-issuer", "https://login.example.org"];
+    assert_eq!(
+        mistakes(&Given { flags: issuer, ..Given::default() }),
+        ["oidc-issuer: needs oidc-client-id: the name that it has given to this server"]
+    );
+    let told = mistakes(&Given { flags: &["--opening", "login"], ..Given::default() });
+    assert_eq!(told, ["opening: login needs oidc-issuer: nobody could sign in"]);
+}

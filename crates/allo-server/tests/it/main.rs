@@ -7,6 +7,7 @@ mod acme;
 mod configuration;
 mod coturn;
 mod https;
+mod login;
 mod logs;
 mod media;
 mod memory;

@@ -20,6 +20,7 @@ export const SURROUNDINGS: Surroundings = {
   canRecord: true,
   slots: 6,
   topology: null,
+  login: null,
 };
 
 export function opened(path: string, settings: Partial<Settings> = {}): Model {

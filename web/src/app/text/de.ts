@@ -255,6 +255,13 @@ export const de: Dictionary = {
     save: "Speichern",
     cancel: "Abbrechen",
   },
+  login: {
+    signIn: "Anmelden",
+    as: (name: string) => `Angemeldet als ${name}`,
+    signedIn: "Angemeldet",
+    signOut: "Abmelden",
+    failed: "Die Anmeldung hat nicht geklappt. Versuchen Sie es noch einmal, oder machen Sie ohne sie weiter.",
+  },
   knocking: {
     title: "Sie warten auf Einlass",
     hint: "Jemand im Raum weiß Bescheid. Bleiben Sie auf dieser Seite.",
@@ -457,6 +464,8 @@ export const de: Dictionary = {
     badToken:
       "Der Link, dem Sie gefolgt sind, lässt Sie nicht ein: Er gilt für einen anderen Raum oder ist abgelaufen. Holen Sie sich einen neuen, wo Sie ihn gefunden haben.",
     tokenRequired: "Hier kommt nur herein, wer eingeladen ist. Folgen Sie dem Link, den Sie bekommen haben.",
+    loginRequired:
+      "In diesem Raum ist noch niemand. Melden Sie sich an, um ihn zu öffnen, oder kommen Sie wieder, wenn er offen ist.",
     lobbyFull: "Zu viele warten auf Einlass. Treten Sie gleich noch einmal bei.",
     badText: "Dieser Text kann nicht gesendet werden: Er ist leer oder zu lang.",
     tooFast: "Das war zu viel auf einmal. Warten Sie einen Moment, und versuchen Sie es noch einmal.",

@@ -264,6 +264,13 @@ export const en = {
     save: "Save",
     cancel: "Cancel",
   },
+  login: {
+    signIn: "Sign in",
+    as: (name: string) => `Signed in as ${name}`,
+    signedIn: "Signed in",
+    signOut: "Sign out",
+    failed: "Signing in did not work. Try again, or go on without.",
+  },
   knocking: {
     title: "You are waiting to be let in",
     hint: "Somebody in the room has been told. Stay on this page.",
@@ -464,6 +471,7 @@ export const en = {
     badToken:
       "The link that you followed does not let you in: it is for another room, or has expired. Get a new one where you found it.",
     tokenRequired: "It takes an invitation to come in here. Follow the link that you were given.",
+    loginRequired: "Nobody is in this room yet. Sign in to open it, or come back when it is open.",
     lobbyFull: "Too many people wait to be let in. Join again in a moment.",
     badText: "This text cannot be sent: it is empty or too long.",
     tooFast: "That was too much at once. Wait a moment and try again.",

@@ -252,6 +252,13 @@ export const es: Dictionary = {
     save: "Guardar",
     cancel: "Cancelar",
   },
+  login: {
+    signIn: "Iniciar sesión",
+    as: (name: string) => `Sesión iniciada: ${name}`,
+    signedIn: "Sesión iniciada",
+    signOut: "Cerrar sesión",
+    failed: "No se ha podido iniciar sesión. Inténtelo de nuevo, o continúe sin ella.",
+  },
   knocking: {
     title: "Está esperando a que le dejen entrar",
     hint: "Se ha avisado a alguien en la sala. Quédese en esta página.",
@@ -449,6 +456,7 @@ export const es: Dictionary = {
     badToken:
       "El enlace que ha seguido no le permite entrar: es para otra sala, o ha caducado. Consiga uno nuevo donde lo encontró.",
     tokenRequired: "Aquí hace falta una invitación para entrar. Siga el enlace que ha recibido.",
+    loginRequired: "Aún no hay nadie en esta sala. Inicie sesión para abrirla, o vuelva cuando esté abierta.",
     lobbyFull: "Demasiadas personas esperan para entrar. Entre de nuevo en un momento.",
     badText: "Este texto no se puede enviar: está vacío o es demasiado largo.",
     tooFast: "Ha sido demasiado a la vez. Espere un momento e inténtelo de nuevo.",

@@ -256,6 +256,13 @@ export const fr: Dictionary = {
     save: "Enregistrer",
     cancel: "Annuler",
   },
+  login: {
+    signIn: "S’identifier",
+    as: (name: string) => `Session ouverte : ${name}`,
+    signedIn: "Session ouverte",
+    signOut: "Fermer la session",
+    failed: "L’identification n’a pas abouti. Réessayez, ou continuez sans.",
+  },
   knocking: {
     title: "Vous attendez qu’on vous laisse entrer",
     hint: "Quelqu’un dans le salon a été prévenu. Restez sur cette page.",
@@ -455,6 +462,8 @@ export const fr: Dictionary = {
     badToken:
       "Le lien que vous avez suivi ne permet pas d’entrer : il est pour un autre salon, ou a expiré. Prenez-en un nouveau là où vous l’avez trouvé.",
     tokenRequired: "Il faut une invitation pour entrer ici. Suivez le lien que vous avez reçu.",
+    loginRequired:
+      "Il n’y a encore personne dans ce salon. Identifiez-vous pour l’ouvrir, ou revenez quand il sera ouvert.",
     lobbyFull: "Trop de personnes attendent à la porte. Entrez de nouveau dans un instant.",
     badText: "Ce texte ne peut pas être envoyé : il est vide ou trop long.",
     tooFast: "C’était trop à la fois. Attendez un instant et réessayez.",

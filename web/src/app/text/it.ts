@@ -253,6 +253,13 @@ export const it: Dictionary = {
     save: "Salva",
     cancel: "Annulla",
   },
+  login: {
+    signIn: "Accedi",
+    as: (name: string) => `Accesso come ${name}`,
+    signedIn: "Accesso effettuato",
+    signOut: "Disconnetti",
+    failed: "Non è stato possibile accedere. Riprovi, o continui senza.",
+  },
   knocking: {
     title: "Sta aspettando di poter entrare",
     hint: "Qualcuno nella stanza è stato avvisato. Resti su questa pagina.",
@@ -450,6 +457,7 @@ export const it: Dictionary = {
     badToken:
       "Il link che ha seguito non permette di entrare: è per un’altra stanza, o è scaduto. Ne prenda uno nuovo dove lo ha trovato.",
     tokenRequired: "Per entrare qui serve un invito. Segua il link che ha ricevuto.",
+    loginRequired: "In questa stanza non c’è ancora nessuno. Acceda per aprirla, o torni quando sarà aperta.",
     lobbyFull: "Troppe persone aspettano di entrare. Entri di nuovo tra un momento.",
     badText: "Questo testo non si può inviare: è vuoto o troppo lungo.",
     tooFast: "Era troppo in una volta. Aspetti un momento e riprovi.",

@@ -252,6 +252,13 @@ export const pt: Dictionary = {
     save: "Guardar",
     cancel: "Cancelar",
   },
+  login: {
+    signIn: "Iniciar sessão",
+    as: (name: string) => `Sessão iniciada: ${name}`,
+    signedIn: "Sessão iniciada",
+    signOut: "Terminar sessão",
+    failed: "Não foi possível iniciar sessão. Tente de novo, ou continue sem ela.",
+  },
   knocking: {
     title: "Está à espera que o deixem entrar",
     hint: "Alguém na sala já foi avisado. Fique nesta página.",
@@ -448,6 +455,7 @@ export const pt: Dictionary = {
     badToken:
       "A ligação que seguiu não permite entrar: é para outra sala, ou expirou. Obtenha uma nova onde a encontrou.",
     tokenRequired: "Para entrar aqui é preciso um convite. Siga a ligação que recebeu.",
+    loginRequired: "Ainda não há ninguém nesta sala. Inicie sessão para a abrir, ou volte quando estiver aberta.",
     lobbyFull: "Há demasiadas pessoas à espera de entrar. Entre de novo daqui a um momento.",
     badText: "Este texto não se pode enviar: está vazio ou é demasiado longo.",
     tooFast: "Foi demasiado de uma vez. Espere um momento e tente de novo.",

@@ -1,11 +1,11 @@
-//! Requests to the directory: one at a time, each by HTTPS on a connection of its own, each with its time and its bound.
+//! Requests to those whom the operator names, such as the directory: each by HTTPS on a connection of its own, each with its time and its bound.
 
 use std::{future::Future, io, net::SocketAddr, path::Path, pin::Pin, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     Request, Response, Uri,
-    body::Bytes,
+    body::{Body, Bytes},
     client::conn::http1,
     header::{HOST, HeaderValue},
 };
@@ -14,6 +14,7 @@ use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
 use thiserror::Error;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     time::timeout,
 };
@@ -31,7 +32,7 @@ const ANSWER_BYTES: usize = 256 * 1024;
 
 /// A request had no answer.
 #[derive(Debug, Error)]
-pub(super) enum AskError {
+pub(crate) enum AskError {
     #[error("not an https URL")]
     Address,
     #[error("cannot resolve")]
@@ -48,13 +49,13 @@ pub(super) enum AskError {
     Silent,
 }
 
-/// Asks directories, and trusts who browsers trust, or whom the operator names.
+/// Asks them, and trusts who browsers trust, or whom the operator names.
 #[derive(Debug, Clone)]
-pub(super) struct Client(Arc<ClientConfig>);
+pub(crate) struct Client(Arc<ClientConfig>);
 
 impl Client {
     /// Makes one that trusts the certificates in `ca` and nobody else, if there is such a file.
-    pub(super) fn new(ca: Option<&Path>) -> Result<Self, TlsError> {
+    pub(crate) fn new(ca: Option<&Path>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         match ca {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -74,32 +75,64 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Sends one request, and reads its answer. Redirections are not followed.
+    pub(crate) async fn ask<B>(&self, request: Request<B>) -> Result<Response<Full<Bytes>>, AskError>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let tls = TlsConnector::from(self.0.clone());
+        timeout(ASK_TIMEOUT, ask(tls, request)).await.unwrap_or(Err(AskError::Silent))
+    }
+}
+
 impl HttpClient for Client {
     fn request(
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
-        let tls = TlsConnector::from(self.0.clone());
+        let client = self.clone();
         Box::pin(async move {
-            let answer = timeout(ASK_TIMEOUT, ask(tls, request)).await.unwrap_or(Err(AskError::Silent));
+            let answer = client.ask(request).await;
             answer.map(BytesResponse::from).map_err(|error| Error::Other(Box::new(error)))
         })
     }
 }
 
-async fn ask(
-    tls: TlsConnector,
-    mut request: Request<BodyWrapper<Bytes>>,
-) -> Result<Response<Full<Bytes>>, AskError> {
+async fn ask<B>(tls: TlsConnector, mut request: Request<B>) -> Result<Response<Full<Bytes>>, AskError>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let uri = std::mem::take(request.uri_mut());
     address_to_path(&mut request, &uri).ok_or(AskError::Address)?;
+    let is_plain = uri.scheme_str() == Some("http");
     let host = uri.host().ok_or(AskError::Address)?.trim_matches(['[', ']']).to_owned();
-    let port = uri.port_u16().unwrap_or(443);
+    let port = uri.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
     let addresses: Vec<SocketAddr> =
         lookup_host((host.as_str(), port)).await.map_err(AskError::Resolve)?.collect();
+    if is_plain && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(AskError::Address);
+    }
     let stream = TcpStream::connect(addresses.as_slice()).await.map_err(AskError::Connect)?;
+    if is_plain {
+        return exchange(stream, request).await;
+    }
     let name = ServerName::try_from(host).map_err(|_| AskError::Address)?;
     let stream = tls.connect(name, stream).await.map_err(AskError::Tls)?;
+    exchange(stream, request).await
+}
+
+async fn exchange<S, B>(stream: S, request: Request<B>) -> Result<Response<Full<Bytes>>, AskError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answered = async move {
         let (head, body) = sender.send_request(request).await?.into_parts();
@@ -111,9 +144,10 @@ async fn ask(
     answer
 }
 
-/// Writes a request as servers want it: its host in the header, only its path in the first line. `None` for what is not HTTPS.
-fn address_to_path(request: &mut Request<BodyWrapper<Bytes>>, uri: &Uri) -> Option<()> {
-    if uri.scheme_str() != Some("https") {
+/// Writes a request as servers want it: its host in the header, only its path in the first line. `None` for what is neither HTTPS
+/// nor, within this machine, HTTP.
+fn address_to_path<B>(request: &mut Request<B>, uri: &Uri) -> Option<()> {
+    if !matches!(uri.scheme_str(), Some("https" | "http")) {
         return None;
     }
     let host = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;

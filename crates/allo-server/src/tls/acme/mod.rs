@@ -6,7 +6,7 @@
 //! ```
 
 mod challenges;
-mod client;
+pub(crate) mod client;
 mod failure;
 mod order;
 
