@@ -25,6 +25,16 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Returns it as bytes, for a hash.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        match self.0 {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        }
+    }
+}
+
 /// Lets each account have `burst` attempts at once and one each `interval` for long.
 #[derive(Debug)]
 pub(crate) struct Attempts<K> {

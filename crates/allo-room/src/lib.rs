@@ -5,6 +5,7 @@
 //! [`Rooms::poll_output`], and call [`Rooms::handle_timeout`] when [`Rooms::poll_timeout`] says so.
 
 mod attempts;
+mod bans;
 mod chat;
 mod condition;
 mod config;

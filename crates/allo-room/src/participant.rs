@@ -1,6 +1,7 @@
 //! Someone in a room.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
@@ -17,6 +18,8 @@ pub(crate) struct Member {
     pub(crate) id: ParticipantId,
     pub(crate) key: ParticipantKey,
     pub(crate) instance: InstanceId,
+    /// Where they come from.
+    pub(crate) from: IpAddr,
     /// The number of the join that brought them here; an older one that arrives late has a lower number.
     pub(crate) attempt: u32,
     pub(crate) name: DisplayName,
@@ -152,11 +155,12 @@ impl Lease {
 
 impl Member {
     pub(crate) fn new(id: ParticipantId, name: DisplayName, arrival: &Arrival) -> Self {
-        let Arrival { connection, key, instance, attempt, devices, .. } = *arrival;
+        let Arrival { connection, key, instance, from, attempt, devices, .. } = *arrival;
         Self {
             id,
             key,
             instance,
+            from,
             attempt,
             name,
             devices,
@@ -176,6 +180,7 @@ impl Member {
             self.is_recording = false;
         }
         self.instance = arrival.instance;
+        self.from = arrival.from;
         self.attempt = arrival.attempt;
         self.name = name;
         self.devices = arrival.devices;

@@ -8,6 +8,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 
 use crate::DisplayName;
+use crate::bans::Bans;
 
 /// People whom a room keeps in mind beside their being there. Beyond: nobody more is banned or given a role; and whoever is admitted
 /// has to be admitted again when they come back.
@@ -70,6 +71,9 @@ pub struct RoomRecord {
     pub(crate) password: Option<PasswordHash>,
     pub(crate) participants_max: Option<u32>,
     pub(crate) recorders: Recorders,
+    /// Where people were banned from.
+    #[serde(default)]
+    pub(crate) bans: Bans,
     /// Those of whom there is something to know, at most [`PEOPLE_MAX`].
     people: BTreeMap<ParticipantId, Known>,
 }
@@ -114,6 +118,7 @@ impl RoomRecord {
             password: None,
             participants_max: None,
             recorders: Recorders::Moderators,
+            bans: Bans::default(),
             people: BTreeMap::new(),
         }
     }
@@ -126,7 +131,7 @@ impl RoomRecord {
 
     /// Returns whether newcomers are looked at: those who are in are then remembered.
     pub(crate) fn is_guarded(&self) -> bool {
-        self.lobby || self.locked || self.password.is_some()
+        self.lobby || self.locked || self.password.is_some() || !self.bans.is_empty()
     }
 
     pub(crate) fn standing(&self, id: &ParticipantId) -> Standing {
@@ -202,6 +207,7 @@ impl RoomRecord {
     /// Forgets what counts for one meeting: who was let in, put out, silenced or a moderator, and the lock.
     pub(crate) fn end_meeting(&mut self) {
         self.locked = false;
+        self.bans = Bans::default();
         self.people.retain(|_, known| known.standing == Standing::Owner);
         for known in self.people.values_mut() {
             *known = Known { standing: Standing::Owner, ..Known::default() };

@@ -31,6 +31,14 @@ impl Waiting {
         self.0.iter().find(|waiter| waiter.arrival.key == *key)
     }
 
+    pub(crate) fn find(&self, id: &ParticipantId) -> Option<&Waiter> {
+        self.0.iter().find(|waiter| waiter.id == *id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiter> {
+        self.0.iter()
+    }
+
     pub(crate) fn contains(&self, id: &ParticipantId) -> bool {
         self.0.iter().any(|waiter| waiter.id == *id)
     }

@@ -3,6 +3,7 @@
 use allo_protocol::{ParticipantId, ParticipantKey, Role, ServerMessage};
 
 use super::{Arrival, Grant, Room};
+use crate::attempts::Network;
 use crate::connection::Seat;
 use crate::output::Outputs;
 use crate::record::{PasswordHash, Proofs, RoomRecord, Standing};
@@ -60,7 +61,8 @@ impl Room {
             let hash = record.password.clone().filter(|_| arrival.password.is_some());
             return hash.map(Entry::Check).ok_or(Refusal::PasswordRequired);
         }
-        if record.lobby || standing == Standing::Removed {
+        let is_suspect = record.bans.contains(Network::of(arrival.from));
+        if record.lobby || standing == Standing::Removed || is_suspect {
             return Ok(Entry::Wait);
         }
         self.check_place().map(|()| Entry::In)
@@ -177,7 +179,12 @@ impl Room {
     /// Returns those of them who wait because of the lobby alone.
     pub(crate) fn newcomers(&self) -> Vec<ParticipantId> {
         let Some(record) = &self.record else { return Vec::new() };
-        self.waiting.ids().into_iter().filter(|id| record.standing(id) != Standing::Removed).collect()
+        let waits_for_more = |waiter: &&Waiter| {
+            record.standing(&waiter.id) == Standing::Removed
+                || record.bans.contains(Network::of(waiter.arrival.from))
+        };
+        let newcomers = self.waiting.iter().filter(|waiter| !waits_for_more(waiter));
+        newcomers.map(|waiter| waiter.id.clone()).collect()
     }
 
     /// Returns where somebody has, or will have, their place.

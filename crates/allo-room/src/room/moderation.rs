@@ -5,6 +5,7 @@ use std::time::Instant;
 use allo_protocol::{Device, MayPublish, ParticipantId, Recorders, Role, RoomSettings, ServerMessage};
 
 use super::{Member, Room};
+use crate::attempts::Network;
 use crate::output::Outputs;
 use crate::record::{Known, OwnerProof, PasswordHash, Standing};
 use crate::refusal::Refusal;
@@ -278,18 +279,34 @@ impl Room {
         }
     }
 
-    /// Remembers that somebody is put out, and how.
+    /// Remembers that somebody is put out, and how. Of 16 random bytes a secret is made, if this is the first ban of the meeting.
     pub(crate) fn put_out(
         &mut self,
         whom: &ParticipantId,
         how: PutOut,
+        fresh: [u8; 16],
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
         let standing = match how {
             PutOut::Removed => Standing::Removed,
             PutOut::Banned => Standing::Banned,
         };
-        self.change_known(whom, |known| known.standing = standing, out)
+        self.change_known(whom, |known| known.standing = standing, out)?;
+        if how == PutOut::Banned {
+            self.ban_network_of(whom, fresh, out);
+        }
+        Ok(())
+    }
+
+    /// Has whoever comes from where somebody is looked at. Those who are here and share an address with them need not be.
+    fn ban_network_of(&mut self, whom: &ParticipantId, fresh: [u8; 16], out: &mut Outputs) {
+        let waiter = self.waiting.find(whom).map(|waiter| waiter.arrival.from);
+        let Some(from) = self.find(whom).map(|member| member.from).or(waiter) else { return };
+        if let Some(record) = &mut self.record {
+            record.bans.add(Network::of(from), fresh);
+        }
+        self.remember_all();
+        self.keep_record(out);
     }
 
     /// Ends the meeting: nobody is here any more, nor at the door. Returns whose connections are to be closed.

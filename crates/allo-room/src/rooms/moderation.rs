@@ -136,9 +136,11 @@ impl Rooms {
         whom: &ParticipantId,
         how: PutOut,
     ) -> Result<(), Refusal> {
+        let mut fresh = [0; 16];
+        self.rng.fill_bytes(&mut fresh);
         self.try_in_room(seat, |room, id, out| {
             room.check_power(id, whom)?;
-            room.put_out(whom, how, out)
+            room.put_out(whom, how, fresh, out)
         })?;
         let refusal = match how {
             PutOut::Removed => Refusal::Removed,

@@ -992,3 +992,64 @@ fn who_has_signed_in_owns_what_they_opened_wherever_they_sign_in() {
     let grace = come_signed_in(&mut world, 2, owner_join("family", 2, 2));
     assert_eq!(role_of(&world.heard(grace)), Role::Participant, "who has signed in is a guest elsewhere");
 }
+
+/// Comes from an address of its own.
+fn come_from(world: &mut World, address: &str, join: ClientMessage) -> ConnectionId {
+    let connection = world.connect_from(address.parse().unwrap());
+    world.say(connection, hello());
+    world.heard(connection);
+    world.say(connection, join);
+    connection
+}
+
+#[test]
+fn who_was_banned_and_comes_with_a_new_key_has_to_be_let_in() {
+    let mut world = World::new();
+    let (ada, _) = opened(&mut world, "family", 1);
+    let classmate = come_from(&mut world, "198.51.100.7", join("family", 2, 0));
+    assert!(is_in(&world.heard(classmate)));
+    let eve = come_from(&mut world, "198.51.100.7", join("family", 3, 0));
+    let eve = you(&world.heard(eve)).unwrap();
+    world.say(ada, ClientMessage::Ban { participant: eve });
+
+    let banned = come_from(&mut world, "203.0.113.5", join("family", 3, 0));
+    assert_eq!(errors(&world.heard(banned)), [(ErrorCode::Banned, true)], "the key is known everywhere");
+    let again = come_from(&mut world, "198.51.100.7", join("family", 4, 0));
+    assert!(is_waiting(&world.heard(again)), "a new key from the same address");
+    let elsewhere = come_from(&mut world, "198.51.100.8", join("family", 5, 0));
+    assert!(is_in(&world.heard(elsewhere)), "an address that nobody was banned from");
+    // Whoever was here and shares the address comes back as before.
+    world.say(classmate, ClientMessage::Leave {});
+    let classmate = come_from(&mut world, "198.51.100.7", join("family", 2, 0));
+    assert!(is_in(&world.heard(classmate)));
+
+    // It is not because of the lobby that they wait.
+    world.say(ada, settled(Some(true), None));
+    world.say(ada, settled(Some(false), None));
+    assert!(world.heard(again).is_empty());
+    world.say(ada, ClientMessage::AdmitAll {});
+    assert!(is_in(&world.heard(again)), "a person decides");
+}
+
+#[test]
+fn a_ban_outlives_reconnection_second_tab_and_restart_and_ends_with_the_meeting() {
+    let mut world = World::new();
+    let (ada, _) = opened(&mut world, "family", 1);
+    let eve = come_from(&mut world, "198.51.100.7", join("family", 3, 0));
+    let eve = you(&world.heard(eve)).unwrap();
+    world.say(ada, ClientMessage::Ban { participant: eve });
+    world.restart(RoomsConfig::default());
+    let (ada, _) = opened(&mut world, "family", 1);
+    for instance in [0, 1] {
+        let banned = come_from(&mut world, "198.51.100.7", join("family", 3, instance));
+        assert_eq!(errors(&world.heard(banned)), [(ErrorCode::Banned, true)]);
+    }
+    let again = come_from(&mut world, "198.51.100.7", join("family", 4, 0));
+    assert!(is_waiting(&world.heard(again)));
+    world.say(ada, ClientMessage::EndMeeting {});
+    opened(&mut world, "family", 1);
+    for key in [3, 4] {
+        let free = come_from(&mut world, "198.51.100.7", join("family", key, 0));
+        assert!(is_in(&world.heard(free)), "another meeting");
+    }
+}

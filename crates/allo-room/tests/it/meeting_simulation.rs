@@ -3,6 +3,7 @@
 //!
 //! What is expected is worked out here, from the protocol's words, by person: connections and restarts are nothing to it.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use allo_protocol::{ClientMessage, ErrorCode, MayPublish, Participant, ParticipantId, Role, ServerMessage};
@@ -95,18 +96,20 @@ struct Simulation {
     people: Vec<Person>,
     has_lobby: bool,
     is_locked: bool,
+    has_bans: bool,
 }
 
 impl Simulation {
     fn new() -> Self {
         let mut world = World::new();
-        let owner = Self::come(&mut world, owner_join("family", 0, 7));
+        let owner = Self::come(&mut world, 0, owner_join("family", 0, 7));
         let people = (0..=PEOPLE).map(|_| Person::default()).collect();
-        Self { world, owner, people, has_lobby: false, is_locked: false }
+        Self { world, owner, people, has_lobby: false, is_locked: false, has_bans: false }
     }
 
-    fn come(world: &mut World, join: ClientMessage) -> ConnectionId {
-        let connection = world.connect();
+    /// Everyone comes from an address of their own.
+    fn come(world: &mut World, who: u8, join: ClientMessage) -> ConnectionId {
+        let connection = world.connect_from(Ipv4Addr::new(192, 0, 2, who).into());
         world.say(connection, hello());
         world.heard(connection);
         world.say(connection, join);
@@ -174,6 +177,8 @@ impl Simulation {
                     self.owner_says(ClientMessage::Ban { participant });
                     self.person(who).standing = Standing::Banned;
                     self.is_out(who, ErrorCode::Banned);
+                    self.has_bans = true;
+                    self.remember_members();
                 }
             }
             Step::Chat => self.owner_says(ClientMessage::Chat { to: None, text: "secret".to_owned() }),
@@ -207,7 +212,7 @@ impl Simulation {
     }
 
     fn is_guarded(&self) -> bool {
-        self.has_lobby || self.is_locked
+        self.has_lobby || self.is_locked || self.has_bans
     }
 
     /// Who is in when the door is closed comes back through it.
@@ -225,7 +230,7 @@ impl Simulation {
     fn join(&mut self, who: u8, join: ClientMessage) {
         let is_member = self.member(who).is_some();
         let before = self.person(who).connection.take();
-        let connection = Self::come(&mut self.world, join);
+        let connection = Self::come(&mut self.world, who, join);
         let heard = self.world.heard(connection);
         let is_guarded = self.is_guarded();
         let (has_lobby, is_locked) = (self.has_lobby, self.is_locked);
@@ -311,7 +316,7 @@ impl Simulation {
             person.connection = None;
             person.is_waiting = false;
         }
-        self.owner = Self::come(&mut self.world, join("family", 0, 0));
+        self.owner = Self::come(&mut self.world, 0, join("family", 0, 0));
     }
 
     /// Checks what is true at every moment.
