@@ -94,7 +94,7 @@ fn drain(now: Instant, rooms: &mut Rooms) {
                 rooms.handle_hash(check, Some(PasswordHash(password.0)));
             }
             Output::CheckPassword { check, password, hash } => {
-                rooms.handle_verdict(now, check, Some(password.0 == hash.0));
+                rooms.handle_verdict(now, check, Some(hash.is_some_and(|hash| password.0 == hash.0)));
             }
             Output::Media(_) | Output::Message { .. } | Output::Close { .. } | Output::Keep { .. } => {}
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use allo_protocol::{Features, IceServer, Limits, Password, TopologyChoice};
 
 use crate::chat::TEXT_BYTES_MAX;
+use crate::refusal::Refusal;
 use crate::rooms::PASSWORD_BYTES_MAX;
 use crate::sessions::{LINES_MAX, TRACKS_MAX};
 
@@ -28,6 +29,17 @@ pub enum Credential {
 }
 
 impl Opening {
+    /// Returns what a stranger is told of every room that they may not come into, so that the names of rooms cannot be guessed.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.password.is_some() {
+            Refusal::MayNotOpen
+        } else if self.credentials.contains(&Credential::Login) {
+            Refusal::LoginRequired
+        } else {
+            Refusal::TokenRequired
+        }
+    }
+
     pub(crate) fn is_for_anyone(&self) -> bool {
         self.password.is_none() && self.credentials.is_empty()
     }

@@ -34,14 +34,15 @@ pub enum Output {
         /// What to hash.
         password: Password,
     },
-    /// Compare a password with a hash, and tell [`Rooms::handle_verdict`](crate::Rooms::handle_verdict).
+    /// Compare a password with a hash, and tell [`Rooms::handle_verdict`](crate::Rooms::handle_verdict). Without a hash it does not fit, and it
+    /// takes as long to find that out.
     CheckPassword {
         /// To be named in the answer.
         check: CheckId,
         /// What somebody gave.
         password: Password,
         /// What it is to be.
-        hash: PasswordHash,
+        hash: Option<PasswordHash>,
     },
     /// Keep what there is to be known of a room, in place of what was kept before; nothing any more if `None`.
     Keep {
@@ -84,7 +85,7 @@ impl Outputs {
         self.queue.push_back(Output::HashPassword { check, password });
     }
 
-    pub(crate) fn check_password(&mut self, check: CheckId, password: Password, hash: PasswordHash) {
+    pub(crate) fn check_password(&mut self, check: CheckId, password: Password, hash: Option<PasswordHash>) {
         self.queue.push_back(Output::CheckPassword { check, password, hash });
     }
 

@@ -60,7 +60,7 @@ pub(crate) enum Refusal {
     PasswordUnchecked,
     #[error("Too many passwords were tried. Please wait a minute.")]
     TooManyAttempts,
-    #[error("Nobody is in this room, and only who has this server's password may open one.")]
+    #[error("This room is not open, or not to you. Who has this server's password may open one.")]
     MayNotOpen,
     #[error("{}", why.0)]
     BadToken { why: BadPass },
@@ -70,7 +70,7 @@ pub(crate) enum Refusal {
     NoTokens,
     #[error("It takes an access token to come in here: follow the link that you were given once more.")]
     TokenRequired,
-    #[error("Nobody is in this room, and only who has signed in may open one.")]
+    #[error("This room is not open, or not to you. Who has signed in may open one.")]
     LoginRequired,
     #[error("Too many people wait to be let in. Please try again later.")]
     LobbyFull,
@@ -135,6 +135,19 @@ impl Refusal {
             Self::MeetingEnded => ErrorCode::MeetingEnded,
             Self::Superseded => ErrorCode::Superseded,
         }
+    }
+
+    /// Returns whether it tells a stranger that there is such a room, or that there is none.
+    pub(crate) fn is_telling(&self) -> bool {
+        matches!(
+            self,
+            Self::MayNotOpen
+                | Self::LoginRequired
+                | Self::TokenRequired
+                | Self::RoomLocked
+                | Self::PasswordRequired
+                | Self::WrongPassword
+        )
     }
 
     /// Returns the code to close the connection with, if this is its end.

@@ -46,6 +46,8 @@ pub(crate) struct Arrival {
     pub(crate) opening_password: Option<Password>,
     /// What their access token gives them, or why it gives nothing.
     pub(crate) grant: Option<Result<Grant, Refusal>>,
+    /// Whether they have paid for this attempt.
+    pub(crate) is_counted: bool,
     /// The hash that their password was found to fit.
     pub(crate) fits: Option<PasswordHash>,
 }
@@ -131,6 +133,10 @@ impl Room {
     /// Returns what is to be kept of a room that closes.
     pub(crate) fn into_record(self) -> Option<RoomRecord> {
         self.record
+    }
+
+    pub(crate) fn record(&self) -> Option<&RoomRecord> {
+        self.record.as_ref()
     }
 
     /// Has what outlives the room kept, as it is now.

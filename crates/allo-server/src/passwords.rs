@@ -57,8 +57,13 @@ impl Passwords {
         self.look(move || Answer::Hash(check, hash(&password)), Answer::Hash(check, None));
     }
 
-    pub(crate) fn compare(&self, check: CheckId, password: Password, hash: PasswordHash) {
-        self.look(move || Answer::Verdict(check, fits(&password, &hash)), Answer::Verdict(check, None));
+    /// Compares a password with a hash. Without one it does not fit, after the same time.
+    pub(crate) fn compare(&self, check: CheckId, password: Password, hash: Option<PasswordHash>) {
+        let verdict = move || match hash {
+            Some(hash) => fits(&password, &hash),
+            None => argon2id(&password, &[0; SALT_BYTES]).map(|_| false),
+        };
+        self.look(move || Answer::Verdict(check, verdict()), Answer::Verdict(check, None));
     }
 
     /// Returns what came of one of them.
@@ -150,7 +155,9 @@ mod tests {
         let mut passwords = Passwords::new();
         passwords.hash(CheckId(1), password("sesame"));
         let Answer::Hash(CheckId(1), Some(hash)) = passwords.answer().await else { panic!("it is hashed") };
-        passwords.compare(CheckId(2), password("sesame"), hash);
+        passwords.compare(CheckId(2), password("sesame"), Some(hash));
         assert!(matches!(passwords.answer().await, Answer::Verdict(CheckId(2), Some(true))));
+        passwords.compare(CheckId(3), password("sesame"), None);
+        assert!(matches!(passwords.answer().await, Answer::Verdict(CheckId(3), Some(false))));
     }
 }

@@ -33,7 +33,8 @@ export function startJoining(model: Model): Update {
 
 function secretOf({ passwordOf, password }: PreJoinPage): { password?: string; openingPassword?: string } {
   if (passwordOf === null || password === "") return {};
-  return passwordOf === "room" ? { password } : { openingPassword: password };
+  // A server where not everyone may open rooms does not say which of the two it is that is missing.
+  return passwordOf === "room" ? { password } : { password, openingPassword: password };
 }
 
 /** Waits before the door until somebody inside opens it. */
@@ -65,6 +66,7 @@ export function refuse(model: Model, code: ClientErrorCode): Update {
 const PASSWORDS: Partial<Record<ClientErrorCode, PreJoinPage["passwordOf"]>> = {
   passwordRequired: "room",
   mayNotOpen: "server",
+  loginRequired: "server",
 };
 
 const asksForPassword = (code: ClientErrorCode): boolean => code === "wrongPassword" || PASSWORDS[code] !== undefined;

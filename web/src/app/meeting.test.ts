@@ -199,7 +199,9 @@ describe("before the door", () => {
   test("the server's own password is another", () => {
     const [asked] = after(joining, { type: "joinRefused", code: "mayNotOpen" });
     const [, orders] = after(asked, { type: "editedPassword", text: "battery" }, { type: "clickedJoin" });
-    expect(orders).toEqual([{ type: "join", room: "family", displayName: "Ada", openingPassword: "battery" }]);
+    expect(orders).toEqual([
+      { type: "join", room: "family", displayName: "Ada", password: "battery", openingPassword: "battery" },
+    ]);
   });
 });
 

@@ -14,7 +14,7 @@ use crate::media::MediaKey;
 use crate::participant::{Devices, Presence};
 use crate::record::Proofs;
 use crate::refusal::Refusal;
-use crate::room::{Arrival, Entry, Grant};
+use crate::room::{Arrival, Entry, Grant, Room};
 use crate::{BadPass, Credential, LoginId, OwnerProof, Pass, RoomName};
 
 impl Rooms {
@@ -85,6 +85,7 @@ impl Rooms {
             password,
             opening_password,
             grant,
+            is_counted: false,
             fits: None,
         };
         Ok((room, arrival))
@@ -109,7 +110,12 @@ impl Rooms {
     }
 
     /// Lets someone into a room, or to its door: someone who is known there by their key, or a newcomer.
-    pub(super) fn admit(&mut self, now: Instant, name: RoomName, arrival: Arrival) -> Result<Stage, Refusal> {
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        name: RoomName,
+        mut arrival: Arrival,
+    ) -> Result<Stage, Refusal> {
         let room = self.directory.get(&name);
         if let Some(member) = room.and_then(|room| room.find_by_key(&arrival.key)) {
             if arrival.attempt < member.attempt {
@@ -130,9 +136,11 @@ impl Rooms {
         if let Some(Err(refusal)) = arrival.grant {
             return Err(refusal);
         }
-        let room = self.directory.get(&name);
-        if room.is_none() {
-            self.check_opening(now, &name, &id, &arrival)?;
+        arrival.is_counted = self.count(now, &name, &id, &arrival)?;
+        if self.directory.get(&name).is_none()
+            && let Err(refusal) = self.check_opening(&name, &id, &arrival)
+        {
+            return self.refuse_alike(now, &name, arrival, refusal);
         }
         let unowned = arrival.granted().map(|grant| &grant.unowned);
         let Proofs { secret, login } = &arrival.proofs;
@@ -140,24 +148,70 @@ impl Rooms {
         let opener = Opener { from: arrival.from, asked: arrival.topology, proof, login };
         let room = self.directory.find_or_open(now, &name, &opener, &self.config, &mut self.rng)?;
         let decided = match room.entry(&id, &arrival, &self.config) {
-            Ok(Entry::In) => Ok(Stage::Joined(self.enter(now, &name, &id, &arrival))),
+            Ok(Entry::In) => {
+                if arrival.is_counted {
+                    self.attempts_of_network.give_back(&Network::of(arrival.from));
+                }
+                Ok(Stage::Joined(self.enter(now, &name, &id, &arrival)))
+            }
             Ok(Entry::Wait) => self.wait(&name, id, arrival),
-            Ok(Entry::Check(hash)) => self.begin_check(now, &name, arrival, hash),
-            Err(refusal) => Err(refusal),
+            Ok(Entry::Check(hash)) => self.begin_check(now, &name, arrival, Some(hash)),
+            Err(refusal) => self.refuse_alike(now, &name, arrival, refusal),
         };
         // It may have been opened for somebody who does not come in.
         self.close_if_empty(now, &name);
         decided
     }
 
-    /// Says why somebody may not open a room, if so.
-    fn check_opening(
+    /// Lets a stranger pay for an attempt, where not everyone may open rooms: whether there is a room of that name, and how it is kept, could be
+    /// found out by trying. Who comes in gets it back. Returns whether they paid.
+    fn count(
         &mut self,
         now: Instant,
         name: &RoomName,
         id: &ParticipantId,
         arrival: &Arrival,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
+        if self.config.opening.is_for_anyone() || arrival.is_counted {
+            return Ok(arrival.is_counted);
+        }
+        let room = self.directory.get(name).and_then(Room::record);
+        let record = room.or_else(|| self.directory.record(name));
+        if record.is_some_and(|record| record.may_open(id, &arrival.proofs)) {
+            return Ok(false);
+        }
+        if self.attempts_of_network.take(now, Network::of(arrival.from)) {
+            Ok(true)
+        } else {
+            Err(Refusal::TooManyAttempts)
+        }
+    }
+
+    /// Refuses somebody; a stranger with the same word, and after the same time, whether the room is locked, has a password or is not there.
+    fn refuse_alike(
+        &mut self,
+        now: Instant,
+        name: &RoomName,
+        arrival: Arrival,
+        refusal: Refusal,
+    ) -> Result<Stage, Refusal> {
+        if !(arrival.is_counted && refusal.is_telling()) {
+            return Err(refusal);
+        }
+        if arrival.password.is_some() && arrival.fits.is_none() {
+            return self.begin_check(now, name, arrival, None);
+        }
+        Err(self.alike(refusal))
+    }
+
+    /// Returns what a stranger is told in place of what would tell them something.
+    pub(super) fn alike(&self, refusal: Refusal) -> Refusal {
+        let is_told = self.config.opening.is_for_anyone() || !refusal.is_telling();
+        if is_told { refusal } else { self.config.opening.refusal() }
+    }
+
+    /// Says why somebody may not open a room, if so.
+    fn check_opening(&self, name: &RoomName, id: &ParticipantId, arrival: &Arrival) -> Result<(), Refusal> {
         let opening = &self.config.opening;
         let record = self.directory.record(name);
         if record.is_some_and(|record| record.may_open(id, &arrival.proofs)) {
@@ -174,19 +228,9 @@ impl Rooms {
         if opening.is_for_anyone() || opening.credentials.iter().any(has) {
             return Ok(());
         }
-        let can_sign_in = opening.credentials.contains(&Credential::Login);
-        let otherwise = if can_sign_in { Refusal::LoginRequired } else { Refusal::TokenRequired };
-        let password = opening.password.as_ref().ok_or(otherwise)?;
-        let given = arrival.opening_password.as_ref().ok_or(Refusal::MayNotOpen)?;
-        let network = Network::of(arrival.from);
-        if !self.attempts_of_network.take(now, network) {
-            return Err(Refusal::TooManyAttempts);
-        }
-        if !self.identities.is_same(&password.0, &given.0) {
-            return Err(Refusal::WrongPassword);
-        }
-        self.attempts_of_network.give_back(&network);
-        Ok(())
+        let both = opening.password.as_ref().zip(arrival.opening_password.as_ref());
+        let is_right = both.is_some_and(|(password, given)| self.identities.is_same(&password.0, &given.0));
+        if is_right { Ok(()) } else { Err(opening.refusal()) }
     }
 
     /// Lets somebody come in who may.

@@ -19,8 +19,8 @@ pub(crate) const PASSWORD_BYTES_MAX: usize = 256;
 /// What waits for the shell.
 #[derive(Debug)]
 pub(super) enum Check {
-    /// Somebody who wants to come in, and the hash that their password is compared with.
-    Join { room: RoomName, arrival: Box<Arrival>, hash: PasswordHash },
+    /// Somebody who wants to come in, and the hash that their password is compared with; `None` if only the time is to pass.
+    Join { room: RoomName, arrival: Box<Arrival>, hash: Option<PasswordHash> },
     /// A moderator who sets a new password.
     Set { by: ConnectionId, seat: Seat },
 }
@@ -48,9 +48,10 @@ impl Rooms {
             Some(true) => {
                 self.attempts_of_network.give_back(&Network::of(arrival.from));
                 self.attempts_in_room.give_back(&room);
-                arrival.fits = Some(hash);
+                (arrival.fits, arrival.is_counted) = (hash, false);
                 self.admit(now, room, *arrival)
             }
+            Some(false) if arrival.is_counted => Err(self.alike(Refusal::WrongPassword)),
             Some(false) => Err(Refusal::WrongPassword),
             None => Err(Refusal::PasswordUnchecked),
         };
@@ -63,11 +64,11 @@ impl Rooms {
         now: Instant,
         room: &RoomName,
         arrival: Arrival,
-        hash: PasswordHash,
+        hash: Option<PasswordHash>,
     ) -> Result<Stage, Refusal> {
         let password = arrival.password.clone().ok_or(Refusal::PasswordRequired)?;
         // In this order: who may try no more themselves takes nothing from the others.
-        let may_try = self.attempts_of_network.take(now, Network::of(arrival.from))
+        let may_try = (arrival.is_counted || self.attempts_of_network.take(now, Network::of(arrival.from)))
             && self.attempts_in_room.take(now, room.clone());
         if !may_try {
             return Err(Refusal::TooManyAttempts);

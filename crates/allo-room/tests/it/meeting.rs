@@ -709,7 +709,7 @@ fn where_not_everyone_opens_rooms_a_password_does_and_those_who_were_in_may_come
         join
     };
     world.say(stranger, with(2, 9, "battery"));
-    assert_eq!(errors(&world.heard(stranger)), [(ErrorCode::WrongPassword, false)]);
+    assert_eq!(errors(&world.heard(stranger)), [(ErrorCode::MayNotOpen, false)]);
     let ada = come(&mut world, with(1, 7, "battery staple"));
     assert_eq!(role_of(&world.heard(ada)), Role::Owner);
     world.join("family", 3);
@@ -735,7 +735,7 @@ fn opening_passwords_are_tried_so_often_and_no_more() {
         codes.extend(errors(&world.heard(connection)));
         world.hang_up(connection, None);
     }
-    assert_eq!(codes.iter().filter(|(code, _)| *code == ErrorCode::WrongPassword).count(), 30);
+    assert_eq!(codes.iter().filter(|(code, _)| *code == ErrorCode::MayNotOpen).count(), 30);
     assert_eq!(codes.iter().filter(|(code, _)| *code == ErrorCode::TooManyAttempts).count(), 10);
 }
 
@@ -1052,4 +1052,81 @@ fn a_ban_outlives_reconnection_second_tab_and_restart_and_ends_with_the_meeting(
         let free = come_from(&mut world, "198.51.100.7", join("family", key, 0));
         assert!(is_in(&world.heard(free)), "another meeting");
     }
+}
+
+/// Tries to come in with this password, which is shown to both the room and the server. Returns the answer, and how many passwords had to be
+/// compared for it.
+fn guess(
+    world: &mut World,
+    room: &str,
+    n: u8,
+    text: Option<&str>,
+) -> (Vec<(ErrorCode, bool, String)>, usize) {
+    let mut join = owner_join(room, n, n);
+    if let ClientMessage::Join { password, opening_password, .. } = &mut join {
+        *password = text.map(|text| Password(text.to_owned()));
+        password.clone_into(opening_password);
+    }
+    let connection = come(world, join);
+    let compared = world.look_at_passwords();
+    let answers = world.heard(connection).into_iter().filter_map(|message| match message {
+        ServerMessage::Error { code, fatal, text } => Some((code, fatal, text)),
+        _ => None,
+    });
+    (answers.collect(), compared)
+}
+
+#[test]
+fn where_not_everyone_opens_rooms_strangers_cannot_tell_them_apart() {
+    let mut world = World::with(closed_house());
+    for (n, room) in [(1, "locked"), (2, "secret")] {
+        let mut join = owner_join(room, n, n);
+        if let ClientMessage::Join { opening_password, .. } = &mut join {
+            *opening_password = Some(Password("battery staple".to_owned()));
+        }
+        let owner = come(&mut world, join);
+        if room == "locked" {
+            world.say(owner, settled(None, Some(true)));
+        } else {
+            world.say(owner, ClientMessage::SetPassword { password: Some(Password("sesame".to_owned())) });
+            world.look_at_passwords();
+        }
+    }
+    for text in [None, Some("guess")] {
+        let absent = guess(&mut world, "absent", 9, text);
+        assert_eq!(absent.0.len(), 1);
+        assert_eq!(absent.0[0].0, ErrorCode::MayNotOpen);
+        for room in ["locked", "secret"] {
+            assert_eq!(guess(&mut world, room, 9, text), absent, "{room} with {text:?}");
+        }
+    }
+    assert_eq!(
+        guess(&mut world, "secret", 9, Some("sesame")),
+        (Vec::new(), 1),
+        "who knows the word comes in"
+    );
+}
+
+#[test]
+fn where_not_everyone_opens_rooms_one_address_tries_so_many_names_and_no_more() {
+    let mut world = World::with(closed_house());
+    let tries = |world: &mut World, at: Duration| {
+        world.pass(at);
+        let codes = (0..40).flat_map(|n| guess(world, &format!("room-{n}"), 9, None).0);
+        codes.filter(|(code, ..)| *code == ErrorCode::MayNotOpen).count()
+    };
+    assert_eq!(tries(&mut world, Duration::ZERO), 30);
+    assert_eq!(tries(&mut world, 60 * SECOND), 10, "ten a minute for long");
+    // Whoever was let in before comes back all the same.
+    let neighbour = come_from(&mut world, "198.51.100.7", {
+        let mut join = owner_join("family", 1, 1);
+        if let ClientMessage::Join { opening_password, .. } = &mut join {
+            *opening_password = Some(Password("battery staple".to_owned()));
+        }
+        join
+    });
+    assert!(is_in(&world.heard(neighbour)));
+    world.say(neighbour, ClientMessage::Leave {});
+    let back = come(&mut world, owner_join("family", 1, 1));
+    assert!(is_in(&world.heard(back)));
 }

@@ -25,11 +25,17 @@ pub(crate) struct World {
     /// What the media plane was told, and not yet looked at.
     commands: Vec<MediaCommand>,
     /// Passwords to be hashed, or compared with a hash.
-    passwords: Vec<(CheckId, Password, Option<PasswordHash>)>,
+    passwords: Vec<(CheckId, Password, Work)>,
     /// What is kept of rooms.
     kept: BTreeMap<RoomName, Option<RoomRecord>>,
     /// Whether connections answer the server's pings by themselves.
     answers_pings: BTreeMap<ConnectionId, bool>,
+}
+
+/// What is to be done with a password.
+enum Work {
+    Hash,
+    Compare(Option<PasswordHash>),
 }
 
 const SEED: [u8; 32] = [7; 32];
@@ -89,10 +95,13 @@ impl World {
     pub(crate) fn look_at_passwords(&mut self) -> usize {
         let passwords = std::mem::take(&mut self.passwords);
         let count = passwords.len();
-        for (check, password, hash) in passwords {
-            match hash {
-                Some(hash) => self.rooms.handle_verdict(self.now, check, Some(hash.0 == password.0)),
-                None => self.rooms.handle_hash(check, Some(PasswordHash(password.0))),
+        for (check, password, work) in passwords {
+            match work {
+                Work::Compare(hash) => {
+                    let fits = hash.is_some_and(|hash| hash.0 == password.0);
+                    self.rooms.handle_verdict(self.now, check, Some(fits));
+                }
+                Work::Hash => self.rooms.handle_hash(check, Some(PasswordHash(password.0))),
             }
             self.drain();
         }
@@ -194,9 +203,11 @@ impl World {
                     }
                 }
                 Output::Media(command) => self.commands.push(command),
-                Output::HashPassword { check, password } => self.passwords.push((check, password, None)),
+                Output::HashPassword { check, password } => {
+                    self.passwords.push((check, password, Work::Hash));
+                }
                 Output::CheckPassword { check, password, hash } => {
-                    self.passwords.push((check, password, Some(hash)));
+                    self.passwords.push((check, password, Work::Compare(hash)));
                 }
                 Output::Keep { room, record } => {
                     self.kept.insert(room, record);

@@ -267,7 +267,7 @@ export const de: Dictionary = {
     hint: "Jemand im Raum weiß Bescheid. Bleiben Sie auf dieser Seite.",
     cancel: "Nicht warten",
     password: "Passwort des Raums",
-    serverPassword: "Passwort des Servers",
+    serverPassword: "Passwort, falls Sie eines haben",
   },
   settings: {
     title: "Einstellungen",
@@ -460,12 +460,13 @@ export const de: Dictionary = {
     badPassword: "Dieses Passwort ist nicht zu gebrauchen: Es ist leer oder zu lang.",
     tooManyAttempts:
       "Es wurden zu viele Passwörter versucht. Warten Sie eine Minute, und versuchen Sie es noch einmal.",
-    mayNotOpen: "In diesem Raum ist noch niemand, und nur wer das Passwort des Servers hat, darf ihn öffnen.",
+    mayNotOpen:
+      "Dieser Raum ist für Sie nicht offen: Es ist noch niemand darin, er ist abgeschlossen, oder er hat ein Passwort.",
     badToken:
       "Der Link, dem Sie gefolgt sind, lässt Sie nicht ein: Er gilt für einen anderen Raum oder ist abgelaufen. Holen Sie sich einen neuen, wo Sie ihn gefunden haben.",
     tokenRequired: "Hier kommt nur herein, wer eingeladen ist. Folgen Sie dem Link, den Sie bekommen haben.",
     loginRequired:
-      "In diesem Raum ist noch niemand. Melden Sie sich an, um ihn zu öffnen, oder kommen Sie wieder, wenn er offen ist.",
+      "Dieser Raum ist für Sie nicht offen: Es ist noch niemand darin, er ist abgeschlossen, oder er hat ein Passwort. Melden Sie sich an, um ihn zu öffnen.",
     lobbyFull: "Zu viele warten auf Einlass. Treten Sie gleich noch einmal bei.",
     badText: "Dieser Text kann nicht gesendet werden: Er ist leer oder zu lang.",
     tooFast: "Das war zu viel auf einmal. Warten Sie einen Moment, und versuchen Sie es noch einmal.",

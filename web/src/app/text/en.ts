@@ -276,7 +276,7 @@ export const en = {
     hint: "Somebody in the room has been told. Stay on this page.",
     cancel: "Do not wait",
     password: "Password of the room",
-    serverPassword: "Password of the server",
+    serverPassword: "Password, if you have one",
   },
   settings: {
     title: "Settings",
@@ -467,11 +467,12 @@ export const en = {
     wrongPassword: "That is not the password. Check it and try again.",
     badPassword: "This password cannot be used: it is empty or too long.",
     tooManyAttempts: "Too many passwords were tried. Wait a minute and try again.",
-    mayNotOpen: "Nobody is in this room yet, and only who has the server's password may open it.",
+    mayNotOpen: "This room is not open to you: nobody is in it yet, it is locked, or it needs a password.",
     badToken:
       "The link that you followed does not let you in: it is for another room, or has expired. Get a new one where you found it.",
     tokenRequired: "It takes an invitation to come in here. Follow the link that you were given.",
-    loginRequired: "Nobody is in this room yet. Sign in to open it, or come back when it is open.",
+    loginRequired:
+      "This room is not open to you: nobody is in it yet, it is locked, or it needs a password. Sign in to open it.",
     lobbyFull: "Too many people wait to be let in. Join again in a moment.",
     badText: "This text cannot be sent: it is empty or too long.",
     tooFast: "That was too much at once. Wait a moment and try again.",

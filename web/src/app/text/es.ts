@@ -264,7 +264,7 @@ export const es: Dictionary = {
     hint: "Se ha avisado a alguien en la sala. Quédese en esta página.",
     cancel: "No esperar",
     password: "Contraseña de la sala",
-    serverPassword: "Contraseña del servidor",
+    serverPassword: "Contraseña, si tiene una",
   },
   settings: {
     title: "Ajustes",
@@ -452,11 +452,12 @@ export const es: Dictionary = {
     wrongPassword: "Esa no es la contraseña. Compruébela e inténtelo de nuevo.",
     badPassword: "Esta contraseña no sirve: está vacía o es demasiado larga.",
     tooManyAttempts: "Se han probado demasiadas contraseñas. Espere un minuto e inténtelo de nuevo.",
-    mayNotOpen: "Aún no hay nadie en esta sala, y solo quien tiene la contraseña del servidor puede abrirla.",
+    mayNotOpen: "Esta sala no está abierta para usted: aún no hay nadie, está cerrada o tiene contraseña.",
     badToken:
       "El enlace que ha seguido no le permite entrar: es para otra sala, o ha caducado. Consiga uno nuevo donde lo encontró.",
     tokenRequired: "Aquí hace falta una invitación para entrar. Siga el enlace que ha recibido.",
-    loginRequired: "Aún no hay nadie en esta sala. Inicie sesión para abrirla, o vuelva cuando esté abierta.",
+    loginRequired:
+      "Esta sala no está abierta para usted: aún no hay nadie, está cerrada o tiene contraseña. Inicie sesión para abrirla.",
     lobbyFull: "Demasiadas personas esperan para entrar. Entre de nuevo en un momento.",
     badText: "Este texto no se puede enviar: está vacío o es demasiado largo.",
     tooFast: "Ha sido demasiado a la vez. Espere un momento e inténtelo de nuevo.",

@@ -268,7 +268,7 @@ export const fr: Dictionary = {
     hint: "Quelqu’un dans le salon a été prévenu. Restez sur cette page.",
     cancel: "Ne pas attendre",
     password: "Mot de passe du salon",
-    serverPassword: "Mot de passe du serveur",
+    serverPassword: "Mot de passe, si vous en avez un",
   },
   settings: {
     title: "Réglages",
@@ -458,12 +458,13 @@ export const fr: Dictionary = {
     wrongPassword: "Ce n’est pas le bon mot de passe. Vérifiez-le et réessayez.",
     badPassword: "Ce mot de passe ne convient pas : il est vide ou trop long.",
     tooManyAttempts: "Trop de mots de passe ont été essayés. Attendez une minute et réessayez.",
-    mayNotOpen: "Il n’y a encore personne, et seul qui a le mot de passe du serveur peut ouvrir ce salon.",
+    mayNotOpen:
+      "Ce salon ne vous est pas ouvert : il n’y a encore personne, il est verrouillé, ou il a un mot de passe.",
     badToken:
       "Le lien que vous avez suivi ne permet pas d’entrer : il est pour un autre salon, ou a expiré. Prenez-en un nouveau là où vous l’avez trouvé.",
     tokenRequired: "Il faut une invitation pour entrer ici. Suivez le lien que vous avez reçu.",
     loginRequired:
-      "Il n’y a encore personne dans ce salon. Identifiez-vous pour l’ouvrir, ou revenez quand il sera ouvert.",
+      "Ce salon ne vous est pas ouvert : il n’y a encore personne, il est verrouillé, ou il a un mot de passe. Identifiez-vous pour l’ouvrir.",
     lobbyFull: "Trop de personnes attendent à la porte. Entrez de nouveau dans un instant.",
     badText: "Ce texte ne peut pas être envoyé : il est vide ou trop long.",
     tooFast: "C’était trop à la fois. Attendez un instant et réessayez.",

@@ -265,7 +265,7 @@ export const it: Dictionary = {
     hint: "Qualcuno nella stanza è stato avvisato. Resti su questa pagina.",
     cancel: "Non aspettare",
     password: "Password della stanza",
-    serverPassword: "Password del server",
+    serverPassword: "Password, se ne ha una",
   },
   settings: {
     title: "Impostazioni",
@@ -453,11 +453,12 @@ export const it: Dictionary = {
     wrongPassword: "Non è la password giusta. La controlli e riprovi.",
     badPassword: "Questa password non va bene: è vuota o troppo lunga.",
     tooManyAttempts: "Sono state provate troppe password. Aspetti un minuto e riprovi.",
-    mayNotOpen: "In questa stanza non c’è ancora nessuno, e può aprirla solo chi ha la password del server.",
+    mayNotOpen: "Questa stanza non è aperta per Lei: non c’è ancora nessuno, è chiusa, o ha una password.",
     badToken:
       "Il link che ha seguito non permette di entrare: è per un’altra stanza, o è scaduto. Ne prenda uno nuovo dove lo ha trovato.",
     tokenRequired: "Per entrare qui serve un invito. Segua il link che ha ricevuto.",
-    loginRequired: "In questa stanza non c’è ancora nessuno. Acceda per aprirla, o torni quando sarà aperta.",
+    loginRequired:
+      "Questa stanza non è aperta per Lei: non c’è ancora nessuno, è chiusa, o ha una password. Acceda per aprirla.",
     lobbyFull: "Troppe persone aspettano di entrare. Entri di nuovo tra un momento.",
     badText: "Questo testo non si può inviare: è vuoto o troppo lungo.",
     tooFast: "Era troppo in una volta. Aspetti un momento e riprovi.",

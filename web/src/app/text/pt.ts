@@ -264,7 +264,7 @@ export const pt: Dictionary = {
     hint: "Alguém na sala já foi avisado. Fique nesta página.",
     cancel: "Não esperar",
     password: "Palavra-passe da sala",
-    serverPassword: "Palavra-passe do servidor",
+    serverPassword: "Palavra-passe, se tiver uma",
   },
   settings: {
     title: "Definições",
@@ -451,11 +451,12 @@ export const pt: Dictionary = {
     wrongPassword: "Essa não é a palavra-passe. Verifique-a e tente de novo.",
     badPassword: "Esta palavra-passe não serve: está vazia ou é demasiado longa.",
     tooManyAttempts: "Tentaram-se demasiadas palavras-passe. Espere um minuto e tente de novo.",
-    mayNotOpen: "Ainda não há ninguém nesta sala, e só quem tem a palavra-passe do servidor a pode abrir.",
+    mayNotOpen: "Esta sala não está aberta para si: ainda não há ninguém, está trancada ou tem palavra-passe.",
     badToken:
       "A ligação que seguiu não permite entrar: é para outra sala, ou expirou. Obtenha uma nova onde a encontrou.",
     tokenRequired: "Para entrar aqui é preciso um convite. Siga a ligação que recebeu.",
-    loginRequired: "Ainda não há ninguém nesta sala. Inicie sessão para a abrir, ou volte quando estiver aberta.",
+    loginRequired:
+      "Esta sala não está aberta para si: ainda não há ninguém, está trancada ou tem palavra-passe. Inicie sessão para a abrir.",
     lobbyFull: "Há demasiadas pessoas à espera de entrar. Entre de novo daqui a um momento.",
     badText: "Este texto não se pode enviar: está vazio ou é demasiado longo.",
     tooFast: "Foi demasiado de uma vez. Espere um momento e tente de novo.",
