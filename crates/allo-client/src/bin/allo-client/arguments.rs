@@ -20,7 +20,9 @@ const SLOTS: i64 = SLOTS_MAX as i64;
 /// three sizes, each only while somebody receives it.
 ///
 /// Prints what happens and, once a second, what was received, as JSON lines. Reads commands from standard input: mute,
-/// unmute, cam on, cam off, cut SECONDS, network-changed, report, leave.
+/// unmute, cam on, cam off, cut SECONDS, network-changed, report, leave; and of the meeting: chat TEXT, hand up, hand down, lobby on,
+/// lobby off, lock, unlock, places NUMBER, password TEXT, password, admit all, end, and admit, deny, remove, ban, mute, owner, moderator or
+/// participant with the id of somebody.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {

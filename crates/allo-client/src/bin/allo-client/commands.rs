@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use allo_protocol::{ClientMessage, Device, ParticipantId, Password, Role};
 use tokio::sync::broadcast;
 use tracing::warn;
 
@@ -18,6 +19,8 @@ pub(crate) enum Command {
     Cut(Duration),
     /// `network-changed`: look up the addresses of this machine again, and move to them
     NetworkChanged,
+    /// `chat`, `hand`, `admit` and the other words of a meeting: say this to the server
+    Say(ClientMessage),
     /// `report`: print what was received
     Report,
     /// `leave`: leave the room and end
@@ -36,9 +39,48 @@ impl Command {
             ["network-changed"] => Ok(Self::NetworkChanged),
             ["report"] => Ok(Self::Report),
             ["leave"] => Ok(Self::Leave),
-            _ => Err("the commands are: mute, unmute, cam on, cam off, cut SECONDS, network-changed, report, leave".to_owned()),
+            words => meeting(words).map(Self::Say).ok_or_else(|| WORDS.to_owned()),
         }
     }
+}
+
+const WORDS: &str = "the commands are: mute, unmute, cam on, cam off, cut SECONDS, network-changed, report, leave; \
+    chat TEXT, hand up, hand down, lobby on, lobby off, lock, unlock, places NUMBER, password TEXT, password, \
+    admit all, end, and admit, deny, remove, ban, mute, owner, moderator or participant with an ID";
+
+/// Reads what is said in a meeting. The ids stand in what is printed.
+fn meeting(words: &[&str]) -> Option<ClientMessage> {
+    let id = |text: &&str| ParticipantId::try_from((*text).to_owned()).ok();
+    let room = |lobby, locked, participants_max| ClientMessage::SetRoom {
+        lobby,
+        locked,
+        participants_max,
+        recorders: None,
+    };
+    let message = match words {
+        ["chat", text @ ..] if !text.is_empty() => ClientMessage::Chat { to: None, text: text.join(" ") },
+        ["hand", "up"] => ClientMessage::RaiseHand {},
+        ["hand", "down"] => ClientMessage::LowerHand { participant: None },
+        ["lobby", "on"] => room(Some(true), None, None),
+        ["lobby", "off"] => room(Some(false), None, None),
+        ["lock"] => room(None, Some(true), None),
+        ["unlock"] => room(None, Some(false), None),
+        ["places", number] => room(None, None, Some(number.parse().ok()?)),
+        ["password"] => ClientMessage::SetPassword { password: None },
+        ["password", text @ ..] => ClientMessage::SetPassword { password: Some(Password(text.join(" "))) },
+        ["admit", "all"] => ClientMessage::AdmitAll {},
+        ["admit", who] => ClientMessage::Admit { participant: id(who)? },
+        ["deny", who] => ClientMessage::Deny { participant: id(who)? },
+        ["remove", who] => ClientMessage::Remove { participant: id(who)? },
+        ["ban", who] => ClientMessage::Ban { participant: id(who)? },
+        ["mute", who] => ClientMessage::TurnOff { participant: Some(id(who)?), device: Device::Mic },
+        ["owner", who] => ClientMessage::SetRole { participant: id(who)?, role: Role::Owner },
+        ["moderator", who] => ClientMessage::SetRole { participant: id(who)?, role: Role::Moderator },
+        ["participant", who] => ClientMessage::SetRole { participant: id(who)?, role: Role::Participant },
+        ["end"] => ClientMessage::EndMeeting {},
+        _ => return None,
+    };
+    Some(message)
 }
 
 /// Gives each command to every participant. The end of standard input is not the end of the call.
@@ -63,6 +105,16 @@ mod tests {
         assert_eq!(Command::parse("mute"), Ok(Command::Mic(false)));
         assert_eq!(Command::parse(" cam  on "), Ok(Command::Cam(true)));
         assert_eq!(Command::parse("cut 20"), Ok(Command::Cut(Duration::from_secs(20))));
+        let text = "Shall we begin?".to_owned();
+        let chat = ClientMessage::Chat { to: None, text };
+        assert_eq!(Command::parse("chat Shall we  begin?"), Ok(Command::Say(chat)));
+        let ada = ParticipantId::try_from("p2Xc9A".to_owned()).unwrap();
+        let admit = ClientMessage::Admit { participant: ada };
+        assert_eq!(Command::parse("admit p2Xc9A"), Ok(Command::Say(admit)));
+        assert_eq!(Command::parse("admit all"), Ok(Command::Say(ClientMessage::AdmitAll {})));
+        for line in ["chat", "admit", "admit a b", "ban é", "places many", "end now"] {
+            assert!(Command::parse(line).is_err(), "{line:?}");
+        }
         for line in ["cam", "cut", "cut soon", "MUTE", "leave now"] {
             assert!(Command::parse(line).is_err(), "{line:?}");
         }

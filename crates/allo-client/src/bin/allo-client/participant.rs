@@ -61,6 +61,7 @@ async fn obey(client: &WebRtcClient, command: Command, lines: &mpsc::Sender<Stri
         Command::Cam(is_on) => client.set_cam(is_on).await,
         Command::Cut(duration) => client.cut(duration).await,
         Command::NetworkChanged => client.network_changed().await,
+        Command::Say(message) => client.say(message).await,
         Command::Report => report(client, lines, number).await,
         Command::Leave => client.start_leaving().await,
     }
