@@ -233,3 +233,55 @@ test("in French", async ({ open, room, kind }) => {
   await page.reload();
   await expect(page.getByRole("button", { name: "Join", exact: true })).toBeVisible();
 });
+
+/** Names pairs of controls that lie upon each other. */
+function overlapping(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() => {
+    const top = document.querySelector("dialog[open]") ?? document.querySelector("aside") ?? document.body;
+    const controls = [...top.querySelectorAll("button, input, select, textarea")].filter((it) => it.checkVisibility());
+    const boxes = controls.map((it) => ({
+      name: it.getAttribute("aria-label") ?? it.id,
+      box: it.getBoundingClientRect(),
+    }));
+    const isUpon = (one: DOMRect, other: DOMRect): boolean =>
+      Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
+      Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
+    return boxes.flatMap((one, index) =>
+      boxes.slice(index + 1).flatMap((other) => (isUpon(one.box, other.box) ? [`${one.name} and ${other.name}`] : [])),
+    );
+  });
+}
+
+// No dictionary is written from the right yet, and the page is ready for one: English words, set as if it were.
+test("written from the right", async ({ open, room, kind }) => {
+  test.setTimeout(120_000);
+  const page = await open("/", { before: bringAxe });
+  const turn = () => page.evaluate(() => (document.documentElement.dir = "rtl"));
+  const look = async (name: string): Promise<void> => {
+    await lookAt(page, `rtl-${name}`, kind);
+    expect(await overlapping(page), name).toEqual([]);
+  };
+  await turn();
+  await look("landing");
+  await page.goto(new URL(`/${room}`, page.url()).href);
+  await turn();
+  await look("prejoin");
+  await enter(page, "Ada Lovelace");
+  const other = await open(`/${room}`);
+  await enter(other, "Grace Hopper");
+  await expectPeople(page, ["Grace Hopper"]);
+  await page.keyboard.press("c");
+  await page.getByLabel("Message").fill("Good morning");
+  await page.getByLabel("Message").press("Enter");
+  await expect(page.getByText("Good morning")).toBeVisible();
+  await look("chat");
+  await page.getByLabel("Message").press("Escape");
+  await page.keyboard.press("p");
+  await page.getByRole("button", { name: "What to do about Grace Hopper" }).click();
+  await look("people");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Camera and sound" }).click();
+  await expect(page.getByRole("dialog", { name: "Camera and sound" })).toBeVisible();
+  await look("devices");
+});

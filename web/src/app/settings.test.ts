@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULT_SETTINGS, forgetRoom, languageFor, parseSettings, rememberRoom } from "./settings";
+import { DEFAULT_SETTINGS, directionOf, forgetRoom, languageFor, parseSettings, rememberRoom } from "./settings";
 
 describe("what was stored", () => {
   test.each([null, 7, "text", [], {}, { recentRooms: "family", chosen: 3, theme: "pink", language: "tlh" }])(
@@ -45,4 +45,8 @@ describe("the language", () => {
   test("is English when there is none", () => {
     expect(languageFor(null, ["nl", "zh-Hant"])).toBe("en");
   });
+});
+
+test("a language is written from the side that it is written from", () => {
+  expect(["en", "ar", "fa-IR", "arn"].map(directionOf)).toEqual(["ltr", "rtl", "rtl", "ltr"]);
 });

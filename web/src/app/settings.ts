@@ -4,6 +4,12 @@
 export const LANGUAGES = ["de", "en", "es", "fr", "it", "pt"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
+/** Those of the world's languages, as far as they may become the page's, that are written from the right. */
+const FROM_THE_RIGHT = ["ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"];
+
+export const directionOf = (language: string): "ltr" | "rtl" =>
+  FROM_THE_RIGHT.includes(language.split("-")[0] ?? "") ? "rtl" : "ltr";
+
 export type Theme = "auto" | "light" | "dark";
 export const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 

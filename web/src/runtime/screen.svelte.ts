@@ -3,6 +3,7 @@
 import { flushSync, mount, tick, unmount, type Component } from "svelte";
 import type { Dispatch } from "../app/message";
 import type { Model } from "../app/model";
+import { directionOf } from "../app/settings";
 import { tabIconOf, titleOf, type TabIcon } from "../app/title";
 import type { Dictionary } from "../app/text/en";
 import App from "../view/App.svelte";
@@ -52,7 +53,10 @@ export function screen(target: Element, dispatch: Dispatch, streams: Streams): S
 
 function describe(model: Model): void {
   const { documentElement } = document;
-  documentElement.lang = model.language;
+  if (documentElement.lang !== model.language) {
+    documentElement.lang = model.language;
+    documentElement.dir = directionOf(model.language);
+  }
   documentElement.dataset["theme"] = model.settings.theme;
   document.title = titleOf(model);
   showIcon(tabIconOf(model));

@@ -47,9 +47,12 @@ export function keptAtEnd(element: HTMLElement): () => void {
   };
 }
 
+/** Whether lines begin at the right here. */
+export const isFromRight = (element: Element): boolean => getComputedStyle(element).direction === "rtl";
+
 export type DragOptions = {
   readonly isEnabled: () => boolean;
-  /** Where the element's top left corner would be, relative to its parent. */
+  /** Where the element's upper corner would be from which lines begin, relative to its parent's. */
   readonly onDrag: (x: number, y: number) => void;
   readonly onDrop: () => void;
 };
@@ -78,7 +81,9 @@ export function draggable({ isEnabled, onDrag, onDrop }: DragOptions): (element:
       const box = element.getBoundingClientRect();
       const distance = Math.hypot(event.clientX - box.left - grip.x, event.clientY - box.top - grip.y);
       isDragging ||= distance > DRAG_THRESHOLD;
-      if (isDragging) onDrag(event.clientX - parent.left - grip.x, event.clientY - parent.top - grip.y);
+      const left = event.clientX - parent.left - grip.x;
+      const x = isFromRight(element) ? parent.width - left - box.width : left;
+      if (isDragging) onDrag(x, event.clientY - parent.top - grip.y);
     };
     const stop = (): void => {
       if (isDragging) onDrop();
