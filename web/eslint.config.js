@@ -99,7 +99,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["e2e/**", "scripts/**", "*.ts", "*.js"],
+    files: ["e2e/**", "bench/**", "scripts/**", "*.ts", "*.js"],
     rules: { "no-console": "off", "no-empty-pattern": "off" },
   },
   {

@@ -8,10 +8,14 @@ export function rolled(page: RoomPage, language: string): readonly Person[] {
   const { search, order } = page.roll;
   const wanted = folded(search.trim());
   const up = hands(page);
-  const collator = new Intl.Collator(language, { numeric: true });
   const others = page.people.filter((person) => !up.includes(person));
-  const sorted = order === "name" ? others.toSorted((a, b) => collator.compare(a.displayName, b.displayName)) : others;
-  return [...up, ...sorted].filter(({ displayName }) => folded(displayName).includes(wanted));
+  const all = [...up, ...(order === "name" ? byName(others, language) : others)];
+  return wanted === "" ? all : all.filter(({ displayName }) => folded(displayName).includes(wanted));
+}
+
+function byName(people: readonly Person[], language: string): readonly Person[] {
+  const collator = new Intl.Collator(language, { numeric: true });
+  return people.toSorted((a, b) => collator.compare(a.displayName, b.displayName));
 }
 
 /** Without capitals and accents, as people search. */

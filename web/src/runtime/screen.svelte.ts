@@ -58,7 +58,9 @@ function describe(model: Model): void {
     documentElement.dir = directionOf(model.language);
   }
   documentElement.dataset["theme"] = model.settings.theme;
-  document.title = titleOf(model);
+  const title = titleOf(model);
+  // Set anew, it is work for the browser even where it says the same.
+  if (document.title !== title) document.title = title;
   showIcon(tabIconOf(model));
 }
 
