@@ -39,7 +39,10 @@ export function recording({ dispatch, media, model }: RecordingOptions): Recordi
         })
         .then(
           () => dispatch({ type: "recordingPrepared", isReady: true }),
-          () => dispatch({ type: "recordingPrepared", isReady: false }),
+          (error: unknown) => {
+            dispatch({ type: "recordingPrepared", isReady: false });
+            if (!isChangeOfMind(error)) dispatch({ type: "recordingEnded", outcome: "failed" });
+          },
         );
     },
     begin() {
@@ -55,6 +58,9 @@ export function recording({ dispatch, media, model }: RecordingOptions): Recordi
     if (outcome !== "dropped") dispatch({ type: "recordingEnded", outcome });
   }
 }
+
+/** Whoever closes the browser's list of places without a choice has changed their mind, and knows it. */
+const isChangeOfMind = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
 /** A page that is closed cannot finish its file. */
 function askFirst(event: BeforeUnloadEvent): void {
