@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::ids::{LayerId, ParticipantId, RoomId, TrackId, TrackKind};
+use crate::ids::{FileId, LayerId, ParticipantId, RoomId, TrackId, TrackKind};
 use crate::packet::Codec;
 use crate::transport::{CloseReason, Transmit};
 
@@ -84,6 +84,13 @@ pub enum SfuEvent {
         subscriber: ParticipantId,
         /// The track.
         track: TrackId,
+    },
+    /// A file does not go to somebody any more, though they did not have all of it.
+    FileStopped {
+        /// Which.
+        file: FileId,
+        /// Who took it.
+        taker: ParticipantId,
     },
 }
 

@@ -1,5 +1,7 @@
 //! The names of things, as numbers that are quick to compare.
 
+use std::time::Duration;
+
 /// Names a media room of this worker. The control plane gives the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomId(pub u64);
@@ -20,6 +22,10 @@ pub struct TrackId {
     /// The line that it is sent on.
     pub line: LineId,
 }
+
+/// Names a file of a room. The control plane gives the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
 
 /// Names a layer of a track, from 0 for the lowest, whether each comes in a stream of its own or they build on each other in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +60,12 @@ impl Bitrate {
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+
+    /// Returns how long so many bytes take.
+    #[must_use]
+    pub fn time_of(self, bytes: u64) -> Duration {
+        Duration::from_micros(bytes.saturating_mul(8_000_000) / self.0.max(1))
     }
 
     /// Returns what is left, or nothing.

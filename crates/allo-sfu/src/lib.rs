@@ -26,7 +26,9 @@
 //! Sound comes and goes with redundancy (RFC 2198) where a participant's end has it. What is lost on the way here is made up for
 //! before it is forwarded, so that each way has a redundancy of its own, and those who have none profit from that of others.
 //!
-//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; data channels; AV1 and its layers;
+//! Files go through rooms by one data channel of each transport that asks for it, and nothing of them is kept but what is on its way.
+//!
+//! Not here: sockets and threads, which are the shell's, as are the frames of TCP; AV1 and its layers;
 //! the temporal layers of VP8 and VP9, which are all forwarded; redundancy of sound that its publisher does not send, and more of it than one
 //! frame; retransmission of sound; spreading one room over several workers. Where more than 12 % is lost all the time, that looks like
 //! congestion, and the estimate from arrivals decides alone.
@@ -39,6 +41,7 @@ mod credentials;
 mod demand;
 mod egress;
 mod event;
+mod files;
 mod gaps;
 mod handshake;
 mod ids;
@@ -68,7 +71,7 @@ pub use continuity::{Continuity, Numbers, PictureNumbers};
 pub use credentials::{CredentialSeed, worker_of};
 pub use egress::hear_reports;
 pub use event::{Closed, Counters, SfuEvent};
-pub use ids::{Bitrate, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKind};
+pub use ids::{Bitrate, FileId, LayerId, LineId, ParticipantId, RoomId, TrackId, TrackKind};
 pub use keyframes::KeyframeRequests;
 pub use layers::{LayerSelector, Piece, Verdict};
 pub use offer::{Offer, OfferError, OfferedLine, Purpose};

@@ -85,6 +85,8 @@ pub enum OfferError {
 pub struct Offer {
     /// The media lines in their order.
     pub lines: Vec<OfferedLine>,
+    /// The mid of the line for data channels (RFC 8841), if there is one.
+    pub channel: Option<String>,
     /// The text for the engine: without candidates, which an ICE-lite server learns from checks alone.
     pub(crate) sdp: String,
 }
@@ -127,7 +129,8 @@ impl Offer {
         }
         let mut sections = texts.split_inclusive_before(|text| text.starts_with("m="));
         let session = sections.next().unwrap_or_default();
-        let media: Vec<&[&str]> = sections.collect();
+        let (channels, media): (Vec<&[&str]>, Vec<&[&str]>) =
+            sections.partition(|section| is_channel(section));
         if media.is_empty() || media.len() > LINES_MAX {
             return Err(OfferError::Lines);
         }
@@ -137,18 +140,28 @@ impl Offer {
             .zip(0u8..)
             .map(|(section, n)| read_line(section, LineId(n)))
             .collect::<Result<_, _>>()?;
-        check_names(session, &lines)?;
+        let channel = read_channel(&channels)?;
+        check_names(session, lines.iter().map(|line| &line.mid).chain(&channel))?;
         let is_track = |line: &&OfferedLine| matches!(line.purpose, Purpose::Track(_));
         if lines.iter().filter(is_track).count() > TRACKS_MAX {
             return Err(OfferError::Lines);
         }
-        let is_candidate = |text: &&&str| text.starts_with("a=candidate:") || **text == "a=end-of-candidates";
-        let sdp = texts.iter().filter(|text| !is_candidate(text)).flat_map(|text| [*text, "\r\n"]).collect();
-        Ok(Self { lines, sdp })
+        // Nor does it see an association that would begin without a handshake.
+        let is_hidden = |text: &&&str| {
+            ["a=candidate:", "a=sctp-init:"].iter().any(|start| text.starts_with(start))
+                || **text == "a=end-of-candidates"
+        };
+        let sdp = texts.iter().filter(|text| !is_hidden(text)).flat_map(|text| [*text, "\r\n"]).collect();
+        Ok(Self { lines, channel, sdp })
     }
 
     /// Checks that what was agreed before still stands: a line keeps its name and kind, and may only be added at the end.
-    pub(crate) fn check_follows(&self, before: &[OfferedLine]) -> Result<(), OfferError> {
+    /// So does the data channel.
+    pub(crate) fn check_follows(
+        &self,
+        before: &[OfferedLine],
+        channel: Option<&str>,
+    ) -> Result<(), OfferError> {
         let is_same = |(new, old): (&OfferedLine, &OfferedLine)| {
             let is_turned = matches!(
                 (&new.purpose, &old.purpose),
@@ -156,7 +169,9 @@ impl Offer {
             );
             new.mid == old.mid && new.kind == old.kind && !is_turned
         };
-        let stands = self.lines.len() >= before.len() && self.lines.iter().zip(before).all(is_same);
+        let has_channel = channel.is_none_or(|mid| self.channel.as_deref() == Some(mid));
+        let stands =
+            has_channel && self.lines.len() >= before.len() && self.lines.iter().zip(before).all(is_same);
         if stands { Ok(()) } else { Err(OfferError::Changed) }
     }
 }
@@ -222,16 +237,46 @@ fn check_transport(texts: &[&str]) -> Result<(), OfferError> {
 }
 
 /// Checks that the names of the lines differ and that all are bundled.
-fn check_names(session: &[&str], lines: &[OfferedLine]) -> Result<(), OfferError> {
-    let names: BTreeSet<&str> = lines.iter().map(|line| line.mid.as_str()).collect();
-    if names.len() < lines.len() {
-        return Err(OfferError::Mid);
+fn check_names<'a>(session: &[&str], mids: impl Iterator<Item = &'a String>) -> Result<(), OfferError> {
+    let mut names = BTreeSet::new();
+    for mid in mids {
+        if !names.insert(mid.as_str()) {
+            return Err(OfferError::Mid);
+        }
     }
     let groups = values(session, "group").filter_map(|group| group.strip_prefix("BUNDLE "));
     let bundled: Vec<BTreeSet<&str>> = groups.map(|group| group.split(' ').collect()).collect();
     match bundled.as_slice() {
         [bundled] if names.is_subset(bundled) => Ok(()),
         _ => Err(OfferError::Bundle),
+    }
+}
+
+fn is_channel(section: &[&str]) -> bool {
+    section.first().is_some_and(|first| first.starts_with("m=application "))
+}
+
+/// Reads the line for data channels, of which there is one at most.
+fn read_channel(sections: &[&[&str]]) -> Result<Option<String>, OfferError> {
+    let [section] = sections else {
+        return if sections.is_empty() { Ok(None) } else { Err(OfferError::Lines) };
+    };
+    let words: Vec<&str> = section.first().copied().unwrap_or_default().split(' ').collect();
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    match *words.as_slice() {
+        ["m=application", port, "UDP/DTLS/SCTP", "webrtc-datachannel"] if is_port(port) => {}
+        _ => return Err(OfferError::Media),
+    }
+    let ports: Vec<&str> = values(section, "sctp-port").collect();
+    let sizes: Vec<&str> = values(section, "max-message-size").collect();
+    let is_possible = matches!(*ports.as_slice(), [port] if is_port(port))
+        && sizes.len() <= 1
+        && sizes.iter().all(|size| size.parse::<u32>().is_ok());
+    let mids: Vec<&str> = values(section, "mid").collect();
+    match mids.as_slice() {
+        _ if !is_possible => Err(OfferError::Media),
+        [mid] if is_name(mid, 16) => Ok(Some((*mid).to_owned())),
+        _ => Err(OfferError::Mid),
     }
 }
 
@@ -433,15 +478,52 @@ mod tests {
         assert!(offer.sdp.contains("a=ice-options:trickle\r\n"));
     }
 
+    /// The offer above, with a line for data channels.
+    fn offer_with_channel(line: &str) -> String {
+        let offer = browser_offer().replace("BUNDLE 0 1 2 3", "BUNDLE 0 1 2 3 d");
+        format!("{offer}{line}")
+    }
+
+    const CHANNEL: &str = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:d\r\n\
+        a=sctp-port:5000\r\na=max-message-size:262144\r\na=sctp-init:AQAAHg==\r\n";
+
+    #[test]
+    fn a_line_for_data_channels_is_no_media_line_and_stays() {
+        let offer = Offer::parse(&offer_with_channel(CHANNEL)).unwrap();
+        assert_eq!((offer.lines.len(), offer.channel.as_deref()), (4, Some("d")));
+        assert!(offer.sdp.contains("webrtc-datachannel") && !offer.sdp.contains("sctp-init"));
+        assert_eq!(offer.check_follows(&offer.lines, Some("d")), Ok(()));
+        let without = Offer::parse(&browser_offer()).unwrap();
+        assert_eq!(without.check_follows(&offer.lines, Some("d")), Err(OfferError::Changed));
+    }
+
+    #[test]
+    fn a_line_for_anything_else_is_refused() {
+        let parse = |line: String| Offer::parse(&offer_with_channel(&line)).map(|_| ());
+        let doubled = format!("{CHANNEL}{}", CHANNEL.replace("mid:d", "mid:e"));
+        assert_eq!(parse(doubled), Err(OfferError::Lines));
+        for (from, to, error) in [
+            ("UDP/DTLS/SCTP", "DTLS/SCTP", OfferError::Media),
+            ("webrtc-datachannel", "5000", OfferError::Media),
+            ("sctp-port:5000", "sctp-port:70000", OfferError::Media),
+            ("a=sctp-port:5000\r\n", "", OfferError::Media),
+            ("262144", "99999999999", OfferError::Media),
+            ("mid:d", "mid:0", OfferError::Mid),
+            ("mid:d", "mid:x", OfferError::Bundle),
+        ] {
+            assert_eq!(parse(CHANNEL.replace(from, to)), Err(error), "{from} {to}");
+        }
+    }
+
     #[test]
     fn a_further_offer_begins_as_the_one_before() {
         let before = Offer::parse(&browser_offer()).unwrap();
         let turned_on = browser_offer().replace("a=inactive", "a=recvonly");
-        assert_eq!(Offer::parse(&turned_on).unwrap().check_follows(&before.lines), Ok(()));
+        assert_eq!(Offer::parse(&turned_on).unwrap().check_follows(&before.lines, None), Ok(()));
         let turned_round = browser_offer().replacen("a=sendonly", "a=recvonly", 1);
         let turned_round = Offer::parse(&turned_round).unwrap();
-        assert_eq!(turned_round.check_follows(&before.lines), Err(OfferError::Changed));
-        let shortened = Offer { lines: before.lines[..2].to_vec(), sdp: String::new() };
-        assert_eq!(shortened.check_follows(&before.lines), Err(OfferError::Changed));
+        assert_eq!(turned_round.check_follows(&before.lines, None), Err(OfferError::Changed));
+        let shortened = Offer { lines: before.lines[..2].to_vec(), channel: None, sdp: String::new() };
+        assert_eq!(shortened.check_follows(&before.lines, None), Err(OfferError::Changed));
     }
 }

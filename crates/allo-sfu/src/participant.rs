@@ -52,6 +52,8 @@ pub(crate) struct Participant {
     pub(crate) bandwidth: Bandwidth,
     pub(crate) policer: Policer,
     pub(crate) link: Link,
+    /// Parts of files that were asked for and may still come, though nobody wants them any more.
+    pub(crate) strays: usize,
     /// When the latest check of connectivity was answered.
     pub(crate) consent_at: Instant,
     /// Up to where it is filled up and tried.
@@ -81,6 +83,7 @@ impl Participant {
             subscription: Subscription::default(),
             bandwidth: Bandwidth::new(estimate),
             policer: Policer::new(now, ingress_max),
+            strays: 0,
             consent_at: now,
             link: Link::New(now),
             told: (Bitrate::default(), Bitrate::default()),

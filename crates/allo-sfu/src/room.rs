@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::budget::VideoRequest;
 use crate::event::{Closed, Outbox, SfuEvent};
-use crate::ids::{LayerId, ParticipantId, RoomId, TrackId, TrackKind};
+use crate::files::Files;
+use crate::ids::{Bitrate, FileId, LayerId, ParticipantId, RoomId, TrackId, TrackKind};
 use crate::participant::{Link, Participant, Shown};
 use crate::speakers::{Speakers, SpeakersConfig};
 use crate::subscription::Subscription;
@@ -59,6 +60,7 @@ pub(crate) struct Room {
     ripe_at: Option<Instant>,
     round: Round,
     look_at: Instant,
+    files: Files,
     /// When to ask for keyframes that were asked for too soon after others, or did not come.
     keyframes_at: Option<Instant>,
 }
@@ -71,7 +73,7 @@ struct Round {
 }
 
 impl Room {
-    pub(crate) fn new(now: Instant, own: RoomId, speakers: SpeakersConfig) -> Self {
+    pub(crate) fn new(now: Instant, own: RoomId, speakers: SpeakersConfig, file_rate: Bitrate) -> Self {
         Self {
             own,
             participants: BTreeMap::new(),
@@ -85,6 +87,7 @@ impl Room {
             round: Round::default(),
             look_at: now + LOOK_INTERVAL,
             keyframes_at: None,
+            files: Files::new(file_rate),
         }
     }
 
@@ -112,6 +115,7 @@ impl Room {
     /// Takes a participant out, with its tracks.
     pub(crate) fn leave(&mut self, now: Instant, own: ParticipantId, outbox: &mut Outbox) {
         let Some(mut participant) = self.participants.remove(&own) else { return };
+        self.files.remove(own, &mut self.participants, outbox);
         participant.transport.close(now);
         while let Some(transmit) = participant.transport.poll_transmit() {
             outbox.transmits.push_back(transmit);
@@ -154,6 +158,28 @@ impl Room {
         }
     }
 
+    /// Has a file passed on to somebody.
+    pub(crate) fn send_file(
+        &mut self,
+        now: Instant,
+        file: FileId,
+        bytes: u32,
+        from: ParticipantId,
+        to: ParticipantId,
+        outbox: &mut Outbox,
+    ) {
+        if !self.participants.contains_key(&from) {
+            return outbox.events.push_back(SfuEvent::FileStopped { file, taker: to });
+        }
+        self.files.send(now, file, bytes, from, to);
+        self.files.pump(now, from, &mut self.participants, outbox);
+    }
+
+    /// Has it passed on to them no more.
+    pub(crate) fn stop_file(&mut self, file: FileId, to: ParticipantId) {
+        self.files.stop(file, to, &mut self.participants);
+    }
+
     /// Forwards nothing of a track, or forwards it again.
     pub(crate) fn mute(&mut self, id: TrackId, is_muted: bool, outbox: &mut Outbox) {
         let publisher = self.participants.get_mut(&id.publisher);
@@ -175,8 +201,11 @@ impl Room {
                     outbox.transmits.push_back(transmit);
                 }
             }
-            let Some(event) = participant.transport.poll_event() else { return };
+            let Some(event) = participant.transport.poll_event() else { break };
             self.handle_event(now, own, event, outbox);
+        }
+        if !self.files.is_empty() {
+            self.files.pump(now, own, &mut self.participants, outbox);
         }
     }
 
@@ -203,7 +232,11 @@ impl Room {
     /// Returns when to call [`Self::handle_timeout`], or when there will be something to forward.
     pub(crate) fn poll_timeout(&self, now: Instant) -> Instant {
         let ripe_at = self.ripe_at.filter(|at| *at > now);
-        ripe_at.into_iter().chain(self.keyframes_at).fold(self.look_at, Instant::min)
+        ripe_at
+            .into_iter()
+            .chain(self.keyframes_at)
+            .chain(self.files.poll_timeout(now))
+            .fold(self.look_at, Instant::min)
     }
 
     /// Does what is due.
@@ -214,6 +247,9 @@ impl Room {
         }
         if self.look_at <= now {
             self.look_around(now, outbox);
+        }
+        if !self.files.is_empty() {
+            self.files.look_around(now, &mut self.participants, outbox);
         }
     }
 
@@ -286,6 +322,16 @@ impl Room {
             TransportEvent::Closed(reason) => {
                 outbox.events.push_back(SfuEvent::TransportClosed(own, reason.into()));
                 self.leave(now, own, outbox);
+            }
+            // It goes on with what it has for them, as after each event.
+            TransportEvent::ChannelOpened => {}
+            TransportEvent::Message(message) => {
+                let handled = self.files.handle_message(now, own, message, &mut self.participants, outbox);
+                if handled.is_err()
+                    && let Some(participant) = self.participants.get_mut(&own)
+                {
+                    participant.transport.give_up(now);
+                }
             }
             TransportEvent::KeyframeWanted(line) => {
                 let Some(slot) = participant.video.iter_mut().find(|slot| slot.line == line) else { return };

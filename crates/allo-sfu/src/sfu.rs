@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::addresses::{AddressMap, Receiver};
 use crate::credentials::{CredentialSeed, CredentialSource};
 use crate::event::{Counters, Outbox, SfuEvent};
-use crate::ids::{Bitrate, ParticipantId, RoomId, TrackId};
+use crate::ids::{Bitrate, FileId, ParticipantId, RoomId, TrackId};
 use crate::offer::{Offer, OfferError};
 use crate::participant::Participant;
 use crate::peer::Peer;
@@ -39,6 +39,8 @@ pub struct SfuConfig {
     pub initial_bitrate: Bitrate,
     /// What a participant may send. What is beyond it is dropped.
     pub ingress_max: Bitrate,
+    /// What a file on its way may take, from its sender and to each who takes it.
+    pub file_bitrate: Bitrate,
 }
 
 impl SfuConfig {
@@ -53,6 +55,7 @@ impl SfuConfig {
             speakers: SpeakersConfig::default(),
             initial_bitrate: Bitrate::kbps(2_500),
             ingress_max: Bitrate::kbps(12_000),
+            file_bitrate: Bitrate::kbps(20_000),
         }
     }
 }
@@ -151,6 +154,25 @@ impl Sfu {
     pub fn mute(&mut self, now: Instant, track: TrackId, is_muted: bool) {
         self.now = self.now.max(now);
         self.with_room_of(track.publisher, |room, _, outbox| room.mute(track, is_muted, outbox));
+    }
+
+    /// Passes a file on from one participant to another of the same room, by their data channels, as soon as these are there.
+    pub fn send_file(
+        &mut self,
+        now: Instant,
+        file: FileId,
+        bytes: u32,
+        from: ParticipantId,
+        to: ParticipantId,
+    ) {
+        self.now = self.now.max(now);
+        self.with_room_of(to, |room, now, outbox| room.send_file(now, file, bytes, from, to, outbox));
+    }
+
+    /// Passes it on to that one no more.
+    pub fn stop_file(&mut self, now: Instant, file: FileId, to: ParticipantId) {
+        self.now = self.now.max(now);
+        self.with_room_of(to, |room, _, _| room.stop_file(file, to));
     }
 
     /// Takes a datagram that came by UDP. What is for nobody, or makes no sense, is counted and otherwise of no effect.
@@ -292,7 +314,7 @@ impl Sfu {
     }
 
     fn admit(&mut self, own: ParticipantId, room: RoomId, offer: Offer) -> Result<String, OfferError> {
-        let SfuConfig { initial_bitrate, ingress_max, speakers, .. } = &self.config;
+        let SfuConfig { initial_bitrate, ingress_max, speakers, file_bitrate, .. } = &self.config;
         let credentials = self.credentials.draw();
         let (mut transport, answer) = Transport::accept(self.now, &self.config, &credentials, offer)?;
         let ufrag = transport.ufrag().ok_or(OfferError::Refused)?;
@@ -300,7 +322,8 @@ impl Sfu {
         self.whereabouts.insert(own, room);
         let participant = Participant::new(self.now, transport, *initial_bitrate, *ingress_max);
         let now = self.now;
-        let room = self.rooms.entry(room).or_insert_with(|| Room::new(now, room, speakers.clone()));
+        let room =
+            self.rooms.entry(room).or_insert_with(|| Room::new(now, room, speakers.clone(), *file_bitrate));
         room.join(now, own, participant, &mut self.outbox);
         Ok(answer)
     }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::keys;
 use crate::credentials::Credentials;
+use crate::files::MESSAGE_MAX;
 use crate::packet::Codec;
 use crate::peer::Protocol;
 use crate::sfu::SfuConfig;
@@ -32,6 +33,11 @@ impl Certificate {
         provider.generate_certificate().map(Self).ok_or(NoCertificate)
     }
 }
+
+/// Bytes that wait in a data channel, or are on their way and not acknowledged. Beyond: they are not taken.
+///
+/// Higher: over a fast way that is long, files come faster. Lower: less is kept for each who takes one.
+const UNSENT_MAX: usize = 128 * 1024;
 
 /// How often the engine says which way its datagrams take.
 ///
@@ -106,6 +112,8 @@ pub(super) fn engine(now: Instant, certificate: &Certificate) -> Rtc {
         .set_ice_lite(true)
         .set_rtp_mode(true)
         .set_crypto_provider(keys::provider())
+        .set_sctp_max_message_size(MESSAGE_MAX)
+        .set_sctp_max_buffered_amount(UNSENT_MAX)
         .set_stats_interval(Some(REPORT_INTERVAL))
         .build(now)
 }

@@ -1,7 +1,7 @@
 //! The keys of media, which the engine's handshake makes and keeps to itself.
 //!
 //! The engine takes its DTLS from a provider, and reads the keys from what that one puts out. So the provider here is the usual one, with an
-//! ear at that place.
+//! ear at that place, and a gate for what comes by data channels.
 
 use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +13,7 @@ use str0m::crypto::dtls::{
     DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion, SrtpProfile,
 };
 
+use super::gate::Gate;
 use crate::egress::{Profile, Srtp};
 
 thread_local! {
@@ -54,12 +55,12 @@ impl DtlsProvider for Listening {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        Ok(Box::new(Ear(usual().new_dtls(certificate, now, version, mtu)?)))
+        Ok(Box::new(Ear(usual().new_dtls(certificate, now, version, mtu)?, Gate::default())))
     }
 }
 
 #[derive(Debug)]
-struct Ear(Box<dyn DtlsInstance>);
+struct Ear(Box<dyn DtlsInstance>, Gate);
 
 impl DtlsInstance for Ear {
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
@@ -75,7 +76,11 @@ impl DtlsInstance for Ear {
             };
             HEARD.set(profile.and_then(|profile| Srtp::new(profile, material, is_client)));
         }
-        output
+        match output {
+            // The engine makes nothing of a packet without anything in it.
+            DtlsOutput::ApplicationData(packet) if !self.1.admits(packet) => DtlsOutput::ApplicationData(&[]),
+            output => output,
+        }
     }
 
     fn set_active(&mut self, active: bool) {

@@ -1,6 +1,8 @@
 //! One participant's transport: ICE, DTLS and SRTP. The only module that knows the engine.
 
+mod channel;
 mod engine;
+mod gate;
 mod keys;
 mod reading;
 mod streams;
@@ -19,6 +21,7 @@ use str0m::rtp::Ssrc;
 use str0m::{Input, Rtc, RtcError};
 use tracing::{debug, warn};
 
+use self::channel::Channel;
 pub use self::engine::{Certificate, NoCertificate};
 use self::engine::{add_candidates, engine, nameless_candidates};
 use self::streams::Line;
@@ -104,6 +107,10 @@ pub(crate) enum TransportEvent {
     Silent,
     Closed(CloseReason),
     Packet(Packet),
+    /// The data channel is there.
+    ChannelOpened,
+    /// A message came by the data channel.
+    Message(Vec<u8>),
     /// The participant cannot decode what it gets on this line.
     KeyframeWanted(LineId),
     /// What gets through to the participant, on the average.
@@ -140,6 +147,7 @@ pub(crate) struct Details {
 pub(crate) struct Transport {
     state: State,
     lines: Vec<Line>,
+    channel: Option<Channel>,
     /// What was said in the handshake, until it is over.
     handshake: Option<Handshake>,
     paths: Paths,
@@ -195,6 +203,7 @@ impl Transport {
         Self {
             state: State::Open(Box::new(rtc)),
             lines: Vec::new(),
+            channel: None,
             handshake: Some(Handshake::default()),
             paths: Paths::default(),
             ssrcs: Ssrcs::new(now),
@@ -220,7 +229,7 @@ impl Transport {
         credentials: &Credentials,
     ) -> Result<String, OfferError> {
         let before: Vec<_> = self.lines.iter().map(|line| line.offered.clone()).collect();
-        offer.check_follows(&before)?;
+        offer.check_follows(&before, self.channel.as_ref().map(|channel| channel.mid.as_str()))?;
         let sdp = offer.sdp;
         self.unpark();
         let mut is_restart = false;
@@ -246,6 +255,7 @@ impl Transport {
         }
         if answer.is_some() {
             self.lines = offer.lines.into_iter().map(Line::new).collect();
+            self.open_channel(offer.channel);
         }
         self.park();
         let answer = answer.ok_or(OfferError::Refused)?;
@@ -416,6 +426,12 @@ impl Transport {
     /// Says what gets through.
     pub(crate) fn set_through(&mut self, through: Bitrate) {
         self.egress.set_through(through);
+    }
+
+    /// Puts an end to a transport whose other end does not keep to the rules.
+    pub(crate) fn give_up(&mut self, now: Instant) {
+        self.close(now);
+        self.shut(CloseReason::Remote);
     }
 
     /// Says good-bye to the other end.

@@ -109,6 +109,17 @@ impl Transport {
                 Some(packet) => TransportEvent::Packet(packet),
                 None => return,
             },
+            Event::ChannelOpen(id, _) => {
+                let Some(channel) = self.channel.as_mut().filter(|channel| channel.id == id) else { return };
+                channel.is_open = true;
+                TransportEvent::ChannelOpened
+            }
+            Event::ChannelClose(id) => {
+                let Some(channel) = self.channel.as_mut().filter(|channel| channel.id == id) else { return };
+                channel.is_open = false;
+                return;
+            }
+            Event::ChannelData(data) if data.binary => TransportEvent::Message(data.data),
             Event::PeerStats(stats) => {
                 if let Some(pair) = stats.selected_candidate_pair {
                     let peer = Peer { protocol: pair.protocol.into(), address: pair.remote.addr };

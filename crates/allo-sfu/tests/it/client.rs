@@ -1,12 +1,13 @@
 //! A participant as a browser would be one: it offers, sends simulcast, and answers keyframe requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use allo_sfu::{ParticipantId, Peer, Red};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, FormatParams, PayloadParams};
 use str0m::media::{
@@ -131,6 +132,57 @@ pub(crate) struct Client {
     /// The frame of sound that was sent last.
     previous: Option<(u32, Vec<u8>)>,
     pub(crate) wants_keyframe: [bool; 3],
+    /// What it does with files.
+    pub(crate) files: Files,
+}
+
+/// The files that a client has, and those that come to it.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    pub(crate) channel: Option<ChannelId>,
+    pub(crate) is_open: bool,
+    pub(crate) own: BTreeMap<u32, Vec<u8>>,
+    /// The places that it was asked for, and when.
+    pub(crate) asked: Vec<(Instant, u32)>,
+    /// Parts that came, by file and place.
+    pub(crate) came: BTreeMap<(u32, u32), Vec<u8>>,
+    /// How many came, and when the latest did.
+    pub(crate) count: usize,
+    pub(crate) came_at: Option<Instant>,
+    /// Messages that wait to be sent.
+    pub(crate) outgoing: VecDeque<Vec<u8>>,
+}
+
+impl Files {
+    /// Makes a part as it goes on the wire.
+    pub(crate) fn part(file: u32, place: u32, bytes: &[u8]) -> Vec<u8> {
+        [&2u32.to_be_bytes()[..], &file.to_be_bytes(), &place.to_be_bytes(), bytes].concat()
+    }
+
+    /// Returns a file that came, put together.
+    pub(crate) fn whole(&self, file: u32) -> Vec<u8> {
+        let parts = self.came.iter().filter(|((of, _), _)| *of == file);
+        parts.flat_map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    fn handle(&mut self, now: Instant, message: &[u8]) {
+        let number = |at: usize| u32::from_be_bytes(message[at..at + 4].try_into().unwrap());
+        let (file, place) = (number(4), number(8));
+        if number(0) == 2 {
+            let known = self.came.insert((file, place), message[12..].to_vec());
+            assert_eq!(known, None, "each part comes once");
+            self.count += 1;
+            self.came_at = Some(now);
+            return;
+        }
+        assert_eq!((number(0), message.len()), (1, 12));
+        self.asked.push((now, place));
+        if let Some(bytes) = self.own.get(&file) {
+            let at = usize::try_from(place).unwrap();
+            let part = &bytes[at..bytes.len().min(at + 16_384)];
+            self.outgoing.push_back(Self::part(file, place, part));
+        }
+    }
 }
 
 impl Client {
@@ -180,6 +232,7 @@ impl Client {
             sequences: [offset, offset + 7, offset + 77, offset + 777],
             previous: None,
             wants_keyframe: [true; 3],
+            files: Files::default(),
         }
     }
 
@@ -249,6 +302,33 @@ impl Client {
         self.flush(now)
     }
 
+    /// Offers a data channel, and any others after it.
+    pub(crate) fn offer_channel(&mut self, others: &[ChannelConfig]) -> String {
+        let mut api = self.rtc.sdp_api();
+        let config = ChannelConfig { negotiated: Some(0), ..ChannelConfig::default() };
+        self.files.channel = Some(api.add_channel_with_config(config));
+        for other in others {
+            api.add_channel_with_config(other.clone());
+        }
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    /// Sends what waits for the data channel, as far as that takes it.
+    pub(crate) fn send_messages(&mut self, now: Instant) -> Vec<Transmit> {
+        let mut transmits = Vec::new();
+        while let Some(message) = self.files.outgoing.front() {
+            let channel = self.files.channel.and_then(|id| self.rtc.channel(id));
+            if !channel.is_some_and(|mut channel| channel.write(true, message).unwrap()) {
+                break;
+            }
+            self.files.outgoing.pop_front();
+            transmits.extend(self.flush(now));
+        }
+        transmits
+    }
+
     /// Offers an ICE restart.
     pub(crate) fn offer_restart(&mut self) -> String {
         let mut api = self.rtc.sdp_api();
@@ -279,7 +359,9 @@ impl Client {
                 self.rtc.handle_input(input).unwrap();
             }
         }
-        self.drain(now)
+        let mut transmits = self.drain(now);
+        transmits.extend(self.send_messages(now));
+        transmits
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Transmit> {
@@ -464,6 +546,8 @@ impl Client {
                 self.keyframe_requests.push((now, u8::try_from(layer).unwrap()));
             }
             Event::RtpPacket(packet) => self.handle_packet(now, &packet),
+            Event::ChannelOpen(id, _) => self.files.is_open |= self.files.channel == Some(id),
+            Event::ChannelData(data) => self.files.handle(now, &data.data),
             _ => {}
         }
     }

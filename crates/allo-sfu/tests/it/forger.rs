@@ -1,5 +1,6 @@
 //! A participant who has keys of his own and encrypts whatever he likes with them (RFC 3711, RFC 7714).
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -17,17 +18,24 @@ type Agreed = Arc<Mutex<Option<(Vec<u8>, bool)>>>;
 pub(crate) struct Forger {
     agreed: Agreed,
     reports: u32,
+    /// Packets that are sent by the data channel before the next one of the engine.
+    pub(crate) before: Before,
 }
+
+/// See [`Forger::before`].
+pub(crate) type Before = Arc<Mutex<VecDeque<Vec<u8>>>>;
 
 impl Forger {
     /// Makes one that learns the keys of the participant who has this cryptography.
     pub(crate) fn new() -> (Self, CryptoProvider) {
         let agreed = Agreed::default();
         let provider = from_feature_flags();
-        let tap = Tap { inner: provider.dtls_provider, agreed: Arc::clone(&agreed) };
+        let before = Before::default();
+        let (inner, agreed_by) = (provider.dtls_provider, Arc::clone(&agreed));
+        let tap = Tap { inner, agreed: agreed_by, before: Arc::clone(&before) };
         let provider = CryptoProvider { dtls_provider: Box::leak(Box::new(tap)), ..provider };
         // Reports are numbered, and those of the engine begin at 1.
-        (Self { agreed, reports: 1 << 20 }, provider)
+        (Self { agreed, reports: 1 << 20, before }, provider)
     }
 
     /// Encrypts a packet of media that consists of these two. The header has 12 bytes at least, and its number has not overflowed.
@@ -88,6 +96,7 @@ fn seal(key: [u8; 32], iv: &[u8; 12], shown: &[u8], hidden: &[u8]) -> Vec<u8> {
 struct Tap {
     inner: &'static dyn DtlsProvider,
     agreed: Agreed,
+    before: Before,
 }
 
 impl DtlsProvider for Tap {
@@ -103,7 +112,8 @@ impl DtlsProvider for Tap {
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let inner = self.inner.new_dtls(cert, now, version, mtu)?;
-        Ok(Box::new(Tapped { inner, agreed: Arc::clone(&self.agreed) }))
+        let (agreed, before) = (Arc::clone(&self.agreed), Arc::clone(&self.before));
+        Ok(Box::new(Tapped { inner, agreed, before }))
     }
 }
 
@@ -111,6 +121,7 @@ impl DtlsProvider for Tap {
 struct Tapped {
     inner: Box<dyn DtlsInstance>,
     agreed: Agreed,
+    before: Before,
 }
 
 impl DtlsInstance for Tapped {
@@ -137,6 +148,10 @@ impl DtlsInstance for Tapped {
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        let forged: Vec<_> = self.before.lock().unwrap().drain(..).collect();
+        for packet in forged {
+            self.inner.send_application_data(&packet)?;
+        }
         self.inner.send_application_data(data)
     }
 

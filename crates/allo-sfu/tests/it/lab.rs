@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use allo_sfu::{
-    Certificate, CredentialSeed, LineId, ParticipantId, Peer, RoomId, Sfu, SfuConfig, SfuEvent, Subscription,
-    TrackId, Wish,
+    Certificate, CredentialSeed, FileId, LineId, ParticipantId, Peer, RoomId, Sfu, SfuConfig, SfuEvent,
+    Subscription, TrackId, Wish,
 };
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
+use str0m::channel::ChannelConfig;
 use str0m::net::Transmit;
 
 use crate::client::{Client, Habits};
@@ -140,6 +141,26 @@ impl Lab {
         self.send_all_up(own, transmits);
         self.collect();
         own
+    }
+
+    /// Gives a participant the data channel.
+    pub(crate) fn open_channel(&mut self, own: ParticipantId) {
+        self.open_channels(own, &[]);
+    }
+
+    /// The same, with others that nobody asked for.
+    pub(crate) fn open_channels(&mut self, own: ParticipantId, others: &[ChannelConfig]) {
+        let offer = self.clients.get_mut(&own).unwrap().offer_channel(others);
+        let answer = self.sfu.connect(self.now, own, ROOM, &offer).expect("a good offer");
+        self.act(own, |client, now| client.handle_answer(now, &answer));
+        self.collect();
+    }
+
+    /// Lets one of the usual room take a file of another's.
+    pub(crate) fn send_file(&mut self, file: u32, from: ParticipantId, to: ParticipantId) {
+        let bytes = u32::try_from(self.clients[&from].files.own[&file].len()).unwrap();
+        self.sfu.send_file(self.now, FileId(file), bytes, from, to);
+        self.collect();
     }
 
     /// Makes as many participants join, and waits until all are connected.
