@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccessToken, Device, IceCandidate, InstanceId, LinkId, MayPublish, MediaSession, OwnerSecret,
+    AccessToken, Device, FileId, IceCandidate, InstanceId, LinkId, MayPublish, MediaSession, OwnerSecret,
     ParticipantId, ParticipantKey, Password, Reaction, Recorders, Role, SessionDescription, Source,
     TopologyChoice,
 };
@@ -142,6 +142,38 @@ pub enum ClientMessage {
         to: Option<ParticipantId>,
         /// Plain text.
         text: String,
+    },
+    /// Offers a file, to everyone or to one. It comes back as `fileOffered` to whoever offers it, too. The offer stands until it is
+    /// withdrawn, or who made it leaves or has their page loaded anew.
+    OfferFile {
+        /// A number of the sender's own, by which they know it again.
+        reference: u32,
+        /// To whom alone; to everyone if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<ParticipantId>,
+        /// Its name. The server cleans it.
+        name: String,
+        /// How many bytes it has.
+        bytes: u32,
+        /// Its media type (RFC 6838); empty if it is not known.
+        media_type: String,
+    },
+    /// Withdraws a file that one offered. Who receives it gets no more of it.
+    WithdrawFile {
+        /// Which.
+        file: FileId,
+    },
+    /// Asks for a file that somebody offers. It comes by the data channel of one's media session, which has to be there by then.
+    AcceptFile {
+        /// Which.
+        file: FileId,
+    },
+    /// Says that one receives a file no more.
+    EndFile {
+        /// Which.
+        file: FileId,
+        /// Whether all of it came.
+        received: bool,
     },
     /// Raises one's hand.
     RaiseHand {},

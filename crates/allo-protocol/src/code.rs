@@ -63,6 +63,14 @@ pub enum ErrorCode {
     TooFast,
     /// The room keeps in mind as many people as it can.
     TooManyPeople,
+    /// Files cannot be sent: not in this room, or not on this server.
+    FilesUnavailable,
+    /// The file is larger than may be, has nothing in it, or no name that can be shown.
+    BadFile,
+    /// There is no such file on offer.
+    NoSuchFile,
+    /// As many files are offered, or under way, as may be.
+    TooManyFiles,
     /// A moderator turned the sender away. Fatal.
     Denied,
     /// A moderator put the sender out. Fatal.

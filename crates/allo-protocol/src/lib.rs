@@ -9,6 +9,7 @@
 mod client;
 mod code;
 mod description;
+mod file;
 mod id;
 mod media;
 mod meeting;
@@ -17,6 +18,7 @@ mod server;
 pub use client::{ClientMessage, MediaTrack, Tile};
 pub use code::{CloseCode, ErrorCode};
 pub use description::{IceCandidate, IceServer, SdpType, SessionDescription};
+pub use file::{FileId, FileOffer, FileOutcome};
 pub use id::{
     AccessToken, BadId, InstanceId, LinkId, MediaSession, OwnerSecret, ParticipantId, ParticipantKey,
     Password,

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatMessage, Device, ErrorCode, IceCandidate, IceServer, Knocker, LinkId, MayPublish, MediaCondition,
-    MediaSession, ParticipantId, Reaction, Relay, Role, RoomSettings, SessionDescription, Source, Topology,
-    TopologyChoice, VideoCodec,
+    ChatMessage, Device, ErrorCode, FileId, FileOffer, FileOutcome, IceCandidate, IceServer, Knocker, LinkId,
+    MayPublish, MediaCondition, MediaSession, ParticipantId, Reaction, Relay, Role, RoomSettings,
+    SessionDescription, Source, Topology, TopologyChoice, VideoCodec,
 };
 
 /// A message from the server to a client.
@@ -86,6 +86,37 @@ pub enum ServerMessage {
     Chat {
         /// It.
         message: ChatMessage,
+    },
+    /// Tells of a file that somebody offers to the receiver, or that the receiver offers.
+    FileOffered {
+        /// It.
+        file: FileOffer,
+    },
+    /// Tells of all files that are offered to the receiver, or by the receiver: after a snapshot, if there are any.
+    FilesOffered {
+        /// Them, the oldest first.
+        files: Vec<FileOffer>,
+    },
+    /// Tells that a file is not offered any more. Nothing more comes of it.
+    FileWithdrawn {
+        /// Which.
+        file: FileId,
+    },
+    /// Tells whoever offers a file that somebody takes it. The server asks for its parts by the data channel.
+    FileAccepted {
+        /// Which.
+        file: FileId,
+        /// Who takes it.
+        participant: ParticipantId,
+    },
+    /// Tells both, whoever offers a file and who took it, that this is over.
+    FileEnded {
+        /// Which.
+        file: FileId,
+        /// Who took it.
+        participant: ParticipantId,
+        /// How it ended.
+        outcome: FileOutcome,
     },
     /// Brings what was said in writing before, the oldest first: after a snapshot, if there is any. Some may be known.
     ChatHistory {
@@ -355,6 +386,9 @@ pub struct Limits {
     /// The longest password, in bytes of UTF-8.
     #[serde(default)]
     pub password_bytes: u32,
+    /// The largest file that may be offered, in bytes; 0 when none may.
+    #[serde(default)]
+    pub file_bytes: u32,
 }
 
 /// What the server can do beyond the base protocol. All are off when absent.

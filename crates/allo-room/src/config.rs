@@ -88,6 +88,8 @@ pub struct RoomsConfig {
     pub lobby: bool,
     /// Whether what is said in writing is kept for those who come later, as long as the room is there.
     pub chat_history: bool,
+    /// The largest file that may be offered, in bytes; 0 where none may. A larger one is refused.
+    pub file_bytes: u32,
     /// How long a meeting goes on that nobody is in: its lock, its bans, and who was let in.
     ///
     /// Higher: everyone may be away for longer. Lower: the next meeting begins afresh sooner.
@@ -141,6 +143,7 @@ impl Default for RoomsConfig {
             token_required: false,
             lobby: false,
             chat_history: true,
+            file_bytes: 200_000_000,
             meeting_memory: Duration::from_hours(6),
             owner_memory: Duration::from_hours(90 * 24),
             records: 20_000,
@@ -176,6 +179,7 @@ impl RoomsConfig {
             lease_ms: milliseconds(self.lease),
             chat_bytes: u32::try_from(TEXT_BYTES_MAX).unwrap_or(u32::MAX),
             password_bytes: u32::try_from(PASSWORD_BYTES_MAX).unwrap_or(u32::MAX),
+            file_bytes: if self.has_media { self.file_bytes } else { 0 },
         }
     }
 

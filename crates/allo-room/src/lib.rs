@@ -11,6 +11,7 @@ mod condition;
 mod config;
 mod connection;
 mod directory;
+mod files;
 mod identity;
 mod links;
 mod media;

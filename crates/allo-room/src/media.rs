@@ -1,6 +1,6 @@
 //! What the rooms and the media plane say to each other.
 
-use allo_protocol::{ErrorCode, Relay, VideoCodec};
+use allo_protocol::{ErrorCode, FileId, Relay, VideoCodec};
 
 /// Names a room for the media plane. A number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +55,26 @@ pub enum MediaCommand {
         track: MediaTrackId,
         /// Whether nothing of it is to be forwarded, or counted as speech.
         is_muted: bool,
+    },
+    /// Pass a file on from one session to another, by their data channels, once both are there.
+    SendFile {
+        /// The file.
+        file: FileId,
+        /// How many bytes it has.
+        bytes: u32,
+        /// Whose it is.
+        from: MediaKey,
+        /// Who takes it.
+        to: MediaKey,
+    },
+    /// Pass it on to that one no more.
+    StopFile {
+        /// The file.
+        file: FileId,
+        /// Whose it is.
+        from: MediaKey,
+        /// Who took it.
+        to: MediaKey,
     },
     /// Let somebody in through the TURN server, or renew that. Answered with `Relayed`.
     Relay {
@@ -171,6 +191,13 @@ pub enum MediaEvent {
     },
     /// A track of sound is the loudest of its room.
     ActiveSpeaker(MediaTrackId),
+    /// A file is not passed on to a session any more: for too long it did not get on, or its sender did not keep to what was asked.
+    FileStopped {
+        /// Who took it.
+        key: MediaKey,
+        /// The file.
+        file: FileId,
+    },
 }
 
 impl MediaEvent {
@@ -187,7 +214,8 @@ impl MediaEvent {
             | Self::SlotEmptied { key, .. }
             | Self::LayerSwitched { key, .. }
             | Self::Paused { key, .. }
-            | Self::Undecodable { key, .. } => *key,
+            | Self::Undecodable { key, .. }
+            | Self::FileStopped { key, .. } => *key,
             Self::Demand { track, .. } | Self::Speaking { track, .. } | Self::ActiveSpeaker(track) => {
                 track.publisher
             }

@@ -136,6 +136,18 @@ impl fmt::Debug for DisplayName {
     }
 }
 
+/// The longest name of a file, in grapheme clusters. A longer one is cut.
+const FILE_NAME_GRAPHEMES: u32 = 128;
+
+/// Reads the name of a file: as a person's, without the path before it, and without dots at its ends, by which it would be hidden or
+/// name a folder. `None`: nothing is left that could be shown.
+pub(crate) fn parse_file_name(text: &str) -> Option<String> {
+    let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = DisplayName::parse(last, FILE_NAME_GRAPHEMES).ok()?;
+    let is_end = |c: char| c == '.' || c.is_whitespace() || is_joiner(c);
+    Some(name.0.trim_matches(is_end).to_owned()).filter(|name| DisplayName::parse(name, 1).is_ok())
+}
+
 /// Removes what is not to be shown, and cuts the rest.
 fn clean(text: &str, graphemes_max: u32) -> String {
     let graphemes_max = usize::try_from(graphemes_max).unwrap_or(usize::MAX);
@@ -249,6 +261,24 @@ mod tests {
         let bomb = format!("A{}", "\u{301}".repeat(5000));
         assert_eq!(person(&format!("{bomb}da")).as_deref(), Some("da"));
         assert!(person(&"👩\u{200d}👩\u{200d}👧".repeat(64)).unwrap().len() <= 256);
+    }
+
+    #[test]
+    fn a_file_has_a_name_without_path_that_shows_what_it_is() {
+        let file = |text: &str| parse_file_name(text);
+        assert_eq!(file("report 2026.pdf").as_deref(), Some("report 2026.pdf"));
+        assert_eq!(file("../../etc/passwd").as_deref(), Some("passwd"));
+        assert_eq!(file("C:\\Users\\ada\\a.txt").as_deref(), Some("a.txt"));
+        assert_eq!(file("photo\u{202e}gpj.exe").as_deref(), Some("photogpj.exe"));
+        assert_eq!(file(".bashrc").as_deref(), Some("bashrc"));
+        assert_eq!(file("a\0b\n.html").as_deref(), Some("ab .html"));
+        assert_eq!(
+            file("<img src=x onerror=alert(1)>.png").as_deref(),
+            Some("<img src=x onerror=alert(1)>.png")
+        );
+        for text in ["", "..", "a/", ". .", "\u{200b}", "..\\"] {
+            assert_eq!(file(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -80,6 +80,16 @@ pub(crate) enum Refusal {
     TextTooLong { bytes_max: usize },
     #[error("That was too much in too short a time. Please wait a moment.")]
     TooFast,
+    #[error("Files cannot be sent in this room.")]
+    FilesUnavailable,
+    #[error("A file has 1 to {bytes_max} bytes.")]
+    FileSize { bytes_max: u32 },
+    #[error("This file has no name that others could read.")]
+    FileName,
+    #[error("There is no such file.")]
+    NoSuchFile,
+    #[error("Too many files at once. Please wait until some are done.")]
+    TooManyFiles,
     #[error("This room cannot keep more people in mind.")]
     TooManyPeople,
     #[error("You wait to be let in.")]
@@ -128,6 +138,10 @@ impl Refusal {
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::LobbyFull => ErrorCode::LobbyFull,
             Self::TextEmpty | Self::TextTooLong { .. } => ErrorCode::BadText,
+            Self::FilesUnavailable => ErrorCode::FilesUnavailable,
+            Self::FileSize { .. } | Self::FileName => ErrorCode::BadFile,
+            Self::NoSuchFile => ErrorCode::NoSuchFile,
+            Self::TooManyFiles => ErrorCode::TooManyFiles,
             Self::TooManyPeople => ErrorCode::TooManyPeople,
             Self::Denied => ErrorCode::Denied,
             Self::Removed => ErrorCode::Removed,

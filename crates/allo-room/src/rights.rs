@@ -37,6 +37,10 @@ impl Rule {
             | ClientMessage::Vouch { .. }
             | ClientMessage::RequestSnapshot {}
             | ClientMessage::Chat { .. }
+            | ClientMessage::OfferFile { .. }
+            | ClientMessage::WithdrawFile { .. }
+            | ClientMessage::AcceptFile { .. }
+            | ClientMessage::EndFile { .. }
             | ClientMessage::RaiseHand {}
             | ClientMessage::LowerHand { participant: None }
             | ClientMessage::React { .. }

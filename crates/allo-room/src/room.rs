@@ -1,6 +1,7 @@
 //! One room: who is in it, in which version, and which link joins which two.
 
 mod entry;
+mod files;
 mod moderation;
 mod talk;
 
@@ -9,12 +10,13 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    InstanceId, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, ParticipantKey, Password,
-    Role, ServerMessage, Tile, Topology, TopologyChoice,
+    FileOutcome, InstanceId, LeaveReason, LinkId, MediaSession, Participant, ParticipantId, ParticipantKey,
+    Password, Role, ServerMessage, Tile, Topology, TopologyChoice,
 };
 
 use crate::chat::History;
 use crate::connection::Seat;
+use crate::files::Files;
 use crate::links::Links;
 use crate::media::{MediaEvent, MediaKey};
 use crate::output::Outputs;
@@ -88,6 +90,7 @@ pub(crate) struct Room {
     record: Option<RoomRecord>,
     waiting: Waiting,
     history: History,
+    files: Files,
     last_hand: u32,
     spotlight: Option<ParticipantId>,
     /// The new password that is being hashed.
@@ -111,6 +114,7 @@ impl Room {
             record,
             waiting: Waiting::default(),
             history: History::default(),
+            files: Files::default(),
             last_hand: 0,
             spotlight: None,
             hashing: None,
@@ -197,6 +201,7 @@ impl Room {
         member.devices.limit(may);
         if !is_same_instance {
             self.media.forget_condition(id);
+            self.forget_files(id, out);
         }
         if self.describe(id) != before {
             self.tell_updated(id, Some(arrival.connection), out);
@@ -289,6 +294,7 @@ impl Room {
     ) -> bool {
         let Some(index) = self.members.iter().position(|member| member.id == *id) else { return false };
         self.members.remove(index);
+        self.forget_files(id, out);
         self.links.remove(id);
         self.media.remove(id).into_iter().for_each(|key| out.disconnect(key));
         self.relayed.remove(id).into_iter().for_each(|key| out.unrelay(key));
@@ -458,6 +464,7 @@ impl Room {
         match offered {
             Ok(Some(Offered { key, replaced, commands })) => {
                 if let Some(key) = replaced {
+                    self.interrupt_files(id, out);
                     out.disconnect(key);
                 }
                 let seat = Seat { room: self.name.clone(), participant: id.clone() };
@@ -504,9 +511,13 @@ impl Room {
             }
             return;
         }
+        if let MediaEvent::FileStopped { file, .. } = event {
+            return self.end_file(id, file, FileOutcome::Stalled, out);
+        }
         let is_over = matches!(event, MediaEvent::Refused { .. } | MediaEvent::Closed { .. });
         let news = self.media.handle(now, id, event);
         if is_over {
+            self.interrupt_files(id, out);
             self.media.end(id).into_iter().for_each(|key| out.disconnect(key));
         }
         if let Some((connection, news)) = self.find(id).and_then(Member::connection).zip(news) {
@@ -550,6 +561,7 @@ impl Room {
     pub(crate) fn tell_everything(&self, now: Instant, id: &ParticipantId, resumed: bool, out: &mut Outputs) {
         self.tell_snapshot(id, resumed, out);
         self.tell_history(now, id, out);
+        self.tell_files(now, id, out);
         if !self.waiting.is_empty() {
             self.tell_knocking_to(id, out);
         }

@@ -206,6 +206,11 @@ impl Sessions {
         ended
     }
 
+    /// Returns what the media plane calls the session of a participant.
+    pub(crate) fn key(&self, id: &ParticipantId) -> Option<MediaKey> {
+        self.session(id).map(|session| session.key)
+    }
+
     /// Returns whether media come from a participant.
     pub(crate) fn is_alive(&self, id: &ParticipantId) -> bool {
         self.session(id).is_some_and(|session| session.is_alive)
@@ -275,7 +280,10 @@ impl Sessions {
                 session.demand.insert(track.mid, layers);
                 session.is_demand_changed = true;
             }
-            MediaEvent::Relayed { .. } | MediaEvent::Speaking { .. } | MediaEvent::ActiveSpeaker(_) => {}
+            MediaEvent::Relayed { .. }
+            | MediaEvent::Speaking { .. }
+            | MediaEvent::ActiveSpeaker(_)
+            | MediaEvent::FileStopped { .. } => {}
         }
         None
     }

@@ -156,6 +156,10 @@ const TOLD: readonly ClientErrorCode[] = [
   "badPassword",
   "badDisplayName",
   "tooManyPeople",
+  "filesUnavailable",
+  "badFile",
+  "noSuchFile",
+  "tooManyFiles",
   "roomFull",
 ];
 

@@ -5,7 +5,7 @@ import type { Update } from "./effect";
 import type { Chat, ChatLine, Model, Panel, Recipient, RoomPage } from "./model";
 import { soundOf } from "./sound";
 
-export const NO_CHAT: Chat = { lines: [], draft: "", to: null, unread: 0 };
+export const NO_CHAT: Chat = { lines: [], draft: "", to: null, unread: 0, files: [], fileBytes: 0 };
 
 /** More than the server keeps. The oldest go first. */
 const LINES_MAX = 500;

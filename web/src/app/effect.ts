@@ -1,6 +1,6 @@
 /** Everything that `update` can order, as data. runtime/perform carries it out. */
 
-import type { TopologyChoice } from "../protocol/messages";
+import type { FileId, TopologyChoice } from "../protocol/messages";
 import type { DeviceChoice, MeetingMessage, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
@@ -22,6 +22,12 @@ export type Effect =
     }
   /** Says something to the server. */
   | { readonly type: "say"; readonly message: MeetingMessage }
+  /** Answers the server with parts of the own file under this number; `isFirst`: nobody was sent it by now. */
+  | { readonly type: "serveFile"; readonly file: FileId; readonly reference: number; readonly isFirst: boolean }
+  /** Makes ready for a file that is about to be asked for. */
+  | { readonly type: "takeFile"; readonly file: FileId; readonly fileName: string; readonly bytes: number }
+  /** Forgets what came of a file, or what was to be sent of it. */
+  | { readonly type: "dropFile"; readonly file: FileId }
   | { readonly type: "playSound"; readonly sound: Sound }
   /** Tries the network until it is done, or until the client is closed. */
   | { readonly type: "startCheckup" }

@@ -2,6 +2,7 @@
 
 import type {
   Device as PublishedDevice,
+  FileId,
   Knocker,
   Participant,
   ParticipantId,
@@ -12,6 +13,7 @@ import type {
   ClientError,
   ClientErrorCode,
   DeviceOutcome,
+  FileMessage,
   LinkState,
   LogEntry,
   MeetingMessage,
@@ -22,7 +24,7 @@ import type {
 } from "../webrtc/types";
 import type { Trials } from "./checkup";
 import type { Size } from "./layout";
-import type { ChatLine, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
+import type { ChatLine, ChosenFile, Device, Dialog, Layout, Panel, Recipient, Roll } from "./model";
 import type { RecordingOutcome } from "./recording";
 import type { Background, DeviceKind, Language, Theme } from "./settings";
 import type { TileId } from "./tiles";
@@ -82,6 +84,10 @@ export type Message =
   | { readonly type: "deviceTurnedOff"; readonly device: PublishedDevice; readonly by: ParticipantId }
   | { readonly type: "askedToTurnOn"; readonly device: PublishedDevice; readonly by: ParticipantId }
   | { readonly type: "chatCame"; readonly lines: readonly ChatLine[]; readonly isHistory: boolean }
+  | { readonly type: "fileTold"; readonly told: FileMessage; readonly at: number }
+  | { readonly type: "fileLimitTold"; readonly bytes: number }
+  | { readonly type: "fileProgressed"; readonly file: FileId; readonly done: number }
+  | { readonly type: "fileSaved"; readonly file: FileId }
   | { readonly type: "reacted"; readonly person: ParticipantId; readonly reaction: Reaction }
   | { readonly type: "signExpired"; readonly number: number }
   | { readonly type: "linkChanged"; readonly peer: ParticipantId; readonly state: LinkState }
@@ -136,6 +142,9 @@ export type Message =
   | { readonly type: "editedDraft"; readonly text: string }
   | { readonly type: "choseRecipient"; readonly to: Recipient | null }
   | { readonly type: "sentDraft" }
+  | { readonly type: "choseFiles"; readonly files: readonly ChosenFile[] }
+  | { readonly type: "clickedTakeFile"; readonly file: FileId }
+  | { readonly type: "clickedCancelFile"; readonly file: FileId }
   | { readonly type: "toggledHand" }
   | { readonly type: "gaveSign"; readonly reaction: Reaction }
   | { readonly type: "acceptedAsk" }

@@ -2,6 +2,8 @@
 
 import type {
   Device as PublishedDevice,
+  FileId,
+  FileOffer,
   Knocker,
   Participant,
   ParticipantId,
@@ -173,9 +175,39 @@ export type Chat = {
   /** To whom the draft is; to everyone if `null`. They may be gone. */
   readonly to: Recipient | null;
   readonly unread: number;
+  readonly files: readonly FileLine[];
+  /** The largest file that may be sent; 0 when none may. */
+  readonly fileBytes: number;
 };
 
 export type Recipient = { readonly id: ParticipantId; readonly name: string };
+
+/** A file that somebody offers. What is in it is in runtime/fileTransfers. */
+export type FileLine = {
+  readonly id: FileId;
+  /** By which the own page knows its file. */
+  readonly reference: number;
+  readonly from: ParticipantId;
+  readonly name: string;
+  readonly to: ParticipantId | null;
+  readonly fileName: string;
+  readonly bytes: number;
+  /** When it was offered, in milliseconds since 1970. */
+  readonly at: number;
+  readonly state: FileState;
+  /** Bytes that came; of an own file, that were sent. */
+  readonly done: number;
+  /** Who takes an own file now. */
+  readonly takers: readonly ParticipantId[];
+  /** How many have all of an own file. */
+  readonly received: number;
+};
+
+/** `coming`: it is on its way here. The last four: it was, or is not offered any more. */
+export type FileState = "offered" | "coming" | "saved" | "stalled" | "interrupted" | "withdrawn";
+
+/** A file that was chosen to be sent, by the number under which the page holds it. */
+export type ChosenFile = Pick<FileOffer, "reference" | "name" | "bytes" | "mediaType">;
 
 export type ChatLine = {
   readonly id: number;
@@ -272,6 +304,7 @@ export type Announcement =
   | { readonly kind: "ownerLinkCopied" }
   | { readonly kind: "handRaised"; readonly name: string }
   | { readonly kind: "chat"; readonly name: string; readonly text: string }
+  | { readonly kind: "fileTooBig"; readonly bytes: number }
   /** Without the server at hand it cannot be sent. */
   | { readonly kind: "notSent" }
   | { readonly kind: "refused"; readonly code: ClientErrorCode }

@@ -15,6 +15,9 @@ interface ImageBitmap {
 interface RTCIceServer {
   readonly urls: string | string[];
 }
+interface RTCDataChannel {
+  readonly label: string;
+}
 type RTCPeerConnectionState = string;
 type RTCIceConnectionState = string;
 type RTCSignalingState = string;

@@ -36,6 +36,7 @@ import {
   toggleHand,
   withoutSign,
 } from "./meeting";
+import { cancelFile, chooseFiles, noteFile, progress, saveFile, takeFile } from "./files";
 import type { Message } from "./message";
 import type { LandingPage, Model, RoomPage } from "./model";
 import { toggleFloating } from "./floating";
@@ -110,6 +111,20 @@ export function update(model: Model, message: Message): Update {
       return address(model, message.to);
     case "sentDraft":
       return send(model);
+    case "fileTold":
+      return noteFile(model, message.told, message.at);
+    case "fileLimitTold":
+      return inRoom(model, (page) => ({ ...page, chat: { ...page.chat, fileBytes: message.bytes } }));
+    case "fileProgressed":
+      return [progress(model, message.file, message.done), []];
+    case "fileSaved":
+      return saveFile(model, message.file);
+    case "choseFiles":
+      return chooseFiles(model, message.files);
+    case "clickedTakeFile":
+      return takeFile(model, message.file);
+    case "clickedCancelFile":
+      return cancelFile(model, message.file);
     case "toggledPanel":
       return togglePanel(model, message.panel);
     case "closedPanel":

@@ -166,6 +166,43 @@ export type ClientMessage =
     /** To whom alone; to everyone if left out. */
     readonly to?: ParticipantId;
   }
+  /**
+   * Offers a file, to everyone or to one. It comes back as `fileOffered` to whoever offers it, too. The offer stands until it is
+   * withdrawn, or who made it leaves or has their page loaded anew.
+   */
+  | {
+    readonly type: "offerFile";
+    /** How many bytes it has. */
+    readonly bytes: number;
+    /** Its media type (RFC 6838); empty if it is not known. */
+    readonly mediaType: string;
+    /** Its name. The server cleans it. */
+    readonly name: string;
+    /** A number of the sender's own, by which they know it again. */
+    readonly reference: number;
+    /** To whom alone; to everyone if left out. */
+    readonly to?: ParticipantId;
+  }
+  /** Withdraws a file that one offered. Who receives it gets no more of it. */
+  | {
+    readonly type: "withdrawFile";
+    /** Which. */
+    readonly file: FileId;
+  }
+  /** Asks for a file that somebody offers. It comes by the data channel of one's media session, which has to be there by then. */
+  | {
+    readonly type: "acceptFile";
+    /** Which. */
+    readonly file: FileId;
+  }
+  /** Says that one receives a file no more. */
+  | {
+    readonly type: "endFile";
+    /** Which. */
+    readonly file: FileId;
+    /** Whether all of it came. */
+    readonly received: boolean;
+  }
   /** Raises one's hand. */
   | {
     readonly type: "raiseHand";
@@ -397,6 +434,14 @@ export type ErrorCode =
   | "tooFast"
   /** The room keeps in mind as many people as it can. */
   | "tooManyPeople"
+  /** Files cannot be sent: not in this room, or not on this server. */
+  | "filesUnavailable"
+  /** The file is larger than may be, has nothing in it, or no name that can be shown. */
+  | "badFile"
+  /** There is no such file on offer. */
+  | "noSuchFile"
+  /** As many files are offered, or under way, as may be. */
+  | "tooManyFiles"
   /** A moderator turned the sender away. Fatal. */
   | "denied"
   /** A moderator put the sender out. Fatal. */
@@ -427,6 +472,42 @@ export type Features = {
   /** Media can go through the server: `mediaOffer` is understood. */
   readonly sfu?: boolean;
 };
+
+/** Names a file that is offered in a room. The server counts them. */
+export type FileId = number;
+
+/** A file that somebody offers. Its bytes stay with them until somebody takes it. */
+export type FileOffer = {
+  /** How many seconds ago it was offered. */
+  readonly ageS: number;
+  /** How many bytes it has. */
+  readonly bytes: number;
+  /** What they were called then. */
+  readonly displayName: string;
+  /** Who offers it. */
+  readonly from: ParticipantId;
+  /** Its number in this room. */
+  readonly id: FileId;
+  /** Its media type (RFC 6838), as the sender has it: nothing that could be relied on. */
+  readonly mediaType: string;
+  /** Its name: plain text without a path, fit to be shown. */
+  readonly name: string;
+  /** The number that the sender gave it, by which the sender knows it again. */
+  readonly reference: number;
+  /** To whom alone; absent when it is for everyone. */
+  readonly to?: ParticipantId;
+};
+
+/** How it ended that somebody took a file. */
+export type FileOutcome =
+  /** They say that they have all of it. */
+  | "received"
+  /** They do not want it any more, or have gone. */
+  | "cancelled"
+  /** It did not get on for too long, or what came was not what was asked for. */
+  | "stalled"
+  /** The session of one of the two is over. It can be taken anew. */
+  | "interrupted";
 
 /** An `RTCIceCandidateInit`. An empty `candidate` says that there are no more of this generation. */
 export type IceCandidate = {
@@ -481,6 +562,8 @@ export type Limits = {
   readonly chatBytes?: number;
   /** The longest display name, in grapheme clusters. */
   readonly displayNameGraphemes: number;
+  /** The largest file that may be offered, in bytes; 0 when none may. */
+  readonly fileBytes?: number;
   /** The time to say `hello` and `join` in, in milliseconds. */
   readonly joinTimeoutMs: number;
   /** How long a participant without signaling is kept, in milliseconds, counted from the last sign of life. */
@@ -757,6 +840,42 @@ export type ServerMessage =
     readonly type: "chat";
     /** It. */
     readonly message: ChatMessage;
+  }
+  /** Tells of a file that somebody offers to the receiver, or that the receiver offers. */
+  | {
+    readonly type: "fileOffered";
+    /** It. */
+    readonly file: FileOffer;
+  }
+  /** Tells of all files that are offered to the receiver, or by the receiver: after a snapshot, if there are any. */
+  | {
+    readonly type: "filesOffered";
+    /** Them, the oldest first. */
+    readonly files: readonly FileOffer[];
+  }
+  /** Tells that a file is not offered any more. Nothing more comes of it. */
+  | {
+    readonly type: "fileWithdrawn";
+    /** Which. */
+    readonly file: FileId;
+  }
+  /** Tells whoever offers a file that somebody takes it. The server asks for its parts by the data channel. */
+  | {
+    readonly type: "fileAccepted";
+    /** Which. */
+    readonly file: FileId;
+    /** Who takes it. */
+    readonly participant: ParticipantId;
+  }
+  /** Tells both, whoever offers a file and who took it, that this is over. */
+  | {
+    readonly type: "fileEnded";
+    /** Which. */
+    readonly file: FileId;
+    /** How it ended. */
+    readonly outcome: FileOutcome;
+    /** Who took it. */
+    readonly participant: ParticipantId;
   }
   /** Brings what was said in writing before, the oldest first: after a snapshot, if there is any. Some may be known. */
   | {

@@ -11,6 +11,7 @@ import { listDevices, type DeviceList } from "../webrtc/devices";
 import { SELF } from "../view/streams";
 import type { BackgroundPicture } from "./backgroundPicture";
 import { loadDictionary } from "./dictionaries";
+import type { FileTransfers } from "./fileTransfers";
 import type { Media } from "./media";
 import { ownerLink, type Ownership } from "./ownership";
 import type { Recording } from "./recording";
@@ -34,6 +35,14 @@ export type PerformOptions = {
 export function performer(options: PerformOptions): (effect: Effect) => void {
   const { dispatch, session, media, sounds, ownership, drawn, setFloating, picture, recording } = options;
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  let transfers: Promise<FileTransfers> | undefined;
+
+  /** Fetched with the first file. Without it, that one does not get on, as the server says in its time. */
+  function transfer(then: (transfers: FileTransfers) => void): void {
+    transfers ??= import("./fileTransfers").then(({ fileTransfers }) => fileTransfers({ dispatch, session }));
+    transfers.then(then, () => (transfers = undefined));
+  }
 
   async function copyOwnerLink(room: string, renew: boolean): Promise<void> {
     const { secret, isNew } = ownership.secret(room, renew);
@@ -73,6 +82,12 @@ export function performer(options: PerformOptions): (effect: Effect) => void {
         return session.say(effect.message);
       case "startCheckup":
         return void checkUp();
+      case "serveFile":
+        return transfer(({ serve }) => serve(effect.file, effect.reference, effect.isFirst));
+      case "takeFile":
+        return transfer(({ take }) => take(effect.file, effect.fileName, effect.bytes));
+      case "dropFile":
+        return transfer(({ drop }) => drop(effect.file));
       case "playSound":
         return sounds.play(effect.sound);
       case "copyOwnerLink":

@@ -39,6 +39,7 @@ export type Session = {
   /** What the page shows, the most important first. */
   readonly setTiles: (tiles: readonly Tile[]) => void;
   readonly say: (message: MeetingMessage) => void;
+  readonly fileChannel: () => RTCDataChannel | undefined;
   readonly collectStats: () => void;
 };
 
@@ -104,6 +105,7 @@ export function session({ dispatch, media, negotiation, ownership, accessTokens 
     },
     setScreenContent: (content) => current?.setScreenContent(content),
     say: (message) => current?.say(message),
+    fileChannel: () => current?.fileChannel(),
     setTiles: (tiles) => current?.setTiles(tiles),
     collectStats: () => {
       if (current === null) return;
@@ -132,6 +134,8 @@ function callbacks(dispatch: Dispatch, media: Media, ownership: Ownership, local
     turnedOff: (device, by) => dispatch({ type: "deviceTurnedOff", device, by }),
     askedToTurnOn: (device, by) => dispatch({ type: "askedToTurnOn", device, by }),
     chat: (messages, isHistory) => dispatch({ type: "chatCame", lines: messages.map(lineOf), isHistory }),
+    file: (told) => dispatch({ type: "fileTold", told, at: Date.now() }),
+    fileBytes: (bytes) => dispatch({ type: "fileLimitTold", bytes }),
     reacted: (person, reaction) => dispatch({ type: "reacted", person, reaction }),
     linkState: (peer, state) => dispatch({ type: "linkChanged", peer, state }),
     pathChanged: (peer, path) => dispatch({ type: "pathChanged", peer, path }),

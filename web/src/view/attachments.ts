@@ -99,3 +99,18 @@ export function draggable({ isEnabled, onDrag, onDrop }: DragOptions): (element:
     return () => listening.abort();
   };
 }
+
+/** Takes files that are dropped there. Otherwise the browser would leave the call for them. Who does not drag has a button for the same. */
+export function filesDropped(onFiles: (files: FileList) => void): (element: HTMLElement) => () => void {
+  return (element) => {
+    const controller = new AbortController();
+    const take = (event: DragEvent): void => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      if (event.type === "drop") onFiles(event.dataTransfer.files);
+    };
+    element.addEventListener("dragover", take, controller);
+    element.addEventListener("drop", take, controller);
+    return () => controller.abort();
+  };
+}

@@ -62,6 +62,7 @@ export type Call = {
   readonly say: (message: MeetingMessage) => void;
   /** What `coding` says has changed. */
   readonly recode: () => void;
+  readonly fileChannel: () => RTCDataChannel | undefined;
   readonly wake: () => void;
   readonly leave: () => void;
 };
@@ -100,6 +101,7 @@ export function call(options: CallOptions): Call {
   let stun: readonly RTCIceServer[] = [];
   let relay: Relay | undefined;
   let hasMediaPlane = false;
+  let fileBytes = 0;
   let roster: Roster | undefined;
   /** Whether this connection has joined: until its snapshot came, an error is the answer to `join`. */
   let hasJoined = false;
@@ -193,6 +195,7 @@ export function call(options: CallOptions): Call {
     iceServers = welcome.iceServers.map(({ urls, ...rest }) => ({ urls: [...urls], ...rest }));
     stun = welcome.stunPort ? [{ urls: `stun:${new URL(options.url).hostname}:${welcome.stunPort}` }] : [];
     hasMediaPlane = welcome.features.sfu ?? false;
+    fileBytes = welcome.limits.fileBytes ?? 0;
     const { wish, instance } = options;
     socket.send({ type: "join", ...wish, displayName, instance, attempt: nextAttempt(), ...own() });
   }
@@ -242,6 +245,12 @@ export function call(options: CallOptions): Call {
         return on.chat?.([message.message], false);
       case "chatHistory":
         return on.chat?.(message.messages, true);
+      case "fileOffered":
+      case "filesOffered":
+      case "fileWithdrawn":
+      case "fileAccepted":
+      case "fileEnded":
+        return on.file?.(message);
       case "reacted":
         return on.reacted?.(message.participant, message.reaction);
       case "error":
@@ -259,7 +268,11 @@ export function call(options: CallOptions): Call {
     if (!snapshot.resumed) beginAnew();
     sayWhatChangedMeanwhile(roster);
     rosterChanged(roster);
-    server.want(hasMediaPlane && roster.topologyChoice !== "mesh");
+    const hasSession = hasMediaPlane && roster.topologyChoice !== "mesh";
+    on.fileBytes?.(hasSession ? fileBytes : 0);
+    // What is still on offer is told next, if there is any.
+    on.file?.({ type: "filesOffered", files: [] });
+    server.want(hasSession);
     if (former) {
       others.resync();
       server.resync();
@@ -370,6 +383,7 @@ export function call(options: CallOptions): Call {
     },
     say: send,
     recode: server.recode,
+    fileChannel: () => server.current()?.fileChannel(),
     wake() {
       socket.wake();
       wakeMedia();

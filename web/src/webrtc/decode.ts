@@ -3,6 +3,7 @@
 import type {
   ChatMessage,
   Demand,
+  FileOffer,
   IceCandidate,
   IceServer,
   Knocker,
@@ -58,6 +59,7 @@ const ICE_SERVERS_MAX = 16;
 const LINES_MAX = 256;
 /** More than the server keeps, and more than it lets wait. */
 const CHAT_MESSAGES_MAX = 1024;
+const FILES_MAX = 256;
 const KNOCKERS_MAX = 1024;
 const CHAT_LENGTH_MAX = 16 * 1024;
 
@@ -114,6 +116,20 @@ const settings = object<RoomSettings>(
 );
 
 const knocker = object<Knocker>({ id: participantId, displayName: text(NAME_LENGTH_MAX) }, {});
+
+const fileOffer = object<FileOffer>(
+  {
+    id: u32,
+    reference: u32,
+    from: participantId,
+    displayName: text(NAME_LENGTH_MAX),
+    name: text(NAME_LENGTH_MAX),
+    bytes: u32,
+    mediaType: text(128),
+    ageS: u32,
+  },
+  { to: participantId },
+);
 
 const chatMessage = object<ChatMessage>(
   {
@@ -185,6 +201,10 @@ const ERROR_CODES = [
   "badText",
   "tooFast",
   "tooManyPeople",
+  "filesUnavailable",
+  "badFile",
+  "noSuchFile",
+  "tooManyFiles",
   "denied",
   "removed",
   "banned",
@@ -223,7 +243,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
           missedPongs: u32,
           leaseMs: u32,
         },
-        { chatBytes: u32, passwordBytes: u32 },
+        { chatBytes: u32, passwordBytes: u32, fileBytes: u32 },
       ),
       iceServers: list(ICE_SERVERS_MAX, iceServer),
       features: object<Fields<"welcome">["features"]>(
@@ -252,6 +272,18 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
   askedToTurnOn: object<Fields<"askedToTurnOn">>({ device, by: participantId }, {}),
   chat: object<Fields<"chat">>({ message: chatMessage }, {}),
   chatHistory: object<Fields<"chatHistory">>({ messages: list(CHAT_MESSAGES_MAX, chatMessage) }, {}),
+  fileOffered: object<Fields<"fileOffered">>({ file: fileOffer }, {}),
+  filesOffered: object<Fields<"filesOffered">>({ files: list(FILES_MAX, fileOffer) }, {}),
+  fileWithdrawn: object<Fields<"fileWithdrawn">>({ file: u32 }, {}),
+  fileAccepted: object<Fields<"fileAccepted">>({ file: u32, participant: participantId }, {}),
+  fileEnded: object<Fields<"fileEnded">>(
+    {
+      file: u32,
+      participant: participantId,
+      outcome: oneOf(["received", "cancelled", "stalled", "interrupted"], "stalled"),
+    },
+    {},
+  ),
   reacted: object<Fields<"reacted">>({ participant: participantId, reaction }, {}),
   participantJoined: object<Fields<"participantJoined">>({ version: u32, participant }, {}),
   participantUpdated: object<Fields<"participantUpdated">>({ version: u32, participant }, {}),

@@ -52,6 +52,8 @@ export type SessionConnection = {
   /** The network may be back: mends the session at once if it does not stand. */
   readonly wake: () => void;
   readonly report: () => Promise<Report>;
+  /** The data channel by which files go, which is asked for when it is first wanted. */
+  readonly fileChannel: () => RTCDataChannel;
   readonly close: () => void;
 };
 
@@ -70,6 +72,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   let lastStep = Promise.resolve();
   let state: LinkState = "new";
   let watching: Promise<void> | undefined;
+  let channel: RTCDataChannel | undefined;
 
   const health = linkHealth({
     onState(next) {
@@ -162,6 +165,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
     },
     wake: health.wake,
     report: () => connection.getStats(),
+    fileChannel: () => (channel ??= connection.createDataChannel("files", { negotiated: true, id: 0 })),
     close() {
       health.close();
       connection.close();

@@ -21,6 +21,7 @@ class FakeConnection {
   asConnection(): SessionConnection {
     const note = (what: string) => () => void this.done.push(what);
     return {
+      fileChannel: () => ({}) as RTCDataChannel,
       answer: (sdp) => void this.done.push(`answer ${sdp}`),
       put: (source) => void this.done.push(`put ${source}`),
       demand: (demands) => void this.done.push(`demand ${demands.map(({ mid }) => mid).join()}`),

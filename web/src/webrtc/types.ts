@@ -13,6 +13,7 @@ import type {
   Password,
   Reaction,
   RoomSettings,
+  ServerMessage,
   Source,
   Tile,
   TopologyChoice,
@@ -111,6 +112,10 @@ export type Callbacks = {
   readonly askedToTurnOn?: (device: Device, by: ParticipantId) => void;
   /** Written texts came, the oldest first; those of the past may be known by their ids. */
   readonly chat?: (messages: readonly ChatMessage[], isHistory: boolean) => void;
+  /** What is told of files. After each snapshot comes `filesOffered`, with none if there are none. */
+  readonly file?: (message: FileMessage) => void;
+  /** The largest file that may be offered, in bytes; 0 when none may. */
+  readonly fileBytes?: (bytes: number) => void;
   readonly reacted?: (participant: ParticipantId, reaction: Reaction) => void;
   readonly remoteConnected?: (peer: ParticipantId) => void;
   readonly remoteDisconnected?: (peer: ParticipantId) => void;
@@ -193,6 +198,11 @@ export type JoinOptions = {
   readonly token?: AccessToken;
 };
 
+export type FileMessage = Extract<
+  ServerMessage,
+  { type: "fileOffered" | "filesOffered" | "fileWithdrawn" | "fileAccepted" | "fileEnded" }
+>;
+
 /** What is said to the server in a meeting. What it came to is told by the callbacks. */
 export type MeetingMessage = Extract<
   ClientMessage,
@@ -200,12 +210,15 @@ export type MeetingMessage = Extract<
     type:
       | "admit"
       | "admitAll"
+      | "acceptFile"
       | "askToTurnOn"
       | "ban"
       | "chat"
       | "deny"
+      | "endFile"
       | "endMeeting"
       | "lowerHand"
+      | "offerFile"
       | "raiseHand"
       | "react"
       | "remove"
@@ -217,7 +230,8 @@ export type MeetingMessage = Extract<
       | "setRole"
       | "setRoom"
       | "spotlight"
-      | "turnOff";
+      | "turnOff"
+      | "withdrawFile";
   }
 >;
 
@@ -272,6 +286,8 @@ export type WebRTCClient = {
   /** The own screen while it is shared. */
   readonly screenStream: () => MediaStream;
   readonly remoteStream: (peer: ParticipantId, source?: "cam" | "screen") => MediaStream | undefined;
+  /** The data channel of the present session, by which files go; it may still have to open. `undefined` without a session. */
+  readonly fileChannel: () => RTCDataChannel | undefined;
   readonly stats: () => Promise<readonly PeerStats[]>;
   /** Something outside says that the network may have changed or be back: tries everything at once. */
   readonly wake: () => void;

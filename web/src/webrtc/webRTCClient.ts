@@ -106,6 +106,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     screenStream: () => screen.stream,
     remoteStream: (peer, source = "cam") => current?.remotes.stream(peer, source),
     stats: async () => (await current?.remotes.stats()) ?? [],
+    fileChannel: () => current?.fileChannel(),
     wake: () => current?.wake(),
   };
 }

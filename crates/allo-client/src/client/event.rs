@@ -1,8 +1,8 @@
 //! What a participant tells whoever runs it.
 
 use allo_protocol::{
-    ChatMessage, Device, ErrorCode, Knocker, LeaveReason, LinkId, MediaSession, Participant, ParticipantId,
-    Reaction, RoomSettings, Topology,
+    ChatMessage, Device, ErrorCode, FileId, FileOffer, Knocker, LeaveReason, LinkId, MediaSession,
+    Participant, ParticipantId, Reaction, RoomSettings, Topology,
 };
 use serde::Serialize;
 
@@ -108,6 +108,16 @@ pub enum Event {
     ChatHistory {
         /// It, the oldest first.
         messages: Vec<ChatMessage>,
+    },
+    /// Files are offered to this participant.
+    FilesOffered {
+        /// Them, the oldest first. Some may be known.
+        files: Vec<FileOffer>,
+    },
+    /// A file is not offered any more.
+    FileWithdrawn {
+        /// Which.
+        file: FileId,
     },
     /// Somebody gives a sign.
     Reacted {

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use allo_protocol::{ClientMessage, CloseCode, LeaveReason, ParticipantId};
+use allo_protocol::{ClientMessage, CloseCode, FileOutcome, LeaveReason, ParticipantId};
 use rand_chacha::rand_core::Rng as _;
 
 use super::{Rooms, Timer};
 use crate::connection::{ConnectionId, Seat};
+use crate::files::NewFile;
 use crate::participant::Member;
 use crate::refusal::Refusal;
 use crate::room::{PutOut, Room, RoomChange};
@@ -28,6 +29,22 @@ impl Rooms {
                 if self.config.chat_history {
                     room.keep_text(now, said);
                 }
+                Ok(())
+            }
+            ClientMessage::OfferFile { reference, to, name, bytes, media_type } => {
+                let file = NewFile { reference, to, name, bytes, media_type };
+                let bytes_max = self.config.file_bytes;
+                self.try_in_room(seat, |room, id, out| room.offer_file(now, id, file, bytes_max, out))
+            }
+            ClientMessage::WithdrawFile { file } => {
+                self.try_in_room(seat, |room, id, out| room.withdraw_file(id, file, out))
+            }
+            ClientMessage::AcceptFile { file } => {
+                self.try_in_room(seat, |room, id, out| room.accept_file(id, file, out))
+            }
+            ClientMessage::EndFile { file, received } => {
+                let outcome = if received { FileOutcome::Received } else { FileOutcome::Cancelled };
+                self.in_room(seat, |room, id, out| room.end_file(id, file, outcome, out));
                 Ok(())
             }
             ClientMessage::RaiseHand {} => {

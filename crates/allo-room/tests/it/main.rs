@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod conversation;
+mod files;
 mod matrix;
 mod media;
 mod media_simulation;

@@ -55,7 +55,7 @@ fn closed(messages: &[ServerMessage]) -> Vec<(MediaSession, ErrorCode)> {
 }
 
 /// Offers a session and has it accepted. Returns its key.
-fn connect(world: &mut World, from: ConnectionId, session: u32) -> MediaKey {
+pub(crate) fn connect(world: &mut World, from: ConnectionId, session: u32) -> MediaKey {
     world.commands();
     world.say(from, offer(session));
     let key = world.commands().into_iter().find_map(|command| match command {

@@ -218,6 +218,9 @@ impl Simulation {
                 MediaCommand::Mute { track, .. } => {
                     assert!(self.live.contains(&track.publisher), "{track:?} is not there");
                 }
+                MediaCommand::SendFile { .. } | MediaCommand::StopFile { .. } => {
+                    panic!("nobody offers a file here")
+                }
                 MediaCommand::Relay { .. } | MediaCommand::Unrelay { .. } => {
                     panic!("there is no TURN server here")
                 }

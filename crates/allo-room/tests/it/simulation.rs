@@ -551,6 +551,11 @@ impl Client {
             | ServerMessage::AskedToTurnOn { .. }
             | ServerMessage::Chat { .. }
             | ServerMessage::ChatHistory { .. }
+            | ServerMessage::FileOffered { .. }
+            | ServerMessage::FilesOffered { .. }
+            | ServerMessage::FileWithdrawn { .. }
+            | ServerMessage::FileAccepted { .. }
+            | ServerMessage::FileEnded { .. }
             | ServerMessage::Reacted { .. }
             | ServerMessage::Pong {} => {}
         }

@@ -95,6 +95,8 @@ pub struct MediaConfig {
     pub participants: usize,
     /// What one participant may send, in thousands of bits a second. What is beyond it is dropped.
     pub bitrate_per_publisher: u32,
+    /// What a file on its way may take, from its sender and to each who takes it, in thousands of bits a second. It waits for more.
+    pub bitrate_per_file: u32,
 }
 
 /// Threads that carry media: as many as the largest machines have cores.
@@ -189,6 +191,7 @@ impl Default for Config {
                 public_addresses: Vec::new(),
                 participants: 1_000,
                 bitrate_per_publisher: 12_000,
+                bitrate_per_file: 20_000,
             },
         }
     }

@@ -490,6 +490,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "What one participant may send through this server, in kbit/s. Beyond: dropped."
     ),
     one!(
+        "file-bytes",
+        "BYTES",
+        ROOMS,
+        Number,
+        rooms.file_bytes,
+        "Largest file that one participant may send to others through this server, which keeps nothing of it. 0: none. Beyond: refused."
+    ),
+    one!(
+        "bitrate-per-file",
+        "KBITS",
+        ROOMS,
+        Number,
+        media.bitrate_per_file,
+        "What one file may take on its way, to each who receives it, in kbit/s. Beyond: it takes longer. Where sound or pictures would suffer, files take less."
+    ),
+    one!(
         "owned-rooms",
         "NUMBER",
         ROOMS,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use allo_protocol::FileId;
 use allo_room::{MediaEvent, MediaKey, MediaTrackId};
 
 /// So few are not looked at one by one.
@@ -28,6 +29,7 @@ enum Subject<'a> {
     Undecodable(MediaKey, &'a MediaTrackId),
     Demand(&'a MediaTrackId),
     Speaking(&'a MediaTrackId),
+    File(MediaKey, FileId),
     ActiveSpeaker(&'a MediaTrackId),
 }
 
@@ -71,6 +73,7 @@ impl Backlog {
 fn subject(event: &MediaEvent) -> Option<Subject<'_>> {
     Some(match event {
         MediaEvent::Answered { .. } | MediaEvent::Refused { .. } | MediaEvent::Closed { .. } => return None,
+        MediaEvent::FileStopped { key, file } => Subject::File(*key, *file),
         MediaEvent::Relayed { key, .. } => Subject::Relay(*key),
         MediaEvent::Connected(key) | MediaEvent::Silent(key) => Subject::Connection(*key),
         MediaEvent::SlotAssigned { key, mid, .. } | MediaEvent::SlotEmptied { key, mid } => {

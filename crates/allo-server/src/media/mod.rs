@@ -134,6 +134,7 @@ impl MediaPlane {
             );
             sfu.worker = number;
             sfu.tcp_addresses = watch.known().tcp_candidates();
+            sfu.file_bitrate = Bitrate::kbps(config.bitrate_per_file.into());
             sfu.ingress_max = Bitrate::kbps(config.bitrate_per_publisher.into());
             let (to_worker, orders) = mpsc::channel(ORDERS_MAX);
             let is_overloaded = Arc::<AtomicBool>::default();
@@ -191,6 +192,10 @@ impl MediaPlane {
             MediaCommand::Unrelay { key } => self.placement.unrelay(*key),
             MediaCommand::Subscribe { key, .. } => self.placement.worker(*key),
             MediaCommand::Mute { track, .. } => self.placement.worker(track.publisher),
+            // Both are in one room, and so on one worker.
+            MediaCommand::SendFile { to, .. } | MediaCommand::StopFile { to, .. } => {
+                self.placement.worker(*to)
+            }
             MediaCommand::Disconnect { key } => self.placement.disconnect(*key),
         };
         if let Some(worker) = worker {

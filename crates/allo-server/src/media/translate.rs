@@ -5,7 +5,7 @@ use std::time::Instant;
 use allo_protocol::{ErrorCode, VideoCodec};
 use allo_room::{MediaCommand, MediaEvent, MediaKey, MediaTrackId, Picture};
 use allo_sfu::{
-    Closed, Codec, ConnectError, ParticipantId, RoomId, Sfu, SfuEvent, Subscription, TrackId, Wish,
+    Closed, Codec, ConnectError, FileId, ParticipantId, RoomId, Sfu, SfuEvent, Subscription, TrackId, Wish,
 };
 
 /// Does what the rooms say. Returns the answer to an offer.
@@ -24,6 +24,10 @@ pub(super) fn obey(sfu: &mut Sfu, now: Instant, command: MediaCommand) -> Option
                 sfu.mute(now, track, is_muted);
             }
         }
+        MediaCommand::SendFile { file, bytes, from, to } => {
+            sfu.send_file(now, FileId(file.0), bytes, participant(from), participant(to));
+        }
+        MediaCommand::StopFile { file, to, .. } => sfu.stop_file(now, FileId(file.0), participant(to)),
         // Not for the forwarding unit.
         MediaCommand::Relay { .. } | MediaCommand::Unrelay { .. } => {}
         MediaCommand::Disconnect { key } => sfu.disconnect(now, participant(key)),
@@ -52,6 +56,9 @@ pub(super) fn tell(sfu: &Sfu, event: SfuEvent) -> Option<MediaEvent> {
         }
         SfuEvent::VideoPaused { subscriber, track } => {
             MediaEvent::Paused { key: key(subscriber), track: named(sfu, track)?, is_paused: true }
+        }
+        SfuEvent::FileStopped { file, taker } => {
+            MediaEvent::FileStopped { key: key(taker), file: allo_protocol::FileId(file.0) }
         }
         SfuEvent::VideoResumed { subscriber, track } => {
             MediaEvent::Paused { key: key(subscriber), track: named(sfu, track)?, is_paused: false }

@@ -245,8 +245,15 @@ impl Call {
             ServerMessage::Reacted { participant, reaction } => {
                 self.events.push_back(Event::Reacted { participant, reaction });
             }
-            // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it.
-            ServerMessage::Relay { .. }
+            ServerMessage::FileOffered { file } => {
+                self.events.push_back(Event::FilesOffered { files: vec![file] });
+            }
+            ServerMessage::FilesOffered { files } => self.events.push_back(Event::FilesOffered { files }),
+            ServerMessage::FileWithdrawn { file } => self.events.push_back(Event::FileWithdrawn { file }),
+            // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it. Nor does it offer or take files.
+            ServerMessage::FileAccepted { .. }
+            | ServerMessage::FileEnded { .. }
+            | ServerMessage::Relay { .. }
             | ServerMessage::Welcome { .. }
             | ServerMessage::Ping {}
             | ServerMessage::Pong {} => {}

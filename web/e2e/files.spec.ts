@@ -1,0 +1,42 @@
+/** Files from one to another, through the server. */
+
+import { readFile } from "node:fs/promises";
+import type { Page } from "@playwright/test";
+import { enter, expectPeople } from "./support/call";
+import { expect, test } from "./support/test";
+
+const chat = (page: Page) => page.getByRole("complementary", { name: "Chat" });
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+/** Bytes that are not the same everywhere. */
+function content(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length; at += 1) bytes[at] = (at * 31 + (at >> 8) * 17 + (at >> 16)) & 0xff;
+  return bytes;
+}
+
+test("a file arrives byte for byte at who takes it, under a name that is text", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+  await button(ada, "Chat").click();
+  const small = content(3_000_000);
+  const name = "<img src=x onerror=window.pwned=1> plan.bin";
+  await chat(ada).getByLabel("Send files").setInputFiles({ name, mimeType: "text/html", buffer: small });
+  await expect(chat(ada).getByText("Can be downloaded for as long as you are here.")).toBeVisible();
+  await button(grace, "Chat: 1 unread message").click();
+  await expect(chat(grace).getByText(name)).toBeVisible();
+  await expect(chat(grace).getByText("3 MB")).toBeVisible();
+
+  const saving = grace.waitForEvent("download");
+  await button(grace, `Download ${name}`).click();
+  const saved = await saving;
+  expect(small.equals(await readFile(await saved.path()))).toBe(true);
+  expect(saved.suggestedFilename()).toContain("plan.bin");
+  await expect(chat(grace).getByText("Saved with your downloads.")).toBeVisible();
+  await expect(chat(ada).getByText("Downloaded once.")).toBeVisible();
+
+  expect(await grace.evaluate(() => "pwned" in window)).toBe(false);
+});
