@@ -29,7 +29,8 @@ export async function startProxy(): Promise<Proxy> {
     near.once("data", (first) => {
       if (first[0] !== HANDSHAKE) {
         refused += 1;
-        return near.destroy();
+        near.destroy();
+        return;
       }
       passed += 1;
       const far = connect(port, host);

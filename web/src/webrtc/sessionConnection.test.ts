@@ -169,7 +169,7 @@ test("a restart of ICE takes the credentials that a relay has by then", async ()
   connection.enter("failed");
   await settled();
   expect(offers).toHaveLength(2);
-  expect(connection.configuration).toEqual({ iceServers: [relay("renewed")], bundlePolicy: "max-bundle" });
+  expect(connection.configuration).toMatchObject({ iceServers: [relay("renewed")] });
 });
 
 test("a server that refuses to be understood is given another session", async () => {

@@ -128,7 +128,7 @@ test("relays are for a session that fails before it stood, as soon as it does", 
   await vi.advanceTimersByTimeAsync(1_000);
   made[0]?.enter("failed");
   await vi.advanceTimersByTimeAsync(0);
-  expect(made.map(({ options }) => options.iceServers)).toEqual([[], [RELAY]]);
+  expect(made.map(({ options }) => options.iceServers())).toEqual([[], [RELAY]]);
   made[1]?.enter("failed");
   await vi.advanceTimersByTimeAsync(0);
   expect(made).toHaveLength(2);

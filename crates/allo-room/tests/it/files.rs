@@ -222,6 +222,7 @@ fn a_file_goes_with_the_one_who_offers_it() {
         topology: None,
         owner_secret: None,
         password: None,
+        token: None,
         opening_password: None,
     };
     scene.world.say(again, reload);
