@@ -40,3 +40,31 @@ test("a file arrives byte for byte at who takes it, under a name that is text", 
 
   expect(await grace.evaluate(() => "pwned" in window)).toBe(false);
 });
+
+test("a file that comes is cancelled at either end", async ({ open, room }) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+  await button(ada, "Chat").click();
+  const large = { name: "film.bin", mimeType: "video/mp4", buffer: content(40_000_000) };
+  await chat(ada).getByLabel("Send files").setInputFiles(large);
+  await button(grace, "Chat: 1 unread message").click();
+
+  const bars = [ada, grace].map((page) => chat(page).getByRole("progressbar", { name: "film.bin" }));
+  const moves = async (): Promise<void> => {
+    await button(grace, "Download film.bin").click();
+    for (const bar of bars)
+      await expect.poll(() => bar.evaluate((it: HTMLProgressElement) => it.position)).toBeGreaterThan(0);
+  };
+  await moves();
+  await button(grace, "Cancel the download of film.bin").click();
+  for (const bar of bars) await expect(bar).toBeHidden();
+  await expect(chat(ada).getByText("Can be downloaded for as long as you are here.")).toBeVisible();
+
+  await moves();
+  await button(ada, "Take film.bin back").click();
+  for (const bar of bars) await expect(bar).toBeHidden();
+  await expect(button(grace, "Download film.bin")).toBeHidden();
+});

@@ -102,7 +102,7 @@ pub enum ServerMessage {
         /// Which.
         file: FileId,
     },
-    /// Tells whoever offers a file that somebody takes it. The server asks for its parts by the data channel.
+    /// Tells whoever offers a file, and who takes it, that it will come. The server asks for its parts by the data channel.
     FileAccepted {
         /// Which.
         file: FileId,

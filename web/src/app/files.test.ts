@@ -58,7 +58,8 @@ describe("a file of one's own", () => {
 });
 
 describe("a file of somebody else", () => {
-  const [coming] = after(call, offered(), { type: "clickedTakeFile", file: 5 });
+  const accepted = told({ type: "fileAccepted", file: 5, participant: self });
+  const [coming] = after(call, offered(), { type: "clickedTakeFile", file: 5 }, accepted);
 
   test("is told like what is written", () => {
     const [model] = after(call, offered());
@@ -83,9 +84,25 @@ describe("a file of somebody else", () => {
     const ended = (outcome: "stalled" | "interrupted") =>
       after(coming, told({ type: "fileEnded", file: 5, participant: self, outcome }))[0];
     for (const model of [cancelled, ended("stalled"), ended("interrupted")]) {
-      const [again] = after(model, { type: "clickedTakeFile", file: 5 });
+      const [again] = after(model, { type: "clickedTakeFile", file: 5 }, accepted);
       expect(files(again)[0]?.state).toBe("coming");
     }
+  });
+
+  test("can still be had after the server did not let it be taken", () => {
+    const [asked] = after(call, offered(), { type: "clickedTakeFile", file: 5 });
+    expect(files(asked)[0]?.state).toBe("offered");
+  });
+
+  test("is saved, though all of it came before it was told that it would", () => {
+    const [model] = after(
+      call,
+      offered(),
+      { type: "clickedTakeFile", file: 5 },
+      { type: "fileSaved", file: 5 },
+      accepted,
+    );
+    expect(files(model)[0]?.state).toBe("saved");
   });
 
   test("is gone after a snapshot that does not tell of it, and goes on after one that does", () => {

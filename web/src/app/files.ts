@@ -82,6 +82,10 @@ function withdrawn(model: Model, { chat, self }: RoomPage, id: FileId): Update {
 }
 
 function accepted(model: Model, { chat, self }: RoomPage, id: FileId, taker: ParticipantId): Update {
+  if (taker === self) {
+    // All of it may have come before this did.
+    return [withFile(model, id, (it) => (it.state === "saved" ? it : withState(it, "coming"))), []];
+  }
   const file = chat.files.find((it) => it.id === id && it.from === self);
   if (file === undefined) return [model, []];
   const isFirst = file.takers.length === 0;
@@ -125,12 +129,12 @@ export function chooseFiles(model: Model, chosen: readonly ChosenFile[]): Update
   return [told, [...offers, ...effects]];
 }
 
-/** Has a file come that somebody offers. */
+/** Asks for a file that somebody offers. It may come before its acceptance is told. */
 export function takeFile(model: Model, id: FileId): Update {
   const file = fileOf(model, id);
   if (file === undefined || file.state === "coming" || file.state === "withdrawn") return [model, []];
-  const next = withFile(model, id, (it) => withState(it, "coming"));
   const take = { type: "takeFile", file: id, fileName: file.fileName, bytes: file.bytes } as const;
+  const next = withFile(model, id, (it) => withState(it, "offered"));
   return [next, [take, { type: "say", message: { type: "acceptFile", file: id } }]];
 }
 

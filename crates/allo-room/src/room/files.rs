@@ -66,8 +66,10 @@ impl Room {
             self.files.end(own, file);
             return Err(Refusal::FilesUnavailable);
         };
-        if let Some(connection) = self.find(&offer.from).and_then(Member::connection) {
-            out.message(connection, ServerMessage::FileAccepted { file, participant: own.clone() });
+        for told in [&offer.from, own] {
+            if let Some(connection) = self.find(told).and_then(Member::connection) {
+                out.message(connection, ServerMessage::FileAccepted { file, participant: own.clone() });
+            }
         }
         out.media(MediaCommand::SendFile { file, bytes: offer.bytes, from, to });
         Ok(())
