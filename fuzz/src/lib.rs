@@ -194,7 +194,8 @@ pub fn reports(bytes: &[u8]) {
 
 /// Takes all that a worker has to say. Returns how many bytes it would send.
 fn settle(_now: Instant, sfu: &mut Sfu) -> usize {
-    let sent = std::iter::from_fn(|| sfu.poll_transmit()).map(|transmit| transmit.contents.len()).sum();
+    let sent =
+        std::iter::from_fn(|| sfu.poll_transmit()).map(|transmit| transmit.train.contents().len()).sum();
     while sfu.poll_event().is_some() {}
     sent
 }

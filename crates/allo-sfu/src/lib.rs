@@ -62,6 +62,7 @@ mod ssrcs;
 mod stun;
 mod subscription;
 mod track;
+mod train;
 mod transport;
 mod vp9;
 
@@ -81,5 +82,6 @@ pub use red::{Previous, Red};
 pub use sfu::{ConnectError, Sfu, SfuConfig};
 pub use speakers::{Speakers, SpeakersConfig};
 pub use subscription::{Subscription, Wish};
+pub use train::Train;
 pub use transport::{Certificate, CloseReason, NoCertificate, Transmit};
 pub use vp9::{Structure, Vp9Descriptor, renumber as renumber_vp9};

@@ -197,7 +197,7 @@ impl Room {
             let is_silent = matches!(participant.link, Link::Silent(_));
             while let Some(transmit) = participant.transport.poll_transmit() {
                 // The silent are sent nothing but answers to their checks.
-                if !is_silent || transmit.contents.first().is_some_and(|first| *first < 4) {
+                if !is_silent || transmit.train.contents().first().is_some_and(|first| *first < 4) {
                     outbox.transmits.push_back(transmit);
                 }
             }

@@ -260,8 +260,7 @@ impl Sfu {
         }
     }
 
-    /// Returns the next datagram to send. What goes to one address comes in a row, with the last of a frame at its end, so that
-    /// it can be sent in one call of the system.
+    /// Returns the next datagrams to send: what goes to one address at once, as far as it can be sent in one call of the system.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         loop {
             if let Some(transmit) = self.outbox.transmits.pop_front() {

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use allo_sfu::Train;
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -29,7 +30,6 @@ use tracing::debug;
 use super::{
     framing::{Deframer, push_frame},
     queue::Queue,
-    train::Train,
 };
 use crate::admission::Admitted;
 

@@ -21,7 +21,6 @@ mod placement;
 mod queue;
 mod relay;
 mod socket;
-mod train;
 mod translate;
 mod turn_clients;
 mod turn_stream;

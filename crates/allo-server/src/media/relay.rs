@@ -107,14 +107,16 @@ impl RelayDesk {
         self.has(client(datagram))
     }
 
-    /// Takes what is for a relayed address. Returns whether it is.
+    /// Takes datagrams that are for a relayed address. Returns whether they are.
     pub(super) fn relay(&mut self, now: Instant, transmit: &Transmit) -> bool {
         // Nearly always nobody is here at all.
         let is_relayed = transmit.protocol == Protocol::Udp
             && self.turn.allocations() > 0
             && self.turn.is_relayed(transmit.destination);
         if is_relayed {
-            self.turn.handle_relayed(now, transmit.source, transmit.destination, &transmit.contents);
+            for datagram in transmit.train.cars() {
+                self.turn.handle_relayed(now, transmit.source, transmit.destination, datagram);
+            }
         }
         is_relayed
     }

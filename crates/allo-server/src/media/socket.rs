@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use allo_sfu::Train;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{io::Interest, net::UdpSocket};
 use tracing::debug;
 
-use super::train::Train;
 use crate::server::{is_any_ipv6, is_unavailable};
 
 /// What the system is asked to hold for a socket, each way: a tenth of a second at 320 Mbit/s. Systems give less unless told otherwise.
@@ -135,11 +135,11 @@ impl MediaSocket {
     pub(super) fn send(
         &mut self,
         now: Instant,
+        destination: SocketAddr,
         train: &Train,
         src_ip: Option<IpAddr>,
     ) -> Result<(), NotSent> {
         self.recover(now);
-        let Some((_, destination)) = train.way() else { return Ok(()) };
         if train.segment_size().is_none() || self.state.max_gso_segments() > 1 {
             let sent = self.send_one(destination, train.contents(), train.segment_size(), src_ip);
             match sent {
@@ -213,8 +213,6 @@ impl Batch {
 mod tests {
     use std::future::poll_fn;
 
-    use allo_sfu::{Protocol, Transmit};
-
     use super::*;
 
     async fn pair() -> (MediaSocket, UdpSocket) {
@@ -223,11 +221,9 @@ mod tests {
         (MediaSocket::new(own).unwrap(), other)
     }
 
-    fn train(from: &MediaSocket, destination: SocketAddr, sizes: &[usize]) -> Train {
-        let (protocol, source) = (Protocol::Udp, from.local);
-        let transmit = |size: &usize| Transmit { protocol, source, destination, contents: vec![7; *size] };
-        let mut train = Train::new();
-        assert!(sizes.iter().all(|size| train.couple(&transmit(size))));
+    fn train() -> Train {
+        let mut train = Train::new(vec![7; 1_000]);
+        assert!([1_000, 300].iter().all(|size| train.couple(&vec![7; *size])));
         train
     }
 
@@ -243,8 +239,7 @@ mod tests {
     #[tokio::test]
     async fn the_datagrams_of_a_train_arrive_one_by_one() {
         let (mut own, other) = pair().await;
-        let train = train(&own, other.local_addr().unwrap(), &[1_000, 1_000, 300]);
-        own.send(Instant::now(), &train, None).unwrap();
+        own.send(Instant::now(), other.local_addr().unwrap(), &train(), None).unwrap();
         assert_eq!(sizes(&other, 3).await, [1_000, 1_000, 300]);
     }
 
@@ -255,13 +250,12 @@ mod tests {
         let now = Instant::now();
         let could = own.state.max_gso_segments();
         // There is no port 0, and the system says so as it says that it has no trains.
-        let impossible = train(&own, "127.0.0.1:0".parse().unwrap(), &[1_000, 1_000, 300]);
-        assert_eq!(own.send(now, &impossible, None), Err(NotSent));
-        let train = train(&own, other.local_addr().unwrap(), &[1_000, 1_000, 300]);
+        assert_eq!(own.send(now, "127.0.0.1:0".parse().unwrap(), &train(), None), Err(NotSent));
+        let address = other.local_addr().unwrap();
         assert_eq!(own.state.max_gso_segments(), 1);
-        own.send(now, &train, None).unwrap();
+        own.send(now, address, &train(), None).unwrap();
         assert_eq!(sizes(&other, 3).await, [1_000, 1_000, 300]);
-        own.send(now + TRAINS_PAUSE, &train, None).unwrap();
+        own.send(now + TRAINS_PAUSE, address, &train(), None).unwrap();
         assert_eq!(own.state.max_gso_segments(), could);
         assert_eq!(sizes(&other, 3).await, [1_000, 1_000, 300]);
     }

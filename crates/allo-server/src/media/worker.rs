@@ -13,7 +13,7 @@ use std::{
 };
 
 use allo_room::{MediaCommand, MediaEvent};
-use allo_sfu::{Peer, Protocol, Sfu, SfuConfig, Transmit};
+use allo_sfu::{Peer, Protocol, Sfu, SfuConfig, Train, Transmit};
 use allo_turn::{TurnProtocol, TurnSecret, TurnTransmit};
 use tokio::{sync::mpsc, task::yield_now, time::sleep_until};
 use tracing::debug;
@@ -26,7 +26,6 @@ use super::{
     handover::{Handover, Parcel, Post, Verdict},
     relay::RelayDesk,
     socket::{Batch, Datagram, MediaSocket},
-    train::Train,
     translate,
     turn_clients::{News, TurnClients},
 };
@@ -94,7 +93,6 @@ pub(super) struct Worker {
     newcomers: mpsc::Receiver<Newcomer>,
     connections: Connections,
     batch: Batch,
-    train: Train,
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Vec<MediaEvent>>,
     backlog: Backlog,
@@ -138,7 +136,6 @@ impl Worker {
             newcomers: parts.newcomers,
             connections: Connections::new(now),
             batch: Batch::new(),
-            train: Train::new(),
             orders: parts.orders,
             events: parts.events,
             backlog: Backlog::new(),
@@ -334,51 +331,42 @@ impl Worker {
         }
     }
 
-    /// Sends all that is to be sent, in trains.
+    /// Sends all that is to be sent.
     fn send(&mut self, now: Instant) {
         while let Some(transmit) = self.sfu.poll_transmit() {
             if !self.relay.relay(now, &transmit) {
-                self.couple(&transmit, |worker| worker.send_train(now));
+                let own = self.addresses.source(transmit.source, transmit.destination);
+                self.send_from(now, own, &transmit);
             }
         }
-        self.send_train(now);
+        let mut last: Option<Transmit> = None;
         while let Some(transmit) = self.relay.poll_transmit() {
             match transmit.client.protocol {
-                TurnProtocol::Udp => self.couple(&datagram(transmit), |worker| worker.send_to_client(now)),
+                TurnProtocol::Udp if last.as_mut().is_some_and(|last| couple(last, &transmit)) => {}
+                TurnProtocol::Udp => {
+                    let before = last.replace(to_client(transmit));
+                    self.send_to_client(now, before);
+                }
                 TurnProtocol::Tcp => self.turn_clients.send(transmit),
             }
         }
-        self.send_to_client(now);
+        self.send_to_client(now, last);
     }
 
-    /// Appends a datagram to the train, or sends that one and begins the next.
-    fn couple(&mut self, transmit: &Transmit, send: impl FnOnce(&mut Self)) {
-        if !self.train.couple(transmit) {
-            send(self);
-            self.train.couple(transmit);
+    /// Sends from where the receiver sent to: a TURN client takes nothing else, whether that is in the answers or not.
+    fn send_to_client(&mut self, now: Instant, transmit: Option<Transmit>) {
+        if let Some(transmit) = transmit {
+            self.send_from(now, Some(transmit.source.ip()), &transmit);
         }
     }
 
-    /// Sends the train from where its receiver sent to: a TURN client takes nothing else, whether that is in the answers or not.
-    fn send_to_client(&mut self, now: Instant) {
-        let Some((source, _)) = self.train.way() else { return };
-        self.send_train_from(now, Some(source.ip()));
-    }
-
-    fn send_train(&mut self, now: Instant) {
-        let Some((source, destination)) = self.train.way() else { return };
-        let own = self.addresses.source(source, destination);
-        self.send_train_from(now, own);
-    }
-
-    /// Sends the train from this address, or from one that the system chooses.
-    fn send_train_from(&mut self, now: Instant, own: Option<IpAddr>) {
-        let Some((source, destination)) = self.train.way() else { return };
-        self.counters.datagrams += u64::try_from(self.train.cars().len()).unwrap_or(u64::MAX);
+    /// Sends from this address, or from one that the system chooses.
+    fn send_from(&mut self, now: Instant, own: Option<IpAddr>, transmit: &Transmit) {
+        let Transmit { protocol, source, destination, ref train } = *transmit;
+        self.counters.datagrams += u64::try_from(train.cars().len()).unwrap_or(u64::MAX);
         self.counters.trains += 1;
-        if self.train.protocol() == Some(Protocol::Tcp) {
-            self.connections.send(now, destination, &self.train);
-            return self.train.clear();
+        if protocol == Protocol::Tcp {
+            return self.connections.send(now, destination, train);
         }
         let from = own.unwrap_or(source.ip());
         let sockets = &mut self.sockets;
@@ -386,8 +374,7 @@ impl Worker {
             .iter()
             .position(|socket| socket.has(from))
             .or_else(|| sockets.iter().position(|socket| socket.is_like(destination)));
-        let sent = at.is_some_and(|at| sockets[at].send(now, &self.train, own).is_ok());
-        self.train.clear();
+        let sent = at.is_some_and(|at| sockets[at].send(now, destination, train, own).is_ok());
         self.counters.not_sent += u64::from(!sent);
     }
 
@@ -452,8 +439,15 @@ fn take(
 }
 
 /// Returns what to send to a TURN client that comes by UDP.
-fn datagram(TurnTransmit { client, contents }: TurnTransmit) -> Transmit {
-    Transmit { protocol: Protocol::Udp, source: client.local, destination: client.address, contents }
+fn to_client(TurnTransmit { client, contents }: TurnTransmit) -> Transmit {
+    let (source, destination) = (client.local, client.address);
+    Transmit { protocol: Protocol::Udp, source, destination, train: Train::new(contents) }
+}
+
+/// Appends what is for the same client. Returns whether it belongs there.
+fn couple(last: &mut Transmit, next: &TurnTransmit) -> bool {
+    (last.source, last.destination) == (next.client.local, next.client.address)
+        && last.train.couple(&next.contents)
 }
 
 /// Returns when one of the sockets has something to read.

@@ -9,8 +9,6 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 use crate::clock;
 
-/// Datagrams in one train.
-const CARS_MAX: u64 = 10;
 const READ_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Server {
@@ -20,7 +18,6 @@ pub(crate) struct Server {
     address: SocketAddr,
     buffers: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
-    train: Vec<u8>,
     nanoseconds: u64,
     trains: u64,
     datagrams: u64,
@@ -52,7 +49,6 @@ impl Server {
             address,
             buffers: vec![0; BATCH_SIZE * READ_BYTES],
             metas: [RecvMeta::default(); BATCH_SIZE],
-            train: Vec::new(),
             nanoseconds: 0,
             trains: 0,
             datagrams: 0,
@@ -96,31 +92,12 @@ impl Server {
     }
 
     fn send(&mut self) {
-        let mut next = self.sfu.poll_transmit();
-        while let Some(first) = next.take() {
-            let Transmit { destination, contents, .. } = first;
-            let size = contents.len();
-            let (mut cars, mut last) = (1, size);
-            self.train = contents;
-            while let Some(transmit) = self.sfu.poll_transmit() {
-                let fits = transmit.destination == destination && cars < CARS_MAX && last == size;
-                if !fits || transmit.contents.len() > size {
-                    next = Some(transmit);
-                    break;
-                }
-                last = transmit.contents.len();
-                self.train.extend_from_slice(&transmit.contents);
-                cars += 1;
-            }
+        while let Some(Transmit { destination, train, .. }) = self.sfu.poll_transmit() {
             self.trains += 1;
-            self.datagrams += cars;
-            let transmit = quinn_udp::Transmit {
-                destination,
-                ecn: None,
-                contents: &self.train,
-                segment_size: (cars > 1).then_some(size),
-                src_ip: None,
-            };
+            self.datagrams += train.cars().len() as u64;
+            let (contents, segment_size) = (train.contents(), train.segment_size());
+            let transmit =
+                quinn_udp::Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
             // What the system does not take is lost, as on any network.
             let _ = self.state.try_send(UdpSockRef::from(&self.socket), &transmit);
         }

@@ -36,10 +36,11 @@ use self::repairs::Repairs;
 use self::rtcp::Report as Said;
 use self::shield::{Shield, Weight};
 pub(crate) use self::srtp::{Profile, Srtp};
-use self::stream::Stream;
+use self::stream::{AROUND_MAX, Stream};
 pub(crate) use self::stream::{Outgoing, Setup};
 use crate::bandwidth::Report;
 use crate::ids::{Bitrate, LineId, TrackKind};
+use crate::train::{Train, Trains, room};
 
 /// A packet that waits longer than this for the pacer shows that the subscriber takes less than it is sent.
 const QUEUE_TIME_MAX: Duration = Duration::from_millis(400);
@@ -120,9 +121,8 @@ pub(crate) struct Egress {
     said_at: Option<Instant>,
     report_at: Option<Instant>,
     fill_at: Option<Instant>,
+    transmits: Trains,
     /// Emptied after each call, so bounded by what one call makes.
-    transmits: VecDeque<Vec<u8>>,
-    /// As above.
     events: VecDeque<Event>,
 }
 
@@ -168,7 +168,7 @@ impl Egress {
             said_at: None,
             report_at: None,
             fill_at: None,
-            transmits: VecDeque::new(),
+            transmits: Trains::default(),
             events: VecDeque::new(),
         }
     }
@@ -251,7 +251,9 @@ impl Egress {
             rtcp::write_missing(own, *ssrc, sequences, &mut compound);
         }
         let sealed = srtp.outgoing.seal_report(&mut compound);
-        self.transmits.extend(sealed.map(|()| compound));
+        if sealed.is_some() {
+            self.transmits.push(compound);
+        }
     }
 
     /// Does what is due.
@@ -278,8 +280,8 @@ impl Egress {
         all.into_iter().flatten().min()
     }
 
-    pub(crate) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.transmits.pop_front()
+    pub(crate) fn poll_transmit(&mut self) -> Option<Train> {
+        self.transmits.pop()
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
@@ -301,13 +303,16 @@ impl Egress {
         let Some((srtp, stream)) = self.srtp.as_ref().zip(self.streams.get_mut(at)) else { return };
         let (bytes, sequence) = (packet.payload.len(), packet.sequence);
         let weight = if packet.is_marked || stream.is_late(sequence) { Weight::High } else { Weight::Usual };
-        let Some(sealed) = stream.seal(now, &srtp.outgoing, (packet, came_at), self.history.next()) else {
-            return;
-        };
+        // What waits is mostly of the same frame, and follows at once.
+        let room = room(1 + self.queue.len(), bytes + AROUND_MAX);
+        let number = self.history.next();
+        let seal =
+            |datagrams: &mut Vec<u8>| stream.seal(now, &srtp.outgoing, (packet, came_at), number, datagrams);
+        let Some(sealed) = self.transmits.write(room, seal) else { return };
         if stream.setup.kind == TrackKind::Video {
             self.shield.note(now, at, sequence, bytes, weight);
         }
-        self.media += sealed.len() as u64;
+        self.media += sealed as u64;
         self.repairs.earn(bytes);
         self.media_at = Some(now);
         self.measure_at.get_or_insert(now + MEASURE_INTERVAL);
@@ -315,15 +320,15 @@ impl Egress {
         if self.fill > Bitrate::default() {
             self.fill_at.get_or_insert(now + FILL_INTERVAL);
         }
-        self.transmit(now, sealed);
+        self.record(now, sealed);
     }
 
-    fn transmit(&mut self, now: Instant, sealed: Vec<u8>) {
-        self.history.record(now, sealed.len(), self.prober.number());
-        self.prober.record(now, sealed.len());
-        self.pacer.record(sealed.len());
-        self.sent_since_fill += sealed.len() as u64;
-        self.transmits.push_back(sealed);
+    /// Records a packet of so many bytes that goes out.
+    fn record(&mut self, now: Instant, bytes: usize) {
+        self.history.record(now, bytes, self.prober.number());
+        self.prober.record(now, bytes);
+        self.pacer.record(bytes);
+        self.sent_since_fill += bytes as u64;
     }
 
     /// Sends once more what is to come twice.
@@ -336,12 +341,14 @@ impl Egress {
     /// Sends a packet that was found once more. Returns whether it could be.
     fn send_again(&mut self, now: Instant, stream: usize, sequence: u64) -> bool {
         let Some((srtp, stream)) = self.srtp.as_ref().zip(self.streams.get_mut(stream)) else { return false };
-        let sealed = stream.seal_again(now, &srtp.outgoing, sequence, self.history.next());
-        let is_sent = sealed.is_some();
-        if let Some(sealed) = sealed {
-            self.transmit(now, sealed);
+        let (number, room) = (self.history.next(), room(1, stream.size(sequence) + AROUND_MAX));
+        let seal =
+            |datagrams: &mut Vec<u8>| stream.seal_again(now, &srtp.outgoing, sequence, number, datagrams);
+        let sealed = self.transmits.write(room, seal);
+        if let Some(bytes) = sealed {
+            self.record(now, bytes);
         }
-        is_sent
+        sealed.is_some()
     }
 
     fn handle(&mut self, now: Instant, said: Said<'_>) {
@@ -464,7 +471,7 @@ impl Egress {
         }
         let sealed = self.srtp.as_mut().and_then(|srtp| srtp.outgoing.seal_report(&mut compound));
         if sealed.is_some() {
-            self.transmits.push_back(compound);
+            self.transmits.push(compound);
         }
     }
 
@@ -539,12 +546,12 @@ pub fn hear_reports(now: Instant, reports: &[u8]) -> usize {
         egress.write(now, LineId(0), now, packet);
         egress.flush(now);
     }
-    egress.transmits.clear();
+    while egress.transmits.pop().is_some() {}
     let (mut now, mut rest) = (now, reports);
     while let Some((length, after)) = rest.split_first_chunk::<2>() {
         let (compound, after) = after.split_at(usize::from(u16::from_be_bytes(*length)).min(after.len()));
         egress.hear(now, compound);
         (now, rest) = (now + Duration::from_millis(10), after);
     }
-    egress.transmits.iter().map(Vec::len).sum()
+    std::iter::from_fn(|| egress.transmits.pop()).map(|train| train.contents().len()).sum()
 }

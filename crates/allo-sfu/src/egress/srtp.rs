@@ -146,14 +146,22 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Seals a packet of media whose header has so many bytes. No index may come twice under one SSRC, or all is lost.
-    pub(crate) fn seal(&self, packet: &mut Vec<u8>, header: usize, ssrc: u32, index: u64) -> Option<()> {
-        let (head, payload) = packet.split_at_mut_checked(header)?;
+    /// Seals the packet of media at the end, of which it is said where it begins and where its payload does. No index may come twice under
+    /// one SSRC, or all is lost.
+    pub(crate) fn seal(
+        &self,
+        packets: &mut Vec<u8>,
+        (start, payload_start): (usize, usize),
+        ssrc: u32,
+        index: u64,
+    ) -> Option<()> {
+        let packet = packets.get_mut(start..)?;
+        let (head, payload) = packet.split_at_mut_checked(payload_start.checked_sub(start)?)?;
         match &self.media.cipher {
             Cipher::Gcm(key) => {
                 let nonce = self.media.nonce(ssrc, index);
                 let tag = key.seal_in_place_separate_tag(nonce, Aad::from(&*head), payload).ok()?;
-                packet.extend_from_slice(tag.as_ref());
+                packets.extend_from_slice(tag.as_ref());
             }
             Cipher::CounterMode(keys) => {
                 let (key, mac) = &**keys;
@@ -162,7 +170,7 @@ impl Sealer {
                 let mut context = hmac::Context::with_key(mac);
                 context.update(packet);
                 context.update(&index.to_be_bytes()[2..6]);
-                packet.extend_from_slice(&context.sign().as_ref()[..HMAC_TAG]);
+                packets.extend_from_slice(&context.sign().as_ref()[..HMAC_TAG]);
             }
         }
         Some(())
@@ -336,7 +344,7 @@ mod tests {
         let sealer = Sealer { media: keys(), reports: keys(), index: 0 };
         let mut packet = hex("8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976
                  69736120 696e2070 61727465 73207472 6573");
-        sealer.seal(&mut packet, 12, 0x5501_a0b2, 0xf17b).unwrap();
+        sealer.seal(&mut packet, (0, 12), 0x5501_a0b2, 0xf17b).unwrap();
         let expected = hex("8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5
                             0d294e6f 42a5f47a 51c7d19b 36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce");
         assert_eq!(packet, expected);

@@ -21,8 +21,8 @@ const KEPT: usize = 512;
 /// Higher: losses are repaired over longer round trips. Lower: less memory, where a slot carries little.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
-/// The headers of a packet with all that can be in them.
-const HEADERS_MAX: usize = 64;
+/// What is around the payload of a packet at most: the headers with all that can be in them, the number of what is sent again, the tag.
+pub(crate) const AROUND_MAX: usize = 64 + 2 + TAG_MAX;
 
 /// What a line agreed upon about the stream to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,14 +86,15 @@ impl Stream {
         }
     }
 
-    /// Seals a packet that came then, and keeps it if it can be sent again. Returns nothing for one whose number was used.
+    /// Appends a packet that came then, sealed, and keeps it if it can be sent again. Returns nothing for one whose number was used.
     pub(crate) fn seal(
         &mut self,
         now: Instant,
         sealer: &Sealer,
         (packet, came_at): (Outgoing, Instant),
         transport_sequence: u16,
-    ) -> Option<Vec<u8>> {
+        datagrams: &mut Vec<u8>,
+    ) -> Option<()> {
         if !self.window.admit(packet.sequence) {
             return None;
         }
@@ -107,13 +108,13 @@ impl Stream {
             transport_sequence,
             notes: packet.notes,
         };
-        let mut datagram = Vec::with_capacity(HEADERS_MAX + packet.payload.len() + TAG_MAX);
-        let length = header.write(&self.setup.extensions, &mut datagram);
-        datagram.extend_from_slice(&packet.payload);
+        let start = datagrams.len();
+        let payload_start = start + header.write(&self.setup.extensions, datagrams);
+        datagrams.extend_from_slice(&packet.payload);
         if let Some(numbers) = packet.picture {
-            renumber(&mut datagram[length..], numbers);
+            renumber(&mut datagrams[payload_start..], numbers);
         }
-        sealer.seal(&mut datagram, length, self.setup.ssrc, packet.sequence)?;
+        sealer.seal(datagrams, (start, payload_start), self.setup.ssrc, packet.sequence)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(u32::try_from(packet.payload.len()).unwrap_or(0));
         self.latest = Some((packet.time, came_at));
@@ -121,7 +122,7 @@ impl Stream {
         if self.setup.repair.is_some() {
             self.keep(now, packet);
         }
-        Some(datagram)
+        Some(())
     }
 
     fn keep(&mut self, now: Instant, packet: Outgoing) {
@@ -162,14 +163,15 @@ impl Stream {
         self.kept.back().map(|kept| (kept.packet.sequence, kept.packet.payload.len()))
     }
 
-    /// Seals a packet that was found once more.
+    /// Appends a packet that was found once more, sealed.
     pub(crate) fn seal_again(
         &mut self,
         now: Instant,
         sealer: &Sealer,
         sequence: u64,
         transport_sequence: u16,
-    ) -> Option<Vec<u8>> {
+        datagrams: &mut Vec<u8>,
+    ) -> Option<()> {
         let at = self.position(sequence)?;
         let kept = &mut self.kept[at];
         kept.sent_at = now;
@@ -187,15 +189,14 @@ impl Stream {
             transport_sequence,
             notes: packet.notes,
         };
-        let mut datagram = Vec::with_capacity(HEADERS_MAX + 2 + packet.payload.len() + TAG_MAX);
-        let length = header.write(&self.setup.extensions, &mut datagram);
-        datagram.extend_from_slice(&((packet.sequence & 0xffff) as u16).to_be_bytes());
-        datagram.extend_from_slice(&packet.payload);
+        let start = datagrams.len();
+        let payload_start = start + header.write(&self.setup.extensions, datagrams);
+        datagrams.extend_from_slice(&((packet.sequence & 0xffff) as u16).to_be_bytes());
+        datagrams.extend_from_slice(&packet.payload);
         if let Some(numbers) = packet.picture {
-            renumber(&mut datagram[length + 2..], numbers);
+            renumber(&mut datagrams[payload_start + 2..], numbers);
         }
-        sealer.seal(&mut datagram, length, ssrc, number)?;
-        Some(datagram)
+        sealer.seal(datagrams, (start, payload_start), ssrc, number)
     }
 
     fn position(&self, sequence: u64) -> Option<usize> {

@@ -40,6 +40,7 @@ use crate::sfu::SfuConfig;
 use crate::slot::Ticket;
 use crate::ssrcs::{Ssrcs, ssrc_of};
 use crate::stun::{transaction_of_request, transaction_of_success};
+use crate::train::Train;
 
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
@@ -56,10 +57,10 @@ const ASK_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Failures in a row after which a transport is given up. Single ones come from the network.
 const FAILURES_MAX: u32 = 16;
 
-/// Returns a datagram to be sent by this path.
-fn transmit(path: Path, contents: Vec<u8>) -> Transmit {
+/// Returns datagrams to be sent by this path.
+fn transmit(path: Path, train: Train) -> Transmit {
     let Path { peer: Peer { protocol, address }, own } = path;
-    Transmit { protocol, source: own, destination: address, contents }
+    Transmit { protocol, source: own, destination: address, train }
 }
 
 /// Returns whether a datagram is one of reports (RFC 5761 §4).
@@ -67,7 +68,7 @@ fn is_report(datagram: &[u8]) -> bool {
     matches!(datagram, [128..192, 192..224, ..])
 }
 
-/// A datagram to be sent.
+/// Datagrams to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// How it travels.
@@ -76,12 +77,12 @@ pub struct Transmit {
     pub source: SocketAddr,
     /// The address to send to.
     pub destination: SocketAddr,
-    /// The bytes.
-    pub contents: Vec<u8>,
+    /// The datagrams.
+    pub train: Train,
 }
 
 impl Transmit {
-    /// Returns whether it is for this peer.
+    /// Returns whether they are for this peer.
     pub fn is_to(&self, peer: Peer) -> bool {
         (self.protocol, self.destination) == (peer.protocol, peer.address)
     }
@@ -310,7 +311,8 @@ impl Transport {
             if rtc.accepts(&input) { rtc.handle_input(input) } else { Ok(()) }
         });
         self.drain(now);
-        let is_answer = |it: &Transmit| it.is_to(source) && transaction_of_success(&it.contents) == check;
+        let is_answer =
+            |it: &Transmit| it.is_to(source) && transaction_of_success(it.train.contents()) == check;
         // The engine answers only a check whose integrity it has verified.
         if let Some(check) = check
             && self.transmits.iter().any(is_answer)
@@ -456,12 +458,12 @@ impl Transport {
 
     /// Takes what is to be sent, and what was heard.
     fn collect(&mut self, now: Instant) {
-        let mut contents = self.egress.poll_transmit();
+        let mut train = self.egress.poll_transmit();
         // Before there is a path there is nobody to send it to.
-        let path = self.chosen.filter(|_| contents.is_some()).map(|chosen| self.paths.find(now, chosen));
-        while let Some(next) = contents {
+        let path = self.chosen.filter(|_| train.is_some()).map(|chosen| self.paths.find(now, chosen));
+        while let Some(next) = train {
             self.transmits.extend(path.map(|path| transmit(path, next)));
-            contents = self.egress.poll_transmit();
+            train = self.egress.poll_transmit();
         }
         while let Some(event) = self.egress.poll_event() {
             self.events.push_back(event.into());

@@ -8,6 +8,7 @@ use super::{CloseReason, State, Transport, TransportEvent, keys, transmit};
 use crate::paths::Path;
 use crate::peer::Peer;
 use crate::stun::is_stun;
+use crate::train::Train;
 
 /// Timeouts so near are served at once.
 pub(super) const LOOK_AHEAD: Duration = Duration::from_micros(200);
@@ -78,7 +79,7 @@ impl Transport {
     /// Sends a datagram by this path, or by another one if the participant is there now. An answer goes back where the question came from.
     pub(super) fn post(&mut self, now: Instant, chosen: Path, contents: Vec<u8>) {
         let path = if is_stun(&contents) { chosen } else { self.paths.find(now, chosen) };
-        self.transmits.push_back(transmit(path, contents));
+        self.transmits.push_back(transmit(path, Train::new(contents)));
     }
 
     /// Returns when the engine is to be told the time, if it asks for it then.

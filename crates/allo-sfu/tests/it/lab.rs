@@ -291,33 +291,38 @@ impl Lab {
 
     /// Takes what the worker has to say.
     fn collect(&mut self) {
-        let mut before = None;
         while let Some(transmit) = self.sfu.poll_transmit() {
-            match self.trains.last_mut().filter(|_| before == Some(transmit.destination)) {
-                Some(train) => *train += 1,
-                None => self.trains.push(1),
+            self.trains.push(transmit.train.cars().len());
+            let to = self.clients.keys().find(|own| transmit.is_to(self.peer(**own))).copied();
+            for datagram in transmit.train.cars() {
+                self.take_down(to, transmit.source, transmit.destination, datagram.to_vec());
             }
-            before = Some(transmit.destination);
-            let to = self.clients.keys().find(|own| transmit.is_to(self.peer(**own)));
-            let Some(own) = to.copied() else {
-                self.astray.push((transmit.destination, transmit.contents));
-                continue;
-            };
-            *self.sent.entry(own).or_default() += 1;
-            if let Some((ssrc, sequence)) = stream_of(&transmit.contents) {
-                let stream = self.streams_to.entry((own, ssrc)).or_default();
-                *stream = (sequence, stream.1 + transmit.contents.len() as u64);
-            }
-            if transmit.contents[0] < 4 {
-                *self.answers.entry(own).or_default() += 1;
-            }
-            let network = self.networks[&own];
-            let Some(start) = self.pass(own, network, transmit.contents.len()) else { continue };
-            self.fly(start, network, Some(own), transmit.source, transmit.destination, transmit.contents);
         }
         while let Some(event) = self.sfu.poll_event() {
             self.events.push((self.now, event));
         }
+    }
+
+    /// Takes a datagram on the way to a client.
+    fn take_down(
+        &mut self,
+        to: Option<ParticipantId>,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: Vec<u8>,
+    ) {
+        let Some(own) = to else { return self.astray.push((destination, datagram)) };
+        *self.sent.entry(own).or_default() += 1;
+        if let Some((ssrc, sequence)) = stream_of(&datagram) {
+            let stream = self.streams_to.entry((own, ssrc)).or_default();
+            *stream = (sequence, stream.1 + datagram.len() as u64);
+        }
+        if datagram[0] < 4 {
+            *self.answers.entry(own).or_default() += 1;
+        }
+        let network = self.networks[&own];
+        let Some(start) = self.pass(own, network, datagram.len()) else { return };
+        self.fly(start, network, Some(own), source, destination, datagram);
     }
 
     /// Returns when a datagram has passed the narrowest place on the way down, or `None` if the queue there is full.
