@@ -35,6 +35,8 @@ pub(super) enum Post {
     Parcel { from: u8, parcel: Parcel },
     /// What became of them.
     Verdict { from: u8, verdict: Verdict },
+    /// A worker has lent its sockets to the first one.
+    Lent,
 }
 
 /// Where the datagrams of a parcel came from: whether somebody there is known to the worker that took them.
@@ -144,6 +146,14 @@ impl Handover {
     /// Sends the parcels.
     pub(super) fn flush(&mut self) {
         (0..=u8::MAX).take(self.others.len()).for_each(|worker| self.ship(worker));
+    }
+
+    /// Tells the first worker that sockets were lent to it.
+    pub(super) fn tell_lent(&self) {
+        if let Some(first) = self.others.first() {
+            // Whose post is full looks at all before it sleeps.
+            let _full = first.try_send(Post::Lent);
+        }
     }
 
     /// Answers a parcel.

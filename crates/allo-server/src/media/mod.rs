@@ -21,6 +21,7 @@ mod placement;
 mod queue;
 mod relay;
 mod socket;
+mod sockets;
 mod translate;
 mod turn_clients;
 mod turn_stream;
@@ -30,7 +31,7 @@ mod worker;
 use std::{
     collections::VecDeque,
     future::pending,
-    io,
+    io, iter, mem,
     net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
@@ -124,7 +125,11 @@ impl MediaPlane {
         let secret = TurnSecret::new(random()?, Instant::now());
         let (door, doorways) = Door::new(sockets.len(), Greeter::new(secret.clone(), REALM.to_owned()));
         let mut workers = Vec::new();
-        for (((number, sockets), post), doorway) in (0..=u8::MAX).zip(sockets).zip(posts).zip(doorways) {
+        let mut lent = sockets::lend(&sockets).map_err(MediaError::Worker)?;
+        let are_lent: Vec<_> = iter::once(None).chain(lent.iter().map(|it| Some(it.is_lent()))).collect();
+        for ((((number, sockets), is_lent), post), doorway) in
+            (0..=u8::MAX).zip(sockets).zip(are_lent).zip(posts).zip(doorways)
+        {
             let Doorway { newcomers, turn_news } = doorway;
             let mut sfu = SfuConfig::new(
                 certificate.clone(),
@@ -146,6 +151,8 @@ impl MediaPlane {
                 has_tls,
                 addresses,
                 sockets,
+                is_lent,
+                lent: mem::take(&mut lent),
                 orders,
                 events,
                 newcomers,

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IoSliceMut},
     net::{IpAddr, SocketAddr},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -81,7 +82,9 @@ pub(super) struct Datagram<'a> {
 /// One socket of one worker.
 #[derive(Debug)]
 pub(super) struct MediaSocket {
-    socket: UdpSocket,
+    socket: std::net::UdpSocket,
+    /// The same, as long as it is read here.
+    watched: Option<UdpSocket>,
     state: UdpSocketState,
     local: SocketAddr,
     /// Since when the system takes no trains, if it took them before.
@@ -93,12 +96,24 @@ pub(super) struct MediaSocket {
 pub(super) struct NotSent;
 
 impl MediaSocket {
-    /// Takes a socket over, within the runtime that is to watch it.
+    /// Takes a socket over.
     pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
-        let socket = UdpSocket::from_std(socket)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let local = socket.local_addr()?;
-        Ok(Self { socket, state, local, refused_at: None })
+        Ok(Self { socket, watched: None, state, local, refused_at: None })
+    }
+
+    /// Has it watched by the runtime that calls, for it to be read.
+    pub(super) fn watch(&mut self) -> io::Result<()> {
+        if self.watched.is_none() {
+            self.watched = Some(UdpSocket::from_std(self.socket.try_clone()?)?);
+        }
+        Ok(())
+    }
+
+    /// Has it read no more: it wakes nobody here.
+    pub(super) fn unwatch(&mut self) {
+        self.watched = None;
     }
 
     /// Returns whether it sends from this address.
@@ -112,20 +127,22 @@ impl MediaSocket {
         self.local.is_ipv4() == address.is_ipv4()
     }
 
-    /// Waits until there is something to read.
-    pub(super) fn poll_readable(&self, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+    /// Waits until there is something to read here.
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(watched) = &self.watched else { return Poll::Pending };
         // An error is found by whoever reads.
-        self.socket.poll_recv_ready(context).map(|_| ())
+        watched.poll_recv_ready(context).map(|_| ())
     }
 
     /// Reads what is there, as much as fits.
     pub(super) fn read<'a>(&self, batch: &'a mut Batch) -> io::Result<impl Iterator<Item = Datagram<'a>>> {
+        let watched = self.watched.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
         let Batch { bytes, metas } = batch;
         let mut parts = bytes.chunks_exact_mut(READ_BYTES);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
-        let read = || self.state.recv(UdpSockRef::from(&self.socket), &mut buffers, metas);
-        let count = self.socket.try_io(Interest::READABLE, read)?;
+        let read = || self.state.recv(UdpSockRef::from(watched), &mut buffers, metas);
+        let count = watched.try_io(Interest::READABLE, read)?;
         let local = self.local;
         let filled = bytes.chunks_exact(READ_BYTES).zip(metas.iter()).take(count);
         Ok(filled.flat_map(move |(bytes, meta)| datagrams(local, bytes, meta)))
@@ -218,7 +235,9 @@ mod tests {
     async fn pair() -> (MediaSocket, UdpSocket) {
         let own = bind(&["127.0.0.1:0".parse().unwrap()], 1).unwrap().remove(0).remove(0);
         let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        (MediaSocket::new(own).unwrap(), other)
+        let mut own = MediaSocket::new(own).unwrap();
+        own.watch().unwrap();
+        (own, other)
     }
 
     fn train() -> Train {

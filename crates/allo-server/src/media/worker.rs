@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -25,7 +24,8 @@ use super::{
     connections::{Arrival, Connections, Newcomer},
     handover::{Handover, Parcel, Post, Verdict},
     relay::RelayDesk,
-    socket::{Batch, Datagram, MediaSocket},
+    socket::{Batch, Datagram},
+    sockets::{Lent, Sockets},
     translate,
     turn_clients::{News, TurnClients},
 };
@@ -72,6 +72,10 @@ pub(super) struct Parts {
     pub(super) has_tls: bool,
     pub(super) addresses: Addresses,
     pub(super) sockets: Vec<std::net::UdpSocket>,
+    /// Whether they are lent, by a worker that may lend them.
+    pub(super) is_lent: Option<Arc<AtomicBool>>,
+    /// What others lend this one.
+    pub(super) lent: Vec<Lent>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) events: mpsc::Sender<Vec<MediaEvent>>,
     pub(super) newcomers: mpsc::Receiver<Newcomer>,
@@ -89,7 +93,7 @@ pub(super) struct Worker {
     relay: RelayDesk,
     turn_clients: TurnClients,
     addresses: Addresses,
-    sockets: Vec<MediaSocket>,
+    sockets: Sockets,
     newcomers: mpsc::Receiver<Newcomer>,
     connections: Connections,
     batch: Batch,
@@ -132,7 +136,7 @@ impl Worker {
             relay: RelayDesk::new(now, number, parts.turn, parts.has_tls, &parts.addresses),
             turn_clients: TurnClients::new(now, parts.turn_news),
             addresses: parts.addresses,
-            sockets: parts.sockets.into_iter().map(MediaSocket::new).collect::<Result<_, _>>()?,
+            sockets: Sockets::new(parts.sockets, parts.is_lent, parts.lent)?,
             newcomers: parts.newcomers,
             connections: Connections::new(now),
             batch: Batch::new(),
@@ -188,7 +192,7 @@ impl Worker {
             biased;
             order = self.orders.recv() => order.map_or(Reason::End, Reason::Order),
             Some(post) = self.post.recv() => Reason::Post(post),
-            () = poll_fn(|context| poll_readable(sockets, context)) => Reason::Look,
+            () = poll_fn(|context| sockets.poll_readable(context)) => Reason::Look,
             arrival = connections.next() => arrival.map_or(Reason::Look, Reason::Arrival),
             Some(news) = self.turn_clients.next() => Reason::News(news),
             Some(newcomer) = self.newcomers.recv() => Reason::Newcomer(newcomer),
@@ -230,6 +234,9 @@ impl Worker {
         self.connections.sweep(now, |peer| self.sfu.knows_peer(Peer::tcp(peer)));
         self.turn_clients.sweep(now, &self.relay);
         self.handover.flush();
+        if self.sockets.settle(self.sfu.poll_timeout().is_none()) {
+            self.handover.tell_lent();
+        }
         self.tell();
         if now >= self.counters_at {
             self.counters_at = now + COUNTERS_INTERVAL;
@@ -263,6 +270,8 @@ impl Worker {
             Post::Verdict { from, verdict } => {
                 self.handover.handle_verdict(now, from, verdict, |source| self.sfu.knows(source));
             }
+            // It is seen in the end of the turn.
+            Post::Lent => {}
         }
     }
 
@@ -311,7 +320,7 @@ impl Worker {
 
     /// Reads one batch of each socket. If there is more, the next turn comes at once.
     fn read(&mut self, now: Instant) {
-        for socket in &self.sockets {
+        for socket in self.sockets.all() {
             match socket.read(&mut self.batch) {
                 Ok(datagrams) => {
                     for datagram in datagrams {
@@ -368,13 +377,8 @@ impl Worker {
         if protocol == Protocol::Tcp {
             return self.connections.send(now, destination, train);
         }
-        let from = own.unwrap_or(source.ip());
-        let sockets = &mut self.sockets;
-        let at = sockets
-            .iter()
-            .position(|socket| socket.has(from))
-            .or_else(|| sockets.iter().position(|socket| socket.is_like(destination)));
-        let sent = at.is_some_and(|at| sockets[at].send(now, destination, train, own).is_ok());
+        let socket = self.sockets.sender(own.unwrap_or(source.ip()), destination);
+        let sent = socket.is_some_and(|socket| socket.send(now, destination, train, own).is_ok());
         self.counters.not_sent += u64::from(!sent);
     }
 
@@ -448,11 +452,4 @@ fn to_client(TurnTransmit { client, contents }: TurnTransmit) -> Transmit {
 fn couple(last: &mut Transmit, next: &TurnTransmit) -> bool {
     (last.source, last.destination) == (next.client.local, next.client.address)
         && last.train.couple(&next.contents)
-}
-
-/// Returns when one of the sockets has something to read.
-fn poll_readable(sockets: &[MediaSocket], context: &mut Context<'_>) -> Poll<()> {
-    // Each is asked, so that each wakes the worker.
-    let ready = sockets.iter().filter(|socket| socket.poll_readable(context).is_ready()).count();
-    if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
 }
