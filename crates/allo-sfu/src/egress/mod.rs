@@ -205,7 +205,21 @@ impl Egress {
         if self.streams[stream].setup.kind == TrackKind::Audio {
             self.send(now, stream, came_at, packet);
         } else if self.queue.len() < QUEUE_MAX {
+            self.level(stream, &packet);
             self.queue.push_back(Queued { stream, came_at, waits_since: now, packet });
+        }
+    }
+
+    /// Makes the packets of a picture equally large, so that they are one train: encoders make them of two sizes that are a byte apart, the
+    /// smaller ones first.
+    fn level(&mut self, stream: usize, next: &Outgoing) {
+        let of_picture =
+            |it: &&mut Queued| (it.stream, it.packet.time) == (stream, next.time) && !it.packet.is_padded;
+        for before in self.queue.iter_mut().rev().take_while(of_picture) {
+            if before.packet.payload.len() + 1 != next.payload.len() {
+                return;
+            }
+            before.packet.is_padded = true;
         }
     }
 
@@ -542,7 +556,16 @@ pub fn hear_reports(now: Instant, reports: &[u8]) -> usize {
     egress.set_streams("name".to_owned(), vec![setup]);
     for sequence in 1..=32 {
         let (notes, payload) = (Notes::default(), [1; 500].into());
-        let packet = Outgoing { sequence, time: 0, pt: 96, is_marked: true, notes, picture: None, payload };
+        let packet = Outgoing {
+            sequence,
+            time: 0,
+            pt: 96,
+            is_marked: true,
+            is_padded: false,
+            notes,
+            picture: None,
+            payload,
+        };
         egress.write(now, LineId(0), now, packet);
         egress.flush(now);
     }

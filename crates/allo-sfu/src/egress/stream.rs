@@ -21,8 +21,9 @@ const KEPT: usize = 512;
 /// Higher: losses are repaired over longer round trips. Lower: less memory, where a slot carries little.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
-/// What is around the payload of a packet at most: the headers with all that can be in them, the number of what is sent again, the tag.
-pub(crate) const AROUND_MAX: usize = 64 + 2 + TAG_MAX;
+/// What is around the payload of a packet at most: the headers with all that can be in them, the number of what is sent again, padding,
+/// the tag.
+pub(crate) const AROUND_MAX: usize = 64 + 2 + 1 + TAG_MAX;
 
 /// What a line agreed upon about the stream to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) struct Outgoing {
     pub(crate) time: u32,
     pub(crate) pt: u8,
     pub(crate) is_marked: bool,
+    /// Whether a byte of padding is added.
+    pub(crate) is_padded: bool,
     pub(crate) notes: Notes,
     /// The numbers to put into its descriptor, and of which codec that is.
     pub(crate) picture: Option<(Codec, PictureNumbers)>,
@@ -101,7 +104,7 @@ impl Stream {
         let header = Header {
             pt: packet.pt,
             is_marked: packet.is_marked,
-            has_padding: false,
+            has_padding: packet.is_padded,
             sequence: (packet.sequence & 0xffff) as u16,
             time: packet.time,
             ssrc: self.setup.ssrc,
@@ -114,6 +117,8 @@ impl Stream {
         if let Some(numbers) = packet.picture {
             renumber(&mut datagrams[payload_start..], numbers);
         }
+        // The last byte says how many there are (RFC 3550 §5.1).
+        datagrams.extend(packet.is_padded.then_some(1));
         sealer.seal(datagrams, (start, payload_start), self.setup.ssrc, packet.sequence)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(u32::try_from(packet.payload.len()).unwrap_or(0));

@@ -391,6 +391,7 @@ impl Transport {
             pt: *pt,
             // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
             is_marked: ends_picture || (is_first && kind == TrackKind::Audio),
+            is_padded: false,
             notes: packet.details.notes,
             picture: numbers.picture.map(|picture| (packet.codec, picture)),
             payload,

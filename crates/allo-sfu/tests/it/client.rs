@@ -639,7 +639,8 @@ fn vp8_payload(tag: Tag, height: u16) -> Vec<u8> {
     } else {
         payload.push(1);
     }
-    payload.resize(PACKET - 9, 0);
+    // Encoders make packets that are a byte apart, the smaller ones first.
+    payload.resize(PACKET - 9 + usize::from(tag.ends), 0);
     payload.extend(tag.to_bytes());
     payload
 }
