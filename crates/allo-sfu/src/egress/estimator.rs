@@ -38,7 +38,7 @@ const AHEAD_BITS: f64 = 10_000.0;
 const PACKET_BITS: f64 = 9_600.0;
 const ANSWER_TIME: Duration = Duration::from_millis(100);
 
-/// Losses above this lower the estimate, by half of what is lost, once in so long and a round trip.
+/// Losses above this lower the estimate, by what is lost, once in so long and a round trip.
 const LOSS_MAX: f32 = 0.1;
 const LOSS_INTERVAL: Duration = Duration::from_millis(300);
 
@@ -126,7 +126,7 @@ impl Estimator {
         let since = self.lost_at.map(|at| now.saturating_duration_since(at));
         if loss > LOSS_MAX && since.is_none_or(|since| since > LOSS_INTERVAL + round_trip) {
             self.lost_at = Some(now);
-            self.set(self.bits * (1.0 - 0.5 * f64::from(loss)));
+            self.set(self.bits * (1.0 - f64::from(loss)));
         }
     }
 
@@ -242,11 +242,11 @@ mod tests {
         };
         let estimator = &mut link.estimator;
         assert_eq!(lose(estimator, 0, 0.05), Bitrate::kbps(1_000));
-        assert_eq!(lose(estimator, 0, 0.25), Bitrate::kbps(875));
-        assert_eq!(lose(estimator, 100, 0.25), Bitrate::kbps(875), "it is the same loss");
-        assert_eq!(lose(estimator, 300, 0.25), Bitrate(765_625));
+        assert_eq!(lose(estimator, 0, 0.25), Bitrate::kbps(750));
+        assert_eq!(lose(estimator, 100, 0.25), Bitrate::kbps(750), "it is the same loss");
+        assert_eq!(lose(estimator, 300, 0.25), Bitrate(562_500));
         estimator.handle_probe(Bitrate::kbps(500));
-        assert_eq!(estimator.estimate(), Bitrate(765_625));
+        assert_eq!(estimator.estimate(), Bitrate(562_500));
         estimator.handle_probe(Bitrate::kbps(2_000));
         assert_eq!(estimator.estimate(), Bitrate::kbps(2_000));
         assert!(estimator.turn_average() < Bitrate::kbps(1_200));

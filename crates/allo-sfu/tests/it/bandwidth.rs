@@ -298,5 +298,6 @@ fn a_link_that_drops_instead_of_queuing_carries_what_fits() {
     let (pictures, sounds) = (rate(&lab, own, since), lab.clients[&own].heard(since).len());
     println!("{pictures} kbit/s, {sounds} sounds");
     assert!((200..800).contains(&pictures), "{pictures} kbit/s");
-    assert!(sounds >= 1_850, "{sounds} sounds of 2,000");
+    // Up to a tenth may be lost before it counts as congestion: nothing else tells of it here.
+    assert!(sounds >= 1_800, "{sounds} sounds of 2,000");
 }
