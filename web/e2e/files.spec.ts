@@ -1,6 +1,6 @@
 /** Files from one to another, through the server. */
 
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { enter, expectPeople } from "./support/call";
 import { expect, test } from "./support/test";
@@ -48,7 +48,8 @@ test("a file that comes is cancelled at either end", async ({ open, room }) => {
   await enter(grace, "Grace");
   await expectPeople(ada, ["Grace"]);
   await button(ada, "Chat").click();
-  const large = { name: "film.bin", mimeType: "video/mp4", buffer: content(40_000_000) };
+  const large = test.info().outputPath("film.bin");
+  await writeFile(large, content(40_000_000));
   await chat(ada).getByLabel("Send files").setInputFiles(large);
   await button(grace, "Chat: 1 unread message").click();
 
