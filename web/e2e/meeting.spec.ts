@@ -101,6 +101,13 @@ test("a password keeps others out, and the owner link makes an owner elsewhere",
   await ada.getByLabel("Password for newcomers").fill("sesame");
   await button(ada, "Set password").click();
   await expect(ada.getByText("A password is needed to come in.")).toBeVisible();
+  const places = ada.getByLabel("Maximum number of people");
+  await places.fill("99999");
+  await button(ada, "Set number").click();
+  await expect(places, "the server has its own bound").toHaveValue("100");
+  await places.fill("3");
+  await places.press("Enter");
+  await expect(places).toHaveValue("3");
   const secret = await ada.evaluate((name) => localStorage.getItem(`allo.owner.${name}`), room);
 
   const grace = await open(`/${room}`);
