@@ -170,7 +170,7 @@ export const de: Dictionary = {
       coming: (share) => `Unterwegs zu Ihnen: ${share}`,
       sending: (share) => `Unterwegs: ${share}`,
       offered: "Kann heruntergeladen werden, solange Sie hier sind.",
-      received: (count) => `${count}-mal heruntergeladen.`,
+      received: (count) => (count === 1 ? "Einmal heruntergeladen." : `${count}-mal heruntergeladen.`),
       saved: "Bei Ihren Downloads gespeichert.",
       stalled: "Die Datei kam nicht durch. Bitte versuchen Sie es noch einmal.",
       interrupted: "Die Verbindung ging verloren. Bitte versuchen Sie es noch einmal.",
@@ -262,7 +262,7 @@ export const de: Dictionary = {
     youRecord: "Sie nehmen diesen Anruf auf.",
     youWillRecord: "In wenigen Sekunden nehmen Sie auf. Alle wissen es und können gehen.",
     allRecord: "Alle dürfen aufnehmen",
-    allRecordHint: "Sonst dürfen es Moderatoren. Allen wird es in jedem Fall gesagt.",
+    allRecordHint: "Sonst darf es die Moderation. Allen wird es in jedem Fall gesagt.",
   },
   questions: {
     remove: (name) => `${name} aus dem Raum entfernen?`,
@@ -278,7 +278,7 @@ export const de: Dictionary = {
   },
   login: {
     signIn: "Anmelden",
-    as: (name: string) => `Angemeldet als ${name}`,
+    as: (name) => `Angemeldet als ${name}`,
     signedIn: "Angemeldet",
     signOut: "Abmelden",
     failed: "Die Anmeldung hat nicht geklappt. Versuchen Sie es noch einmal, oder machen Sie ohne sie weiter.",

@@ -259,7 +259,7 @@ export const es: Dictionary = {
     youRecord: "Usted está grabando esta llamada.",
     youWillRecord: "La grabación empieza en unos segundos. Todos lo saben y pueden salir.",
     allRecord: "Todos pueden grabar",
-    allRecordHint: "Si no, pueden los moderadores. En cualquier caso se avisa a todos.",
+    allRecordHint: "Si no, pueden quienes moderan. En cualquier caso se avisa a todos.",
   },
   questions: {
     remove: (name) => `¿Sacar a ${name} de la sala?`,
@@ -275,7 +275,7 @@ export const es: Dictionary = {
   },
   login: {
     signIn: "Iniciar sesión",
-    as: (name: string) => `Sesión iniciada: ${name}`,
+    as: (name) => `Sesión iniciada: ${name}`,
     signedIn: "Sesión iniciada",
     signOut: "Cerrar sesión",
     failed: "No se ha podido iniciar sesión. Inténtelo de nuevo, o continúe sin ella.",

@@ -259,7 +259,7 @@ export const pt: Dictionary = {
     youRecord: "Está a gravar esta chamada.",
     youWillRecord: "A gravação começa dentro de segundos. Todos o sabem e podem sair.",
     allRecord: "Todos podem gravar",
-    allRecordHint: "Caso contrário, podem os moderadores. Em qualquer caso, todos são avisados.",
+    allRecordHint: "Caso contrário, pode quem modera. Em qualquer caso, todos são avisados.",
   },
   questions: {
     remove: (name) => `Retirar ${name} da sala?`,
@@ -275,7 +275,7 @@ export const pt: Dictionary = {
   },
   login: {
     signIn: "Iniciar sessão",
-    as: (name: string) => `Sessão iniciada: ${name}`,
+    as: (name) => `Sessão iniciada: ${name}`,
     signedIn: "Sessão iniciada",
     signOut: "Terminar sessão",
     failed: "Não foi possível iniciar sessão. Tente de novo, ou continue sem ela.",
