@@ -8,6 +8,7 @@
 //! 3. [`client::WebRtcClient`]: join, leave, microphone, camera, events, and a report of what came.
 
 pub mod client;
+mod engine;
 pub mod media;
 pub mod peer;
 mod reception;

@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{IceCandidate, SdpType, SessionDescription};
-use str0m::config::DtlsCert;
-use str0m::format::{Codec, PayloadParams};
-use str0m::media::{KeyframeRequestKind, MediaData, Mid};
-use str0m::net::{Protocol, Receive, Transmit};
-use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::media::{MediaData, Mid};
+use str0m::net::{Protocol, Transmit};
+use str0m::{Event, IceConnectionState, RtcError};
 use tracing::{debug, warn};
 
 use super::candidates::RemoteCandidates;
@@ -18,19 +16,13 @@ use super::negotiation::{
     Negotiator, OfferOutcome, Proposal, Restart, add_host_candidates, add_reflexive_candidate,
 };
 use super::recovery::{Advice, Recovery};
+use crate::engine::Engine;
 use crate::media::VideoClip;
 use crate::reception::{AudioReception, AudioReport, Numbers, VideoReception, VideoReport};
-use crate::sending::{Outgoing, Sending, SentReport};
-
-/// Checks that may stay unanswered, a second apart at most, before a path counts as lost. Lower: a lost path is noticed
-/// sooner; higher: a bad network is forgiven longer. Six are about five seconds, as in browsers.
-const UNANSWERED_CHECKS_MAX: usize = 6;
-const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(1);
+use crate::sending::{Sending, SentReport};
 
 /// A connected peer that says nothing for so long is taken for lost. Checks alone come every two or three seconds.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// When to look again at an engine that reported a fault. It is about to be replaced.
-const ENGINE_RETRY: Duration = Duration::from_secs(1);
 
 /// One link to one peer: ICE, DTLS and media, both ways.
 ///
@@ -38,7 +30,7 @@ const ENGINE_RETRY: Duration = Duration::from_secs(1);
 /// from [`Self::poll_event`], and call [`Self::handle_timeout`] at [`Self::poll_timeout`].
 #[derive(Debug)]
 pub struct PeerConnection {
-    rtc: Rtc,
+    engine: Engine,
     negotiator: Negotiator,
     remote: RemoteCandidates,
     recovery: Recovery,
@@ -52,23 +44,20 @@ pub struct PeerConnection {
     cam: bool,
     state: LinkState,
     ice: IceConnectionState,
-    engine_due: Instant,
     heard_at: Option<Instant>,
     /// Whether the peer said goodbye.
     is_closed: bool,
     /// Emptied by the caller after each call, so it holds what one call brought about.
-    transmits: VecDeque<Transmit>,
-    /// As for `transmits`.
     events: VecDeque<PeerEvent>,
 }
 
 impl PeerConnection {
     /// Makes a link. The impolite end offers at once.
     pub fn new(now: Instant, options: PeerOptions) -> Self {
-        let mut rtc = engine(options.certificate).build(now);
-        add_host_candidates(&mut rtc, &options.addresses);
+        let mut engine = Engine::new(now, options.certificate);
+        add_host_candidates(&mut engine.rtc, &options.addresses);
         let mut link = Self {
-            rtc,
+            engine,
             negotiator: Negotiator::new(options.negotiation, options.is_polite, options.sends_video),
             remote: RemoteCandidates::default(),
             recovery: Recovery::new(now, options.is_polite),
@@ -81,10 +70,8 @@ impl PeerConnection {
             cam: options.cam && options.sends_video,
             state: LinkState::Connecting,
             ice: IceConnectionState::New,
-            engine_due: now,
             heard_at: None,
             is_closed: false,
-            transmits: VecDeque::new(),
             events: VecDeque::new(),
         };
         if !options.is_polite {
@@ -126,7 +113,7 @@ impl PeerConnection {
 
     /// Takes a candidate of the peer.
     pub fn handle_candidate(&mut self, now: Instant, candidate: IceCandidate) {
-        self.remote.handle(&mut self.rtc, candidate);
+        self.remote.handle(&mut self.engine.rtc, candidate);
         self.drive(now);
     }
 
@@ -138,8 +125,7 @@ impl PeerConnection {
         destination: SocketAddr,
         datagram: &[u8],
     ) -> bool {
-        receive(source, destination, datagram)
-            .is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+        self.engine.accepts(now, Protocol::Udp, source, destination, datagram)
     }
 
     /// Takes a datagram that this link accepts.
@@ -150,21 +136,16 @@ impl PeerConnection {
         destination: SocketAddr,
         datagram: &[u8],
     ) {
-        let Some(receive) = receive(source, destination, datagram) else { return };
-        self.heard_at = Some(now);
-        if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
-            // What comes from the network may be anything: it is dropped, and the link goes on.
-            debug!(error = %error, "dropped a datagram");
+        if self.engine.handle_datagram(now, Protocol::Udp, source, destination, datagram) {
+            self.heard_at = Some(now);
+            self.drive(now);
         }
-        self.drive(now);
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.engine_due <= now {
-            let result = self.rtc.handle_input(Input::Timeout(now));
-            self.check(result);
-        }
+        let result = self.engine.handle_timeout(now);
+        self.check(result);
         self.drive(now);
         match self.recovery.poll(now) {
             Some(Advice::Restart) => self.restart_ice(now),
@@ -180,7 +161,7 @@ impl PeerConnection {
         let new: Vec<_> =
             addresses.iter().copied().filter(|address| !self.addresses.contains(address)).collect();
         self.addresses = addresses;
-        let added = add_host_candidates(&mut self.rtc, &new);
+        let added = add_host_candidates(&mut self.engine.rtc, &new);
         self.events.extend(added.into_iter().map(PeerEvent::Candidate));
         self.drive(now);
         self.negotiator.restart_ice(Restart::NewAddresses);
@@ -190,7 +171,7 @@ impl PeerConnection {
 
     /// An address of this end is seen from outside as another: tells the peer.
     pub fn add_reflexive(&mut self, now: Instant, address: SocketAddr, base: SocketAddr) {
-        let added = add_reflexive_candidate(&mut self.rtc, address, base);
+        let added = add_reflexive_candidate(&mut self.engine.rtc, address, base);
         self.events.extend(added.map(PeerEvent::Candidate));
         self.drive(now);
     }
@@ -216,14 +197,14 @@ impl PeerConnection {
 
     /// Says goodbye to the peer; afterwards the link is to be dropped.
     pub fn close(&mut self, now: Instant) {
-        let closed = self.rtc.close();
+        let closed = self.engine.rtc.close();
         self.check(closed);
         self.drain(now);
     }
 
     /// Returns the next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        self.engine.poll_transmit()
     }
 
     /// Returns the next thing to say.
@@ -236,7 +217,7 @@ impl PeerConnection {
         let media = if self.state == LinkState::Connecting { None } else { self.sending.poll_timeout() };
         let silence = if self.state == LinkState::Connected { self.silent_from() } else { None };
         let others = media.into_iter().chain(self.recovery.poll_timeout()).chain(silence);
-        others.fold(self.engine_due, Instant::min)
+        others.fold(self.engine.poll_timeout(), Instant::min)
     }
 
     /// Returns the state of the link.
@@ -261,7 +242,7 @@ impl PeerConnection {
 
     fn handle_offer(&mut self, now: Instant, sdp: &str) -> Result<(), PeerError> {
         let ufrag_before = self.remote.ufrag().map(str::to_owned);
-        let answer = match self.negotiator.handle_offer(&mut self.rtc, sdp, ufrag_before.as_deref())? {
+        let answer = match self.negotiator.handle_offer(&mut self.engine.rtc, sdp, ufrag_before.as_deref())? {
             OfferOutcome::Ignored => return Ok(()),
             OfferOutcome::Repeated(answer) => {
                 self.events.push_back(PeerEvent::Description(answer));
@@ -272,7 +253,7 @@ impl PeerConnection {
                 return Ok(());
             }
             OfferOutcome::Accepted(answer) => {
-                self.remote.describe(&mut self.rtc, sdp);
+                self.remote.describe(&mut self.engine.rtc, sdp);
                 if self.state != LinkState::Connected || self.remote.ufrag() != ufrag_before.as_deref() {
                     self.recovery.handle_restart(now);
                 }
@@ -284,7 +265,7 @@ impl PeerConnection {
     }
 
     fn handle_answer(&mut self, sdp: &str) -> Result<(), PeerError> {
-        let Self { negotiator, rtc, remote, addresses, .. } = self;
+        let Self { negotiator, engine: Engine { rtc, .. }, remote, addresses, .. } = self;
         let ufrag_before = remote.ufrag().map(str::to_owned);
         if negotiator.handle_answer(rtc, sdp, ufrag_before.as_deref(), addresses)? {
             remote.describe(rtc, sdp);
@@ -293,7 +274,7 @@ impl PeerConnection {
     }
 
     fn negotiate(&mut self) {
-        if let Some(proposal) = self.negotiator.poll_offer(&mut self.rtc, &self.addresses) {
+        if let Some(proposal) = self.negotiator.poll_offer(&mut self.engine.rtc, &self.addresses) {
             self.propose(proposal);
         }
     }
@@ -322,7 +303,7 @@ impl PeerConnection {
             return;
         }
         let is_silent = self.silent_from().is_some_and(|from| from <= now);
-        if self.rtc.is_connected() && !is_silent {
+        if self.engine.rtc.is_connected() && !is_silent {
             self.recovery.handle_connected();
             if self.state != LinkState::Connected {
                 self.set_state(LinkState::Connected);
@@ -346,18 +327,10 @@ impl PeerConnection {
 
     fn drain(&mut self, now: Instant) {
         loop {
-            match self.rtc.poll_output() {
-                Ok(Output::Timeout(due)) => {
-                    self.engine_due = due;
-                    return;
-                }
-                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
-                Ok(Output::Event(event)) => self.handle_event(now, event),
-                Err(error) => {
-                    self.check(Err(error));
-                    self.engine_due = now + ENGINE_RETRY;
-                    return;
-                }
+            match self.engine.poll_event(now) {
+                Ok(Some(event)) => self.handle_event(now, event),
+                Ok(None) => return,
+                Err(error) => return self.check(Err(error)),
             }
         }
     }
@@ -384,14 +357,7 @@ impl PeerConnection {
         if kind.is_audio() {
             self.audio.handle(now, arrival, data);
         } else if self.video.handle(now, arrival, data) {
-            self.request_keyframe(data.mid);
-        }
-    }
-
-    fn request_keyframe(&mut self, mid: Mid) {
-        let Some(mut writer) = self.rtc.writer(mid) else { return };
-        if let Err(error) = writer.request_keyframe(None, KeyframeRequestKind::Pli) {
-            debug!(error = %error, "could not ask for a keyframe");
+            self.engine.request_keyframe(data.mid);
         }
     }
 
@@ -403,23 +369,10 @@ impl PeerConnection {
 
     fn send_media(&mut self, now: Instant) {
         while let Some(outgoing) = self.sending.poll(now) {
-            self.write(now, outgoing);
+            if let Some(mid) = self.negotiator.sending_line(&self.engine.rtc, outgoing.kind) {
+                self.engine.write(now, mid, None, outgoing);
+            }
             self.drain(now);
-        }
-    }
-
-    fn write(&mut self, now: Instant, outgoing: Outgoing) {
-        let codec = if outgoing.kind.is_audio() { Codec::Opus } else { Codec::Vp8 };
-        let Some(mid) = self.negotiator.sending_line(&self.rtc, outgoing.kind) else { return };
-        let Some(mut writer) = self.rtc.writer(mid) else { return };
-        let payload_type =
-            writer.payload_params().find(|params| params.spec().codec == codec).map(PayloadParams::pt);
-        let Some(payload_type) = payload_type else { return };
-        if let Some(level) = outgoing.level {
-            writer = writer.audio_level(level, level > -50);
-        }
-        if let Err(error) = writer.write(payload_type, now, outgoing.time, outgoing.data) {
-            debug!(error = %error, "could not send media");
         }
     }
 
@@ -438,28 +391,4 @@ impl PeerConnection {
             self.events.push_back(PeerEvent::StateChanged(state));
         }
     }
-}
-
-/// Prepares the engine of a peer connection.
-pub(crate) fn engine(certificate: DtlsCert) -> RtcConfig {
-    let mut config =
-        RtcConfig::new().clear_codecs().enable_opus(true, true).enable_vp8(true).set_dtls_cert(certificate);
-    config.set_max_stun_rto(CHECK_INTERVAL_MAX);
-    config.set_max_stun_retransmits(UNANSWERED_CHECKS_MAX);
-    config
-}
-
-/// Returns a datagram that came by UDP as the engine takes it, if it may be one for it.
-fn receive(source: SocketAddr, destination: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
-    receive_by(Protocol::Udp, source, destination, datagram)
-}
-
-/// Returns a datagram as the engine takes it, if it may be one for it.
-pub(crate) fn receive_by(
-    protocol: Protocol,
-    source: SocketAddr,
-    destination: SocketAddr,
-    datagram: &[u8],
-) -> Option<Receive<'_>> {
-    Receive::new(protocol, source, destination, datagram).ok()
 }

@@ -11,7 +11,6 @@ mod recovery;
 
 pub(crate) use candidates::ice_ufrag;
 pub use connection::PeerConnection;
-pub(crate) use connection::{engine, receive_by};
 pub use link::{LinkState, PeerError, PeerEvent, PeerOptions};
 pub use negotiation::Negotiation;
 pub(crate) use negotiation::add_host_candidates;

@@ -2,28 +2,26 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use allo_protocol::{Demand, MediaSession, ParticipantId, Slot, Source};
-use str0m::format::{Codec, PayloadParams};
-use str0m::media::{KeyframeRequestKind, MediaData, MediaKind};
+use str0m::media::MediaData;
 use str0m::net::{Protocol, TcpType, Transmit};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
+use str0m::{Candidate, Event, IceConnectionState, Rtc, RtcError};
 use tracing::{debug, warn};
 
 use super::lines::{self, Lines};
 use super::options::{SessionError, SessionEvent, SessionOptions, SessionReport};
 use super::pulse::Pulse;
 use super::slots::Slots;
+use crate::engine::Engine;
 use crate::media::VideoClip;
-use crate::peer::{Advice, LinkState, Recovery, add_host_candidates, engine, receive_by};
+use crate::peer::{Advice, LinkState, Recovery, add_host_candidates};
 use crate::reception::{AudioReport, VideoReport};
 use crate::sending::{Outgoing, Sending};
 
 /// The port of an end by TCP, which only connects (RFC 6544 §4.5): the system gives it a real one.
 pub(crate) const TCP_PORT: u16 = 9;
-/// When to look again at an engine that reported a fault. It is about to be replaced.
-const ENGINE_RETRY: Duration = Duration::from_secs(1);
 
 /// The peer connection with the server: ICE, DTLS, tracks to send, and slots to receive in.
 ///
@@ -37,7 +35,7 @@ const ENGINE_RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Session {
     number: MediaSession,
-    rtc: Rtc,
+    engine: Engine,
     lines: Lines,
     slots: Slots,
     demand: Vec<Demand>,
@@ -52,28 +50,25 @@ pub struct Session {
     cam: bool,
     state: LinkState,
     ice: IceConnectionState,
-    engine_due: Instant,
     pulse: Pulse,
     /// By which way something came last.
     last_way: Option<Protocol>,
     /// Whether the server said goodbye: what the engine still thinks of the connection counts no more.
     is_closed: bool,
     /// Emptied by the caller after each call, so it holds what one call brought about.
-    transmits: VecDeque<Transmit>,
-    /// As for `transmits`.
     events: VecDeque<SessionEvent>,
 }
 
 impl Session {
     /// Makes a session, and offers it.
     pub fn new(now: Instant, options: SessionOptions) -> Self {
-        let mut rtc = engine(options.certificate.clone()).build(now);
+        let mut engine = Engine::new(now, options.certificate.clone());
         let ways = if options.is_by_tcp { Ways::Tcp } else { Ways::Udp };
-        add_candidates(&mut rtc, ways, &options.addresses);
-        let lines = Lines::offer(&mut rtc, &options);
+        add_candidates(&mut engine.rtc, ways, &options.addresses);
+        let lines = Lines::offer(&mut engine.rtc, &options);
         let mut session = Self {
             number: options.number,
-            rtc,
+            engine,
             lines,
             slots: Slots::default(),
             demand: Vec::new(),
@@ -86,11 +81,9 @@ impl Session {
             cam: options.cam && options.sends_video,
             state: LinkState::Connecting,
             ice: IceConnectionState::New,
-            engine_due: now,
             pulse: Pulse::default(),
             last_way: None,
             is_closed: false,
-            transmits: VecDeque::new(),
             events: VecDeque::new(),
         };
         session.say_offer();
@@ -116,10 +109,10 @@ impl Session {
 
     /// Takes the answer of the server. After an error the session asks to be renewed.
     pub fn handle_answer(&mut self, now: Instant, sdp: &str) -> Result<(), SessionError> {
-        let handled = self.lines.handle_answer(&mut self.rtc, sdp);
+        let handled = self.lines.handle_answer(&mut self.engine.rtc, sdp);
         match &handled {
             Ok(true) if std::mem::take(&mut self.has_new_addresses) => {
-                add_candidates(&mut self.rtc, self.ways, &self.addresses);
+                add_candidates(&mut self.engine.rtc, self.ways, &self.addresses);
             }
             Ok(_) => {}
             Err(_) => self.fail(),
@@ -148,8 +141,7 @@ impl Session {
         destination: SocketAddr,
         datagram: &[u8],
     ) -> bool {
-        receive_by(protocol(destination), source, destination, datagram)
-            .is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+        self.engine.accepts(now, protocol(destination), source, destination, datagram)
     }
 
     /// Takes a datagram that this session accepts.
@@ -160,22 +152,18 @@ impl Session {
         destination: SocketAddr,
         datagram: &[u8],
     ) {
-        let Some(receive) = receive_by(protocol(destination), source, destination, datagram) else { return };
-        self.pulse.heard(now);
-        self.last_way = Some(protocol(destination));
-        if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
-            // What comes from the network may be anything: it is dropped, and the session goes on.
-            debug!(error = %error, "dropped a datagram");
+        let way = protocol(destination);
+        if self.engine.handle_datagram(now, way, source, destination, datagram) {
+            self.pulse.heard(now);
+            self.last_way = Some(way);
+            self.drive(now);
         }
-        self.drive(now);
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.engine_due <= now {
-            let result = self.rtc.handle_input(Input::Timeout(now));
-            self.check(result);
-        }
+        let result = self.engine.handle_timeout(now);
+        self.check(result);
         self.drive(now);
         match self.recovery.poll(now) {
             Some(Advice::Restart) if self.lines.is_answered() => {
@@ -196,11 +184,11 @@ impl Session {
     /// The addresses of this machine changed: moves to them by restarting ICE.
     pub fn handle_addresses(&mut self, now: Instant, addresses: Vec<SocketAddr>) {
         self.addresses = addresses;
-        self.has_new_addresses = self.lines.restart_ice(&mut self.rtc, false);
+        self.has_new_addresses = self.lines.restart_ice(&mut self.engine.rtc, false);
         if self.has_new_addresses {
             self.say_offer();
         } else {
-            add_candidates(&mut self.rtc, self.ways, &self.addresses);
+            add_candidates(&mut self.engine.rtc, self.ways, &self.addresses);
         }
         self.drive(now);
     }
@@ -224,14 +212,14 @@ impl Session {
 
     /// Says goodbye to the server; afterwards the session is to be dropped.
     pub fn close(&mut self, now: Instant) {
-        let closed = self.rtc.close();
+        let closed = self.engine.rtc.close();
         self.check(closed);
         self.drain(now);
     }
 
     /// Returns the next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        self.engine.poll_transmit()
     }
 
     /// Returns the next thing to say.
@@ -244,7 +232,7 @@ impl Session {
         let silence = if self.state == LinkState::Connected { self.pulse.lost_from() } else { None };
         let others =
             self.sending.poll_timeout().into_iter().chain(self.recovery.poll_timeout()).chain(silence);
-        others.fold(self.engine_due, Instant::min)
+        others.fold(self.engine.poll_timeout(), Instant::min)
     }
 
     /// Returns the state of the session.
@@ -285,12 +273,12 @@ impl Session {
     fn try_tcp(&mut self) {
         if self.ways == Ways::Udp {
             self.ways = Ways::Both;
-            add_tcp_candidates(&mut self.rtc, &self.addresses);
+            add_tcp_candidates(&mut self.engine.rtc, &self.addresses);
         }
     }
 
     fn restart_ice(&mut self) {
-        if self.lines.restart_ice(&mut self.rtc, true) {
+        if self.lines.restart_ice(&mut self.engine.rtc, true) {
             self.say_offer();
         }
     }
@@ -313,7 +301,7 @@ impl Session {
             return;
         }
         let is_silent = self.pulse.lost_from().is_some_and(|from| from <= now);
-        if self.rtc.is_connected() && !is_silent {
+        if self.engine.rtc.is_connected() && !is_silent {
             self.recovery.handle_connected();
             if self.state != LinkState::Connected {
                 self.set_state(LinkState::Connected);
@@ -332,18 +320,10 @@ impl Session {
 
     fn drain(&mut self, now: Instant) {
         loop {
-            match self.rtc.poll_output() {
-                Ok(Output::Timeout(due)) => {
-                    self.engine_due = due;
-                    return;
-                }
-                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
-                Ok(Output::Event(event)) => self.handle_event(now, event),
-                Err(error) => {
-                    self.check(Err(error));
-                    self.engine_due = now + ENGINE_RETRY;
-                    return;
-                }
+            match self.engine.poll_event(now) {
+                Ok(Some(event)) => self.handle_event(now, event),
+                Ok(None) => return,
+                Err(error) => return self.check(Err(error)),
             }
         }
     }
@@ -369,12 +349,8 @@ impl Session {
 
     fn handle_media(&mut self, now: Instant, data: &MediaData) {
         let Some(kind) = self.lines.slot_kind(&data.mid.to_string()) else { return };
-        if !self.slots.handle(now, kind, data) {
-            return;
-        }
-        let Some(mut writer) = self.rtc.writer(data.mid) else { return };
-        if let Err(error) = writer.request_keyframe(None, KeyframeRequestKind::Pli) {
-            debug!(error = %error, "could not ask for a keyframe");
+        if self.slots.handle(now, kind, data) {
+            self.engine.request_keyframe(data.mid);
         }
     }
 
@@ -392,21 +368,9 @@ impl Session {
     }
 
     fn write(&mut self, now: Instant, outgoing: Outgoing) {
-        let codec = if outgoing.kind.is_audio() { Codec::Opus } else { Codec::Vp8 };
         let Some(mid) = self.lines.sending(outgoing.kind) else { return };
-        let Some(mut writer) = self.rtc.writer(mid) else { return };
-        let payload_type =
-            writer.payload_params().find(|params| params.spec().codec == codec).map(PayloadParams::pt);
-        let Some(payload_type) = payload_type else { return };
-        if outgoing.kind == MediaKind::Video {
-            writer = writer.rid(lines::rid(outgoing.layer));
-        }
-        if let Some(level) = outgoing.level {
-            writer = writer.audio_level(level, level > -50);
-        }
-        if let Err(error) = writer.write(payload_type, now, outgoing.time, outgoing.data) {
-            debug!(error = %error, "could not send media");
-        }
+        let rid = outgoing.kind.is_video().then(|| lines::rid(outgoing.layer));
+        self.engine.write(now, mid, rid, outgoing);
     }
 
     fn check(&mut self, result: Result<(), RtcError>) {
