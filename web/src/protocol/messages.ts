@@ -859,7 +859,7 @@ export type ServerMessage =
     /** Which. */
     readonly file: FileId;
   }
-  /** Tells whoever offers a file that somebody takes it. The server asks for its parts by the data channel. */
+  /** Tells whoever offers a file, and who takes it, that it will come. The server asks for its parts by the data channel. */
   | {
     readonly type: "fileAccepted";
     /** Which. */
