@@ -84,7 +84,9 @@ fn a_file_is_offered_taken_and_passed_on() {
     let Scene { file, keys: [from, to], .. } = scene;
     scene.accept();
     let accepted = ServerMessage::FileAccepted { file, participant: scene.grace_id.clone() };
-    assert_eq!(scene.world.heard(scene.ada), [accepted]);
+    for told in [scene.ada, scene.grace] {
+        assert_eq!(scene.world.heard(told), std::slice::from_ref(&accepted));
+    }
     assert_eq!(scene.world.commands(), [MediaCommand::SendFile { file, bytes: 1_000, from, to }]);
     scene.accept();
     assert!(scene.world.heard(scene.ada).is_empty(), "to say it again changes nothing");
