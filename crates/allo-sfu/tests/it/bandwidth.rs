@@ -283,7 +283,19 @@ fn a_picture_that_does_not_fit_is_tried_ever_more_seldom_and_sound_goes_on() {
 
 #[test]
 fn a_link_that_drops_instead_of_queuing_carries_what_fits() {
-    let mut lab = Lab::new(86);
+    // Which packets a short queue drops is chance: one call says little.
+    let calls: Vec<(u128, usize)> = (86..98).map(over_a_short_queue).collect();
+    println!("{calls:?} kbit/s and sounds");
+    assert!(calls.iter().all(|(pictures, _)| (200..800).contains(pictures)), "{calls:?}");
+    // Nothing but losses of a tenth tells of such a link, so no call may miss more.
+    assert!(calls.iter().all(|(_, sounds)| *sounds >= 1_800), "{calls:?}");
+    let sounds = calls.iter().map(|(_, sounds)| sounds).sum::<usize>() / calls.len();
+    assert!(sounds >= 1_850, "{sounds} sounds of 2,000 on the average");
+}
+
+/// Returns how much of pictures, in kbit/s, and how many sounds get through to one whose link holds 30 ms and drops the rest.
+fn over_a_short_queue(seed: u64) -> (u128, usize) {
+    let mut lab = Lab::new(seed);
     let own = lab.join_with(1, ROOM, Habits::default(), Network::GOOD);
     for n in 2..4 {
         lab.join_with(n, ROOM, Habits::default(), Network::GOOD);
@@ -295,9 +307,5 @@ fn a_link_that_drops_instead_of_queuing_carries_what_fits() {
     lab.run_for(5 * SECOND);
     let since = lab.now;
     lab.run_for(20 * SECOND);
-    let (pictures, sounds) = (rate(&lab, own, since), lab.clients[&own].heard(since).len());
-    println!("{pictures} kbit/s, {sounds} sounds");
-    assert!((200..800).contains(&pictures), "{pictures} kbit/s");
-    // Up to a tenth may be lost before it counts as congestion: nothing else tells of it here.
-    assert!(sounds >= 1_800, "{sounds} sounds of 2,000");
+    (rate(&lab, own, since), lab.clients[&own].heard(since).len())
 }
