@@ -39,8 +39,10 @@ async fn it_prints_a_table_and_writes_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_fails_when_there_is_no_server() {
-    // Nobody listens at a port that was just given back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody listens at a port that is taken and not listened at.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let output = Command::new(env!("CARGO_BIN_EXE_allo-load"))
         .args(["--insecure", "--scenario", "audio", "--url", &format!("https://localhost:{port}")])
         .output()

@@ -15,13 +15,13 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpStream, UdpSocket},
     process::{Child, Command},
     task::JoinHandle,
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{TestServer, WebSocket, exchange, open_websocket, soon, tls, until};
+use crate::support::{TestServer, WebSocket, exchange, free_port, open_websocket, soon, tls, until};
 
 const NAME: &str = "meet.example.org";
 
@@ -44,7 +44,7 @@ impl Authority {
     /// Starts one that looks for proofs at these ports, by plain HTTP and by TLS.
     async fn start_at(plain: u16, proofs: u16, life: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (port, management) = (free_port().await, free_port().await);
+        let (port, management) = (free_port(), free_port());
         let key = KeyPair::generate().unwrap();
         let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
         let file = |name: &str| folder.path().join(name);
@@ -105,11 +105,6 @@ impl Authority {
 
 fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-/// Returns a port that nobody has at the moment.
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
 /// Answers every question for an address with 127.0.0.1 and any other with nothing (RFC 1035 §4.1).
@@ -177,7 +172,7 @@ async fn while_connected<T>(client: &mut WebSocket, event: impl Future<Output = 
 
 #[tokio::test]
 async fn a_certificate_is_got_and_renewed_without_a_connection_dropped() {
-    let port = free_port().await;
+    let port = free_port();
     // Renewed after two thirds of it.
     let authority = Authority::start(port, 12).await;
     let root = authority.root().await;
@@ -204,7 +199,7 @@ async fn a_certificate_is_got_and_renewed_without_a_connection_dropped() {
 
 #[tokio::test]
 async fn a_kept_certificate_is_served_at_the_next_start_though_nobody_can_be_asked() {
-    let port = free_port().await;
+    let port = free_port();
     let authority = Authority::start(port, 1_000_000).await;
     let root = authority.root().await;
     let first = server(port, &authority, None);
@@ -244,7 +239,7 @@ async fn trouble_with(server: &TestServer) -> String {
 
 #[tokio::test]
 async fn each_failure_is_told_and_the_own_certificate_serves_meanwhile() {
-    let (port, closed) = (free_port().await, free_port().await);
+    let (port, closed) = (free_port(), free_port());
 
     // Whether nobody answers or somebody else, Pebble has one word for both.
     let elsewhere = Authority::start(closed, 1_000_000).await;
@@ -261,7 +256,7 @@ async fn each_failure_is_told_and_the_own_certificate_serves_meanwhile() {
     let ca = elsewhere.ca();
     let foreign = TestServer::start();
     let stranger = Authority::start(foreign.port(), 1_000_000).await;
-    let trouble = trouble_with(&server(free_port().await, &stranger, None)).await;
+    let trouble = trouble_with(&server(free_port(), &stranger, None)).await;
     assert!(trouble.contains("does not find this server"), "{trouble}");
 
     let trouble = trouble_with(&TestServer::with(|config| {
@@ -275,7 +270,7 @@ async fn each_failure_is_told_and_the_own_certificate_serves_meanwhile() {
 
 #[tokio::test]
 async fn where_plain_http_has_a_port_the_proof_is_given_there() {
-    let (port, plain, closed) = (free_port().await, free_port().await, free_port().await);
+    let (port, plain, closed) = (free_port(), free_port(), free_port());
     let authority = Authority::start_at(plain, closed, 1_000_000).await;
     let root = authority.root().await;
     let server = TestServer::with(|config| {
@@ -304,7 +299,7 @@ async fn where_plain_http_has_a_port_the_proof_is_given_there() {
 
 #[tokio::test]
 async fn a_forgotten_account_is_made_anew() {
-    let port = free_port().await;
+    let port = free_port();
     let authority = Authority::start(port, 1_000_000).await;
     let root = authority.root().await;
     let first = server(port, &authority, None);

@@ -14,11 +14,11 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpSocket, TcpStream},
     process::{Child, Command},
 };
 
-use crate::support::{TestServer, WebSocket, exchange, open_websocket, soon, tls, until};
+use crate::support::{TestServer, WebSocket, exchange, free_port, open_websocket, soon, tls, until};
 
 const HOST: &str = "allo.example.org";
 
@@ -70,11 +70,6 @@ fn configuration(folder: &Path, server: u16, http: u16, https: u16) -> String {
     )
 }
 
-/// Returns a port that nobody has at the moment.
-async fn free_port() -> u16 {
-    TcpListener::bind("0.0.0.0:0").await.unwrap().local_addr().unwrap().port()
-}
-
 impl Proxied {
     async fn start() -> Self {
         let server = TestServer::with(|config| {
@@ -88,7 +83,7 @@ impl Proxied {
         let certificate = CertificateParams::new(vec![HOST.to_owned()]).unwrap().self_signed(&key).unwrap();
         fs::write(folder.path().join("fullchain.pem"), certificate.pem()).unwrap();
         fs::write(folder.path().join("privkey.pem"), key.serialize_pem()).unwrap();
-        let (http, https) = (free_port().await, free_port().await);
+        let (http, https) = (free_port(), free_port());
         let file = folder.path().join("nginx.conf");
         fs::write(&file, configuration(folder.path(), server.port(), http, https)).unwrap();
         let nginx = start_nginx(folder.path(), &file);

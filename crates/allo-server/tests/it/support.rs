@@ -2,8 +2,11 @@
 
 use std::{
     future::Future,
-    net::SocketAddr,
-    sync::Arc,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -44,6 +47,17 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut chec
         assert!(started.elapsed() < PATIENCE, "{what} did not happen within {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Returns a port for a program that must be told one, or for nobody to listen at: no other test is given it, neither by this function
+/// nor, since it is below the ports that the system gives to whoever asks for any, by the system.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    (0..1_000)
+        .map(|_| NEXT.fetch_add(1, Ordering::Relaxed))
+        .find(is_free)
+        .expect("a thousand ports are not all taken")
 }
 
 /// A server, with a data folder of its own.
