@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use allo_client::client::{ClientOptions, Event, new_owner_secret};
-use allo_protocol::{ClientMessage, ErrorCode, ParticipantId, Role, TopologyChoice};
+use allo_protocol::{ClientMessage, ErrorCode, LeaveReason, ParticipantId, Role, TopologyChoice};
 
 use self::lab::Lab;
 use self::participant::{Memory, Participant, Room, options, refusal};
@@ -17,6 +17,9 @@ pub(crate) const ALICES_URL: &str = "https://192.0.2.1:8443/lab";
 pub(crate) const BOBS_URL: &str = "https://198.51.100.1:8443/lab";
 /// How often to look whether something was heard of. Each look takes half a second, and the word for it some milliseconds.
 pub(crate) const LOOKS_MAX: usize = 20;
+
+/// How long the server keeps somebody in the room of whom it hears nothing.
+const LEASE: Duration = Duration::from_secs(18);
 
 /// What happens to a call of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,13 @@ pub(crate) enum Scenario {
     Rebinding,
 }
 
+impl Scenario {
+    /// Returns whether nothing is heard of Alice for so long that she is rightly seen to go, and to come back.
+    fn outlasts_lease(self) -> bool {
+        matches!(self, Self::Blackout(duration) | Self::Sleep(duration) if duration > LEASE)
+    }
+}
+
 /// What became of the call. Whoever did not hear the other one again has panicked.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -56,7 +66,7 @@ pub(crate) struct Outcome {
 ///
 /// # Panics
 ///
-/// Panics when that takes minutes, when a participant became another one or was shown twice, or was seen to leave.
+/// Panics when that takes minutes, when a participant became another one or was shown twice, or was seen to leave without need.
 pub(crate) fn run(scenario: Scenario) -> Outcome {
     let mut lab = Lab::new();
     let owner_secret = Some(new_owner_secret().unwrap());
@@ -89,7 +99,10 @@ pub(crate) fn run(scenario: Scenario) -> Outcome {
     lab.close();
     let recovery = memories.map(|(memory, peer)| {
         assert_eq!(memory.peers_max, others, "nobody is there twice");
-        assert!(left_while(&memory, peer) <= 1, "{:?}", memory.events);
+        // The second to leave may see the first one go at the end of it all.
+        assert!(left(&memory, peer, LeaveReason::Left) <= 1, "{:?}", memory.events);
+        let lost_max = usize::from(scenario.outlasts_lease());
+        assert!(left(&memory, peer, LeaveReason::Lost) <= lost_max, "{:?}", memory.events);
         recovery(&memory, since)
     });
     Outcome { recovery, is_by_tcp }
@@ -147,9 +160,9 @@ fn fail(scenario: Scenario, lab: &mut Lab, alice: &Participant, third: Option<&P
     now
 }
 
-/// Counts how often the other one was seen to leave. The second to leave may see the first one go at the end of it all.
-fn left_while(memory: &Memory, peer: &ParticipantId) -> usize {
-    let is_leave = |event: &&Event| matches!(event, Event::ParticipantLeft { participant, reason: Some(_) } if participant == peer);
+/// Counts how often the other one was seen to leave for this reason.
+fn left(memory: &Memory, peer: &ParticipantId, why: LeaveReason) -> usize {
+    let is_leave = |event: &&Event| matches!(event, Event::ParticipantLeft { participant, reason } if participant == peer && *reason == Some(why));
     memory.events.iter().filter(is_leave).count()
 }
 
