@@ -22,6 +22,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Sound above this level is said to be a voice (RFC 6464). Lower: noise is, too.
 const VOICE_DBOV: i8 = -50;
 
+/// How long sound waits for what was lost before it, which comes with one of the next packets or not at all.
+///
+/// Lower: what was only overtaken is left out. Higher: a loss is a longer silence.
+const SOUND_WAITS_MAX: Duration = Duration::from_millis(100);
+
 /// An engine, when it is due, and what it has to send.
 ///
 /// After each call, [`Self::poll_event`] is to be asked until it has nothing more.
@@ -40,6 +45,7 @@ impl Engine {
             .clear_codecs()
             .enable_opus(true, true)
             .enable_vp8(true)
+            .set_reordering_timeout_audio(Some(SOUND_WAITS_MAX))
             .set_dtls_cert(certificate);
         config.set_max_stun_rto(CHECK_INTERVAL_MAX);
         config.set_max_stun_retransmits(UNANSWERED_CHECKS_MAX);

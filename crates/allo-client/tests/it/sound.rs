@@ -18,5 +18,6 @@ fn sound_that_is_lost_comes_with_what_follows() {
         assert!(sound.packets > 2_800, "{sound:?}");
         // The network loses one in twenty.
         assert!(sound.lost * 100 <= sound.packets, "{sound:?}");
+        assert!(sound.lost > 0 && sound.gap_ms_max <= 200, "what follows does not wait for long: {sound:?}");
     }
 }
