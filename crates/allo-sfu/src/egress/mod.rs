@@ -66,6 +66,10 @@ const HOLD_MAX: Duration = Duration::from_millis(250);
 /// How long after media nothing is measured any more.
 const AWAKE: Duration = Duration::from_millis(500);
 
+/// What the clock in the reports begins with, in seconds: the year 1970 (RFC 3550 §4). Any time would do, but some ends know none before,
+/// and say another one again; then the round trip is not known.
+const CLOCK_START: u64 = 2_208_988_800 + 1;
+
 /// How often what was sent is reported to the receiver, and how soon after the first packet.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_REPORT: Duration = Duration::from_millis(50);
@@ -492,8 +496,7 @@ impl Egress {
     /// Returns the time since some beginning in units of 2^-32 s. Who sends has no clock on the wall (RFC 3550 §4 allows that).
     fn time(&self, now: Instant) -> u64 {
         let passed = now.saturating_duration_since(self.start);
-        // Not 0 at first, which would say that there was no report.
-        ((passed.as_secs() + 1) << 32) | ((u64::from(passed.subsec_nanos()) << 32) / 1_000_000_000)
+        ((passed.as_secs() + CLOCK_START) << 32) | ((u64::from(passed.subsec_nanos()) << 32) / 1_000_000_000)
     }
 
     /// Sends what is missing to the rate up to which it is to be filled up.
@@ -541,6 +544,18 @@ impl Egress {
 /// Lets someone who sent a few packets hear reports, each with a length of two bytes before it and ten milliseconds after the other. Returns
 /// how many bytes that makes him send.
 pub fn hear_reports(now: Instant, reports: &[u8]) -> usize {
+    let mut egress = sent_a_few(now);
+    let (mut now, mut rest) = (now, reports);
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let (compound, after) = after.split_at(usize::from(u16::from_be_bytes(*length)).min(after.len()));
+        egress.hear(now, compound);
+        (now, rest) = (now + Duration::from_millis(10), after);
+    }
+    std::iter::from_fn(|| egress.transmits.pop()).map(|train| train.contents().len()).sum()
+}
+
+/// Makes someone who sent a few packets of pictures under SSRC 1.
+fn sent_a_few(now: Instant) -> Egress {
     let mut egress = Egress::new(now, Bitrate::kbps(1_000));
     if let Some(srtp) = Srtp::new(Profile::Aes128Gcm, &[7; 56], true) {
         egress.set_keys(srtp);
@@ -570,11 +585,27 @@ pub fn hear_reports(now: Instant, reports: &[u8]) -> usize {
         egress.flush(now);
     }
     while egress.transmits.pop().is_some() {}
-    let (mut now, mut rest) = (now, reports);
-    while let Some((length, after)) = rest.split_first_chunk::<2>() {
-        let (compound, after) = after.split_at(usize::from(u16::from_be_bytes(*length)).min(after.len()));
-        egress.hear(now, compound);
-        (now, rest) = (now + Duration::from_millis(10), after);
+    egress
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test starts its virtual time somewhere")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_round_trip_is_known_from_reports_even_of_those_who_know_no_time_before_1970() {
+        let start = Instant::now();
+        let mut egress = sent_a_few(start);
+        assert_eq!(egress.round_trip(), None);
+        let told = egress.time(start + Duration::from_secs(1));
+        assert!(told >> 32 > 2_208_988_800);
+        // It came after 40 ms, was known for 500 ms, and 60 ms later this is here (RFC 3550 §6.4.1).
+        let last_report = u32::try_from(told >> 16 & u64::from(u32::MAX)).unwrap();
+        let block = [1, 0, 0, 0, last_report, 0x8000].map(u32::to_be_bytes).concat();
+        let report = [&[0x81, 201, 0, 7, 0, 0, 0, 9], block.as_slice()].concat();
+        egress.hear(start + Duration::from_millis(1_600), &report);
+        let round_trip = egress.round_trip().unwrap();
+        assert!(round_trip.abs_diff(Duration::from_millis(100)) < Duration::from_millis(1), "{round_trip:?}");
     }
-    std::iter::from_fn(|| egress.transmits.pop()).map(|train| train.contents().len()).sum()
 }
