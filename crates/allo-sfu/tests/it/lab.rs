@@ -172,13 +172,8 @@ impl Lab {
     }
 
     pub(crate) fn run_until_connected(&mut self) {
-        assert!(self.is_connected_within(5 * SECOND), "not all connected within five seconds");
-    }
-
-    /// Runs until all are connected, for so long at most. Returns whether they are.
-    pub(crate) fn is_connected_within(&mut self, time: Duration) -> bool {
         let is_done = |lab: &Self| lab.clients.values().all(|client| client.is_connected);
-        self.run_until(self.now + time, is_done)
+        assert!(self.run_until(self.now + 5 * SECOND, is_done), "not all connected within five seconds");
     }
 
     /// Lets the router of a participant give it another address, of which its own end knows nothing.
