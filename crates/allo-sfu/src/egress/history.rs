@@ -32,6 +32,15 @@ pub(crate) struct Arrival {
     pub(crate) probe: Option<u8>,
 }
 
+/// What is new in what a receiver says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// In the order in which it was sent.
+    pub(crate) arrived: Vec<Arrival>,
+    /// The numbers of what did not arrive. It may be late.
+    pub(crate) lost: Vec<u16>,
+}
+
 /// The packets of a transport by their transport-wide sequence numbers.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -85,13 +94,13 @@ impl History {
         self.packets.push_back(Sent { at: now, bytes, probe, fate: Fate::Unknown });
     }
 
-    /// Takes what the receiver says, and returns what is new in it in the order in which it was sent.
-    pub(crate) fn handle(&mut self, arrivals: &Arrivals<'_>) -> Vec<Arrival> {
+    /// Takes what the receiver says, and returns what is new in it.
+    pub(crate) fn handle(&mut self, arrivals: &Arrivals<'_>) -> News {
         let reference = self.unwrap(arrivals.reference);
         // The first is not after the next one: it was sent.
         let behind = self.next().wrapping_sub(arrivals.first);
-        let Some(first) = self.end().checked_sub(behind.into()) else { return Vec::new() };
-        let mut news = Vec::new();
+        let Some(first) = self.end().checked_sub(behind.into()) else { return News::default() };
+        let mut news = News::default();
         for (number, time) in (first..).zip(arrivals.times()) {
             let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
             let Some(sent) = at.and_then(|at| self.packets.get_mut(at)) else { continue };
@@ -100,6 +109,7 @@ impl History {
                 (Fate::Unknown, None) => {
                     sent.fate = Fate::Lost;
                     counts.lost += 1;
+                    news.lost.push((number & 0xffff) as u16);
                 }
                 (Fate::Unknown | Fate::Lost, Some(time)) => {
                     // It was only late.
@@ -108,7 +118,12 @@ impl History {
                     sent.fate = Fate::Arrived;
                     let ticks = reference * REFERENCE_TICKS + i64::from(time);
                     let arrived = ticks * i64::try_from(TICK.as_micros()).unwrap_or(0);
-                    news.push(Arrival { sent_at: sent.at, arrived, bytes: sent.bytes, probe: sent.probe });
+                    news.arrived.push(Arrival {
+                        sent_at: sent.at,
+                        arrived,
+                        bytes: sent.bytes,
+                        probe: sent.probe,
+                    });
                 }
                 (Fate::Lost, None) | (Fate::Arrived, _) => {}
             }
@@ -117,6 +132,13 @@ impl History {
             self.forget();
         }
         news
+    }
+
+    /// Returns whether it is known that this packet was lost.
+    pub(crate) fn is_lost(&self, number: u16) -> bool {
+        let behind = usize::from(self.next().wrapping_sub(number));
+        let at = self.packets.len().checked_sub(behind);
+        at.and_then(|at| self.packets.get(at)).is_some_and(|sent| sent.fate == Fate::Lost)
     }
 
     /// Begins a new interval.

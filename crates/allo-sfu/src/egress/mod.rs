@@ -28,13 +28,13 @@ use std::time::{Duration, Instant};
 
 use self::estimator::Estimator;
 pub(crate) use self::header::{Extensions, Notes};
-use self::history::History;
+use self::history::{History, News};
 use self::pacer::Pacer;
 use self::probe::Prober;
 use self::queue::Queue;
 use self::repairs::Repairs;
 use self::rtcp::Report as Said;
-use self::shield::{Shield, Weight};
+use self::shield::{Sent, Shield, Weight};
 pub(crate) use self::srtp::{Profile, Srtp};
 use self::stream::{AROUND_MAX, Stream};
 pub(crate) use self::stream::{Outgoing, Setup};
@@ -328,7 +328,7 @@ impl Egress {
             |datagrams: &mut Vec<u8>| stream.seal(now, &srtp.outgoing, (packet, came_at), number, datagrams);
         let Some(sealed) = self.transmits.write(room, seal) else { return };
         if stream.setup.kind == TrackKind::Video {
-            self.shield.note(now, at, sequence, bytes, weight);
+            self.shield.note(now, Sent { number, stream: at, sequence, bytes }, weight);
         }
         self.media += sealed as u64;
         self.repairs.earn(bytes);
@@ -352,7 +352,10 @@ impl Egress {
     /// Sends once more what is to come twice.
     fn send_twice(&mut self, now: Instant) {
         while let Some(second) = self.shield.poll(now) {
-            self.send_again(now, second.stream, second.sequence);
+            let number = self.history.next();
+            if self.send_again(now, second.sent.stream, second.sent.sequence) {
+                self.shield.note_again(now, number, second);
+            }
         }
     }
 
@@ -383,9 +386,10 @@ impl Egress {
                 for sequence in list.sequences() {
                     let of = &self.streams[stream];
                     let Some(found) = of.find(now, sequence, pause) else { continue };
-                    let bytes = of.size(found);
+                    let (bytes, number) = (of.size(found), self.history.next());
                     if self.repairs.spend(bytes) && self.send_again(now, stream, found) {
-                        self.shield.note(now, stream, found, bytes, Weight::Usual);
+                        let sent = Sent { number, stream, sequence: found, bytes };
+                        self.shield.note(now, sent, Weight::Usual);
                     }
                 }
             }
@@ -404,11 +408,12 @@ impl Egress {
     }
 
     fn handle_arrivals(&mut self, now: Instant, arrivals: &rtcp::Arrivals<'_>) {
-        let news = self.history.handle(arrivals);
-        self.waited = self.waits.handle(now, &news).or(self.waited);
+        let News { arrived, lost } = self.history.handle(arrivals);
+        self.shield.handle_lost(now, &lost, |number| self.history.is_lost(number));
+        self.waited = self.waits.handle(now, &arrived).or(self.waited);
         let round_trip = self.round_trip.unwrap_or_default();
         let before = self.estimator.estimate();
-        self.estimator.handle(now, &news, self.waited.unwrap_or_default(), round_trip);
+        self.estimator.handle(now, &arrived, self.waited.unwrap_or_default(), round_trip);
         let is_due = self.said_at.is_none_or(|at| now.saturating_duration_since(at) >= URGENT_INTERVAL);
         let has_fallen = self.estimator.estimate() < before;
         if has_fallen && is_due {
@@ -417,7 +422,7 @@ impl Egress {
         if let Some(waited) = self.waited.filter(|waited| has_fallen && *waited > HOLD_MIN) {
             self.pacer.hold(now, waited.min(HOLD_MAX));
         }
-        for arrival in &news {
+        for arrival in &arrived {
             self.prober.handle(arrival);
         }
         self.end_probe(now);
