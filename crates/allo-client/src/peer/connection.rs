@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{IceCandidate, SdpType, SessionDescription};
-use str0m::media::{MediaData, Mid};
+use str0m::media::{MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Transmit};
 use str0m::{Event, IceConnectionState, RtcError};
 use tracing::{debug, warn};
@@ -106,6 +106,7 @@ impl PeerConnection {
         } else {
             self.drive(now);
             self.negotiate();
+            self.update_sending(now);
         }
         self.drive(now);
         handled
@@ -363,13 +364,14 @@ impl PeerConnection {
 
     fn update_sending(&mut self, now: Instant) {
         let is_connected = self.state != LinkState::Connecting;
-        self.sending.set_mic(now, self.mic && is_connected);
-        self.sending.set_cam(now, self.cam && is_connected);
+        let is_taken = |kind| is_connected && self.negotiator.sending_line(kind).is_some();
+        self.sending.set_mic(now, self.mic && is_taken(MediaKind::Audio));
+        self.sending.set_cam(now, self.cam && is_taken(MediaKind::Video));
     }
 
     fn send_media(&mut self, now: Instant) {
         while let Some(outgoing) = self.sending.poll(now) {
-            if let Some(mid) = self.negotiator.sending_line(&self.engine.rtc, outgoing.kind) {
+            if let Some(mid) = self.negotiator.sending_line(outgoing.kind) {
                 self.engine.write(now, mid, None, outgoing);
             }
             self.drain(now);

@@ -77,6 +77,8 @@ pub(crate) enum OfferOutcome {
 struct Line {
     mid: Mid,
     kind: MediaKind,
+    /// Whether the other end takes what is sent here, as its last description says.
+    is_taken: bool,
 }
 
 /// An offer that was not answered yet.
@@ -132,10 +134,13 @@ impl Negotiator {
             return None;
         }
         let kinds: Vec<_> =
-            [MediaKind::Audio, MediaKind::Video].into_iter().filter(|&kind| self.lacks(rtc, kind)).collect();
+            [MediaKind::Audio, MediaKind::Video].into_iter().filter(|&kind| self.lacks(kind)).collect();
         // There is nothing to restart before the first description.
         let restart = self.restart.take().filter(|_| self.was_described);
         let mut changes = rtc.sdp_api();
+        if restart.is_some() || !kinds.is_empty() {
+            self.offer_places(&mut changes);
+        }
         let lines = kinds.into_iter().map(|kind| self.add_line(&mut changes, kind)).collect();
         let ufrag = restart.map(|how| changes.ice_restart(how == Restart::SameAddresses).ufrag);
         let (offer, token) = changes.apply()?;
@@ -185,6 +190,7 @@ impl Negotiator {
         let new: Vec<_> =
             media_lines(sdp).filter(|line| !known(line) && rtc.media(line.mid).is_some()).collect();
         self.lines.extend(new);
+        self.note_what_is_taken(rtc);
         self.was_described = true;
         let answer = SessionDescription { sdp_type: SdpType::Answer, sdp: answer.to_sdp_string() };
         self.answered = Some((sdp.to_owned(), answer.clone()));
@@ -220,6 +226,7 @@ impl Negotiator {
         rtc.sdp_api().accept_answer(pending.token, answer).map_err(PeerError::Answer)?;
         self.asked.extend(pending.lines.iter().map(|line| line.kind));
         self.lines.extend(pending.lines);
+        self.note_what_is_taken(rtc);
         self.was_described = true;
         self.applied = Some(sdp.to_owned());
         if pending.restart == Some(Restart::NewAddresses) {
@@ -228,10 +235,9 @@ impl Negotiator {
         Ok(true)
     }
 
-    /// Returns the line to send media of this kind on.
-    pub(crate) fn sending_line(&self, rtc: &Rtc, kind: MediaKind) -> Option<Mid> {
-        let of_kind = self.lines.iter().filter(|line| line.kind == kind);
-        of_kind.map(|line| line.mid).find(|&mid| direction(rtc, mid).is_sending())
+    /// Returns the line to send media of this kind on, unless the other end takes none.
+    pub(crate) fn sending_line(&self, kind: MediaKind) -> Option<Mid> {
+        self.lines.iter().find(|line| line.kind == kind && line.is_taken).map(|line| line.mid)
     }
 
     /// Returns the kind of a line.
@@ -239,22 +245,41 @@ impl Negotiator {
         self.lines.iter().find(|line| line.mid == mid).map(|line| line.kind)
     }
 
+    fn note_what_is_taken(&mut self, rtc: &Rtc) {
+        for line in &mut self.lines {
+            line.is_taken = direction(rtc, line.mid).is_sending();
+        }
+    }
+
     fn wanted(&self, kind: MediaKind) -> Direction {
         if kind.is_audio() || self.sends_video { Direction::SendRecv } else { Direction::RecvOnly }
     }
 
-    fn lacks(&self, rtc: &Rtc, kind: MediaKind) -> bool {
-        let has_line = match self.wanted(kind) {
-            Direction::RecvOnly => self.lines.iter().any(|line| line.kind == kind),
-            _ => self.sending_line(rtc, kind).is_some(),
-        };
-        !has_line && !self.asked.contains(&kind)
+    /// A line on which the other end takes nothing is none that is lacking: it does not want any, for now.
+    fn lacks(&self, kind: MediaKind) -> bool {
+        self.place(kind).is_none() && !self.asked.contains(&kind)
+    }
+
+    /// Returns the line of microphone or camera, which is the first of its kind.
+    fn place(&self, kind: MediaKind) -> Option<Mid> {
+        self.lines.iter().find(|line| line.kind == kind).map(|line| line.mid)
+    }
+
+    /// Offers to send again what the other end did not take. The engine would go on offering what was last agreed, and the
+    /// other end could not answer that it takes it now.
+    fn offer_places(&self, changes: &mut SdpApi<'_>) {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            if let Some(mid) = self.place(kind) {
+                changes.set_direction(mid, self.wanted(kind));
+            }
+        }
     }
 
     fn add_line(&self, changes: &mut SdpApi<'_>, kind: MediaKind) -> Line {
         // One stream for both kinds, so that the other end plays them in step.
         let stream = Some("allo".to_owned());
-        Line { mid: changes.add_media(kind, self.wanted(kind), stream, None, None), kind }
+        let mid = changes.add_media(kind, self.wanted(kind), stream, None, None);
+        Line { mid, kind, is_taken: false }
     }
 }
 
@@ -305,7 +330,7 @@ fn media_lines(sdp: &str) -> impl Iterator<Item = Line> {
             _ => return None,
         };
         let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:"))?;
-        Some(Line { mid: Mid::from(mid.trim()), kind })
+        Some(Line { mid: Mid::from(mid.trim()), kind, is_taken: false })
     })
 }
 

@@ -133,6 +133,56 @@ fn with_other_credentials(sdp: &str) -> String {
     })
 }
 
+/// The end that takes none says so in what it offers or answers, whichever end it is, and the other end may restart ICE meanwhile.
+#[test]
+fn an_end_sends_no_pictures_while_the_other_takes_none() {
+    for (refusing, negotiation) in
+        [(0, Negotiation::Perfect), (1, Negotiation::Perfect), (0, Negotiation::Simple)]
+    {
+        let what = format!("end {refusing} refuses, {negotiation:?}");
+        let mut pair = Pair::new(11, Network::GOOD, [negotiation; 2]);
+        let frames_sent = |pair: &Pair| pair.ends[1 - refusing].connection.report(pair.now).2.video_frames;
+        assert_settles(&mut pair, Duration::from_secs(2), &what);
+
+        for is_refusing in [true, false] {
+            pair.ends[refusing].refuses_pictures = is_refusing;
+            pair.act(1, PeerConnection::restart_ice);
+            pair.run_for(Duration::from_secs(1));
+            assert!(
+                pair.run_until(pair.now + Duration::from_secs(4), Pair::is_settled),
+                "{what}: not settled"
+            );
+            let (sent, received) = (frames_sent(&pair), pair.received());
+            pair.run_for(Duration::from_secs(2));
+            if is_refusing {
+                assert_eq!(frames_sent(&pair), sent, "{what}: sends pictures that are not taken");
+                assert!(pair.received()[refusing].0 >= received[refusing].0 + 95, "{what}: no sound");
+                assert!(
+                    pair.received()[1 - refusing].1 >= received[1 - refusing].1 + 25,
+                    "{what}: nothing back"
+                );
+            }
+        }
+        assert_settles(&mut pair, Duration::from_secs(2), &format!("{what}: taking them again"));
+        let lines = |n: usize| pair.ends[n].said.last().map(|it| it.sdp.matches("\nm=").count());
+        assert_eq!([lines(0), lines(1)], [Some(2); 2], "{what}: another line was made");
+    }
+}
+
+#[test]
+fn an_end_that_is_offered_no_place_for_pictures_makes_none_and_sends_when_they_are_taken() {
+    let mut pair = Pair::new(12, Network::GOOD, PERFECT);
+    pair.ends[1].refuses_pictures = true;
+    assert!(pair.run_until(pair.now + Duration::from_secs(2), Pair::is_settled));
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.ends[0].said.iter().all(|it| it.sdp_type == SdpType::Answer), "it offers a line of its own");
+    assert_eq!(pair.ends[0].connection.report(pair.now).2.video_frames, 0);
+
+    pair.ends[1].refuses_pictures = false;
+    pair.act(1, PeerConnection::restart_ice);
+    assert_settles(&mut pair, Duration::from_secs(4), "taking them");
+}
+
 #[test]
 fn an_offer_that_was_sent_again_does_not_undo_a_later_one() {
     for seed in 0..20 {

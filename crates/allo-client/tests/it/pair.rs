@@ -35,6 +35,8 @@ pub(crate) struct End {
     pub(crate) connection: PeerConnection,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) renewals: u32,
+    /// Whether it says that it takes no pictures, as a browser does that is to bring sound alone.
+    pub(crate) refuses_pictures: bool,
     /// The offers and answers that this end has sent.
     pub(crate) said: Vec<SessionDescription>,
     /// Messages on their way to this end, in order.
@@ -78,7 +80,15 @@ impl Pair {
                     certificate: certificate(),
                 },
             );
-            End { connection, addresses, renewals: 0, said: Vec::new(), signals: VecDeque::new() }
+            let (renewals, refuses_pictures) = (0, false);
+            End {
+                connection,
+                addresses,
+                renewals,
+                refuses_pictures,
+                said: Vec::new(),
+                signals: VecDeque::new(),
+            }
         };
         Self {
             now,
@@ -211,7 +221,10 @@ impl Pair {
         }
         while let Some(event) = self.ends[n].connection.poll_event() {
             let signal = match event {
-                PeerEvent::Description(description) => {
+                PeerEvent::Description(mut description) => {
+                    if self.ends[n].refuses_pictures {
+                        description.sdp = without_pictures(&description.sdp);
+                    }
                     self.ends[n].said.push(description.clone());
                     Signal::Description(description)
                 }
@@ -235,6 +248,15 @@ impl Pair {
         let at = earliest.max(self.now + Duration::from_millis(self.random.u64(1..60)));
         signals.push_back((at, signal));
     }
+}
+
+/// Returns a description whose lines of pictures send only (RFC 8866 §6.7).
+fn without_pictures(sdp: &str) -> String {
+    let sections = sdp.split_inclusive("\r\n").scan(false, |is_video, line| {
+        *is_video = if line.starts_with("m=") { line.starts_with("m=video") } else { *is_video };
+        Some(if *is_video { line.replace("a=sendrecv", "a=sendonly") } else { line.to_owned() })
+    });
+    sections.collect()
 }
 
 pub(crate) fn address(n: usize, port: u16) -> SocketAddr {
