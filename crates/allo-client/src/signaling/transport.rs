@@ -17,7 +17,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Url;
 
 /// How long TCP, TLS and the upgrade may take together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+///
+/// Lower: slow networks never get in. Higher: TCP asks ever more seldom, so that the end of a blackout is noticed late.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest message of the server that is believed; a snapshot of a full room is far below. A larger one ends the
 /// connection.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
