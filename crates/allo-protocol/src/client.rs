@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccessToken, Device, FileId, IceCandidate, InstanceId, LinkId, MayPublish, MediaSession, OwnerSecret,
-    ParticipantId, ParticipantKey, Password, Reaction, Recorders, Role, SessionDescription, Source,
-    TopologyChoice,
+    ParticipantId, ParticipantKey, Password, PictureLimits, Reaction, Recorders, Role, SessionDescription,
+    Source, TopologyChoice,
 };
 
 /// A message from a client to the server.
@@ -94,6 +94,15 @@ pub enum ClientMessage {
         link: LinkId,
         /// The candidate.
         candidate: IceCandidate,
+    },
+    /// Tells one peer how high the pictures are to be at most that it sends over a link. Without it they may be as high as they are.
+    PictureLimits {
+        /// The peer it is for.
+        to: ParticipantId,
+        /// The link it is about.
+        link: LinkId,
+        /// The limits. They replace those said before.
+        limits: PictureLimits,
     },
     /// Asks for a fresh link because this one cannot be mended. Both ends are greeted with the new one.
     RenewLink {

@@ -23,7 +23,7 @@ pub use id::{
     AccessToken, BadId, InstanceId, LinkId, MediaSession, OwnerSecret, ParticipantId, ParticipantKey,
     Password,
 };
-pub use media::{MediaCondition, Relay, Source, Topology, TopologyChoice, VideoCodec};
+pub use media::{MediaCondition, PictureLimits, Relay, Source, Topology, TopologyChoice, VideoCodec};
 pub use meeting::{ChatMessage, Device, Knocker, MayPublish, Reaction, Recorders, Role, RoomSettings};
 pub use server::{Connection, Demand, Features, LeaveReason, Limits, Participant, ServerMessage, Slot};
 

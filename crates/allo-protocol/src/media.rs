@@ -44,6 +44,19 @@ pub enum Source {
     ScreenAudio,
 }
 
+/// How high pictures are to be at most, in pixels. None are to be sent for a height of 0, and there is no limit where one is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PictureLimits {
+    /// Those of a camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cam: Option<u16>,
+    /// Those of a screen, window or tab that is shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<u16>,
+}
+
 /// What stands in the way of a participant's media through the server, as far as others are to know. Later ones are graver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatMessage, Device, ErrorCode, FileId, FileOffer, FileOutcome, IceCandidate, IceServer, Knocker, LinkId,
-    MayPublish, MediaCondition, MediaSession, ParticipantId, Reaction, Relay, Role, RoomSettings,
-    SessionDescription, Source, Topology, TopologyChoice, VideoCodec,
+    MayPublish, MediaCondition, MediaSession, ParticipantId, PictureLimits, Reaction, Relay, Role,
+    RoomSettings, SessionDescription, Source, Topology, TopologyChoice, VideoCodec,
 };
 
 /// A message from the server to a client.
@@ -189,6 +189,15 @@ pub enum ServerMessage {
         link: LinkId,
         /// The candidate.
         candidate: IceCandidate,
+    },
+    /// Brings how high the pictures are to be at most that one sends to a peer over a link.
+    PictureLimits {
+        /// Who sent it; the server vouches for that.
+        from: ParticipantId,
+        /// The link it is about.
+        link: LinkId,
+        /// The limits. They replace those said before.
+        limits: PictureLimits,
     },
     /// Tells that a link is over, because it is not needed any more.
     LinkClosed {

@@ -29,6 +29,7 @@ impl Rule {
             ClientMessage::UpdateSelf { .. }
             | ClientMessage::SessionDescription { .. }
             | ClientMessage::IceCandidate { .. }
+            | ClientMessage::PictureLimits { .. }
             | ClientMessage::RenewLink { .. }
             | ClientMessage::DropLink { .. }
             | ClientMessage::MediaOffer { .. }

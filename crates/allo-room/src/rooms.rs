@@ -316,6 +316,11 @@ impl Rooms {
                 let relayed = ServerMessage::IceCandidate { from: sender, link, candidate };
                 self.with_peer(from, seat, &to, |room, id, out| room.relay(id, &to, link, relayed, out));
             }
+            ClientMessage::PictureLimits { to, link, limits } => {
+                let sender = seat.participant.clone();
+                let relayed = ServerMessage::PictureLimits { from: sender, link, limits };
+                self.with_peer(from, seat, &to, |room, id, out| room.relay(id, &to, link, relayed, out));
+            }
             ClientMessage::RenewLink { to, link } => {
                 self.with_peer(from, seat, &to, |room, id, out| room.renew_link(id, &to, link, out));
             }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Message } from "./message";
 import { LAYOUTS, type Model } from "./model";
-import { planStage, wantedTiles } from "./stage";
+import { pictureLimits, planStage, wantedTiles } from "./stage";
 import { after, inCall, pageOf, participant, roster } from "./testing/example";
 
 const SLOTS = 6;
@@ -145,16 +145,19 @@ describe("the pictures to ask for", () => {
     expect(order.slice(0, 3)).toEqual(["p2 cam", "s screen", "p1 cam"]);
   });
 
-  test("are small while data are saved, and none with sound only", () => {
-    const [model] = after(inCall(sharing), onStage(1220, 1800, 2), { type: "toggledDataSaver" });
-    expect(wantedTiles(model).map(({ height }) => height)).toEqual([720, 180]);
-    expect(wantedTiles(after(model, { type: "toggledAudioOnly" })[0])).toEqual([]);
-  });
-
   test("are none while nobody looks, or before the stage is there", () => {
     expect(wantedTiles(inCall(...crowd(2)))).toEqual([]);
     expect(wantedTiles(after(inCall(...crowd(2)), onStage(1200, 800), { type: "pageHidden" })[0])).toEqual([]);
   });
+});
+
+test("pictures are small while data are saved, and none with sound only", () => {
+  const limits = ({ settings }: Model) => pictureLimits(settings);
+  const call = inCall();
+  expect(limits(call)).toEqual({});
+  const [saving] = after(call, { type: "toggledDataSaver" });
+  expect(limits(saving)).toEqual({ cam: 180, screen: 720 });
+  expect(limits(after(saving, { type: "toggledAudioOnly" })[0])).toEqual({ cam: 0, screen: 0 });
 });
 
 test("pictures that leave the stage are begun anew when they come back", () => {

@@ -1,10 +1,11 @@
 /** What is on the stage, how large, and in which order of importance. */
 
-import type { Tile } from "../protocol/messages";
+import type { PictureLimits, Tile } from "../protocol/messages";
 import { arrange, focus, gridCapacity, split, type Placement } from "./layout";
 import type { Model, RoomPage } from "./model";
+import type { Settings } from "./settings";
 import { ownVideo } from "./people";
-import { personOf, sourceOf, tileId, tiles, type TileId, type TileSource } from "./tiles";
+import { personOf, sourceOf, tileId, tiles, type TileId } from "./tiles";
 
 export type StagePlan = {
   readonly placements: readonly Placement[];
@@ -77,27 +78,29 @@ function pageOf(
   return { ids: ids.slice(page * capacity, (page + 1) * capacity), pages, page };
 }
 
-/** How high pictures are asked for at most. Lower saves more; faces are known down to these, and large letters are read. */
-const SAVING: Readonly<Record<TileSource, number>> = { cam: 180, screen: 720 };
-const NOT_SAVING: Readonly<Record<TileSource, number>> = { cam: Infinity, screen: Infinity };
+export const UNLIMITED: PictureLimits = {};
+/** How high pictures are while data are saved. Lower saves more; faces are known down to these, and large letters are read. */
+const SAVING: PictureLimits = { cam: 180, screen: 720 };
+const SOUND_ALONE: PictureLimits = { cam: 0, screen: 0 };
+
+/** Returns how high pictures are to be at most: always the same value for the same limits. */
+export function pictureLimits({ audioOnly, dataSaver }: Settings): PictureLimits {
+  if (audioOnly) return SOUND_ALONE;
+  return dataSaver ? SAVING : UNLIMITED;
+}
 
 /**
  * Returns the pictures to ask for, the most important first: those that are on the stage of a page that somebody sees, and
  * `floating`, which is in a small window of its own.
  */
-export function wantedTiles({ page, pageHidden, surroundings, settings }: Model, floating?: TileId): readonly Tile[] {
-  if (page.page !== "room" || settings.audioOnly) return [];
+export function wantedTiles({ page, pageHidden, surroundings }: Model, floating?: TileId): readonly Tile[] {
+  if (page.page !== "room") return [];
   // A recording goes on when nobody looks.
   const shown = pageHidden && page.recording !== "running" ? [] : heights(page, surroundings.slots);
   const isShown = floating === undefined || shown.some(({ id }) => id === floating);
-  const most = settings.dataSaver ? SAVING : NOT_SAVING;
   return (isShown ? shown : [{ id: floating, height: FLOATING_HEIGHT }, ...shown])
     .filter(({ id }) => personOf(id) !== page.self)
-    .map(({ id, height }) => ({
-      participant: personOf(id),
-      source: sourceOf(id),
-      height: Math.round(Math.min(height, most[sourceOf(id)])),
-    }));
+    .map(({ id, height }) => ({ participant: personOf(id), source: sourceOf(id), height: Math.round(height) }));
 }
 
 /** The small window's. Higher: more of what is asked for is not seen. */

@@ -109,6 +109,16 @@ export type ClientMessage =
     /** The peer it is for. */
     readonly to: ParticipantId;
   }
+  /** Tells one peer how high the pictures are to be at most that it sends over a link. Without it they may be as high as they are. */
+  | {
+    readonly type: "pictureLimits";
+    /** The limits. They replace those said before. */
+    readonly limits: PictureLimits;
+    /** The link it is about. */
+    readonly link: LinkId;
+    /** The peer it is for. */
+    readonly to: ParticipantId;
+  }
   /** Asks for a fresh link because this one cannot be mended. Both ends are greeted with the new one. */
   | {
     readonly type: "renewLink";
@@ -683,6 +693,14 @@ export type ParticipantKey = string;
  */
 export type Password = string;
 
+/** How high pictures are to be at most, in pixels. None are to be sent for a height of 0, and there is no limit where one is left out. */
+export type PictureLimits = {
+  /** Those of a camera. */
+  readonly cam?: number;
+  /** Those of a screen, window or tab that is shared. */
+  readonly screen?: number;
+};
+
 /** A sign that somebody gives, for a few seconds. */
 export type Reaction =
   /** 👍 */
@@ -957,6 +975,16 @@ export type ServerMessage =
     readonly candidate: IceCandidate;
     /** Who sent it; the server vouches for that. */
     readonly from: ParticipantId;
+    /** The link it is about. */
+    readonly link: LinkId;
+  }
+  /** Brings how high the pictures are to be at most that one sends to a peer over a link. */
+  | {
+    readonly type: "pictureLimits";
+    /** Who sent it; the server vouches for that. */
+    readonly from: ParticipantId;
+    /** The limits. They replace those said before. */
+    readonly limits: PictureLimits;
     /** The link it is about. */
     readonly link: LinkId;
   }

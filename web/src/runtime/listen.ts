@@ -2,10 +2,10 @@
 
 import type { Dispatch } from "../app/message";
 import type { Model } from "../app/model";
-import type { Tile } from "../protocol/messages";
+import type { PictureLimits, Tile } from "../protocol/messages";
 import { floatingTile } from "../app/floating";
 import { meaningOf } from "../app/shortcuts";
-import { wantedTiles } from "../app/stage";
+import { pictureLimits, UNLIMITED, wantedTiles } from "../app/stage";
 import { subscriptions, type Subscription } from "../app/subscriptions";
 import { watchDevices } from "../webrtc/devices";
 import { levels } from "./levels";
@@ -88,6 +88,7 @@ export function subscriber(dispatch: Dispatch, media: Media, session: Session): 
   };
 
   let tiles: readonly Tile[] = [];
+  let limits: PictureLimits = UNLIMITED;
 
   return (model) => {
     const { page, isFloating } = model;
@@ -95,6 +96,10 @@ export function subscriber(dispatch: Dispatch, media: Media, session: Session): 
     if (JSON.stringify(shown) !== JSON.stringify(tiles)) {
       tiles = shown;
       session.setTiles(tiles);
+    }
+    if (pictureLimits(model.settings) !== limits) {
+      limits = pictureLimits(model.settings);
+      session.limitPictures(limits);
     }
     const wanted = subscriptions(model);
     for (const [name, end] of running) {

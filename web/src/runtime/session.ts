@@ -3,7 +3,7 @@
 import type { Dispatch } from "../app/message";
 import type { ChatLine } from "../app/model";
 import { webRTCClient } from "../webrtc/webRTCClient";
-import type { ChatMessage, Tile } from "../protocol/messages";
+import type { ChatMessage, PictureLimits, Tile } from "../protocol/messages";
 import { tileId } from "../app/tiles";
 import type {
   Callbacks,
@@ -38,6 +38,8 @@ export type Session = {
   readonly setScreenContent: (content: ScreenContent) => void;
   /** What the page shows, the most important first. */
   readonly setTiles: (tiles: readonly Tile[]) => void;
+  /** How high pictures are to be at most, in this call and the next ones. */
+  readonly limitPictures: (limits: PictureLimits) => void;
   readonly say: (message: MeetingMessage) => void;
   readonly fileChannel: () => RTCDataChannel | undefined;
   readonly collectStats: () => void;
@@ -45,6 +47,7 @@ export type Session = {
 
 export function session({ dispatch, media, negotiation, ownership, accessTokens }: SessionOptions): Session {
   let current: WebRTCClient | null = null;
+  let pictureLimits: PictureLimits = {};
 
   /** Hands over what a promise brings, unless the client it is about has been closed since. */
   const whenDone = <T>(promise: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void => {
@@ -74,6 +77,7 @@ export function session({ dispatch, media, negotiation, ownership, accessTokens 
         on: callbacks(ifCurrent, media, ownership, () => client.localStream()),
       });
       current = client;
+      client.limitPictures(pictureLimits);
       media.setStream(SELF, client.localStream());
     },
     join: (options) => {
@@ -107,6 +111,10 @@ export function session({ dispatch, media, negotiation, ownership, accessTokens 
     say: (message) => current?.say(message),
     fileChannel: () => current?.fileChannel(),
     setTiles: (tiles) => current?.setTiles(tiles),
+    limitPictures: (limits) => {
+      pictureLimits = limits;
+      current?.limitPictures(limits);
+    },
     collectStats: () => {
       if (current === null) return;
       whenDone(

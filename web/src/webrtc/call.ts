@@ -1,6 +1,14 @@
 /** One stay in one room, from joining to leaving, over however many connections it takes. */
 
-import type { ClientMessage, InstanceId, ParticipantId, ParticipantKey, Relay, Source } from "../protocol/messages";
+import type {
+  ClientMessage,
+  InstanceId,
+  ParticipantId,
+  ParticipantKey,
+  PictureLimits,
+  Relay,
+  Source,
+} from "../protocol/messages";
 import type { DecodedMessage } from "./decode";
 import type { Coding } from "./coding";
 import { clientError } from "./errors";
@@ -47,6 +55,7 @@ export type CallOptions = {
   readonly local: LocalMedia;
   readonly screen: ScreenShare;
   readonly coding: () => Coding;
+  readonly pictureLimits: () => PictureLimits;
   readonly on: Callbacks;
   /** The room was entered for the first time. */
   readonly onEntered: (self: ParticipantId) => void;
@@ -62,6 +71,8 @@ export type Call = {
   readonly say: (message: MeetingMessage) => void;
   /** What `coding` says has changed. */
   readonly recode: () => void;
+  /** What `pictureLimits` says has changed. */
+  readonly sayPictureLimits: () => void;
   readonly fileChannel: () => RTCDataChannel | undefined;
   readonly wake: () => void;
   readonly leave: () => void;
@@ -115,6 +126,7 @@ export function call(options: CallOptions): Call {
     iceServers: () => options.iceServers ?? [...iceServers, ...stun],
     stream: local.stream,
     track: local.track,
+    pictureLimits: options.pictureLimits,
     send,
     isReachable: (peer) => hasJoined && participant(peer)?.connection === "online",
     sends(peer) {
@@ -140,7 +152,8 @@ export function call(options: CallOptions): Call {
     onBlocked: () => roster && rosterChanged(roster),
     on,
   });
-  const others = remotes({ roster: () => roster, links: peers, sessions: server, send, on });
+  const { pictureLimits } = options;
+  const others = remotes({ roster: () => roster, links: peers, sessions: server, pictureLimits, send, on });
   const stopVouching = vouching({
     reconnecting: () => (roster ? missing(roster) : []),
     arrivals: peers.arrivals,
@@ -216,6 +229,8 @@ export function call(options: CallOptions): Call {
         const { from, link, ...signal } = message;
         return peers.receive(from, link, signal);
       }
+      case "pictureLimits":
+        return peers.limitPictures(message.from, message.link, message.limits);
       case "linkClosed":
         return peers.closed(message.peer, message.link);
       case "relay":
@@ -383,6 +398,10 @@ export function call(options: CallOptions): Call {
     },
     say: send,
     recode: server.recode,
+    sayPictureLimits() {
+      peers.sayPictureLimits();
+      others.refresh();
+    },
     fileChannel: () => server.current()?.fileChannel(),
     wake() {
       socket.wake();

@@ -9,6 +9,7 @@ import type {
   Knocker,
   MayPublish,
   Participant,
+  PictureLimits,
   Relay,
   RoomSettings,
   ServerMessage,
@@ -147,6 +148,8 @@ const reaction = known("thumbsUp", "thumbsDown", "applause", "heart", "laughter"
 const device = known("mic", "cam", "screen");
 
 const description = object<SessionDescription>({ type: exactly("offer", "answer"), sdp: text(SDP_LENGTH_MAX) }, {});
+
+const pictureLimits = object<PictureLimits>({}, { cam: unsigned(16), screen: unsigned(16) });
 
 const candidate = object<IceCandidate>(
   { candidate: text(1024) },
@@ -295,6 +298,7 @@ const messages: { [Type in DecodedMessage["type"]]: Check<Fields<Type>> } = {
   greet: object<Fields<"greet">>({ peer: participantId, link: u32, polite: boolean }, {}),
   sessionDescription: object<Fields<"sessionDescription">>({ from: participantId, link: u32, description }, {}),
   iceCandidate: object<Fields<"iceCandidate">>({ from: participantId, link: u32, candidate }, {}),
+  pictureLimits: object<Fields<"pictureLimits">>({ from: participantId, link: u32, limits: pictureLimits }, {}),
   linkClosed: object<Fields<"linkClosed">>({ peer: participantId, link: u32 }, {}),
   relay: object<Fields<"relay">>({}, { relay }),
   mediaAnswer: object<Fields<"mediaAnswer">>({ session: u32, sdp: text(SDP_LENGTH_MAX) }, {}),

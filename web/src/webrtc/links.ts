@@ -1,6 +1,6 @@
 /** The links of a call: one to each peer, made, renewed and closed as the server greets. */
 
-import type { ClientMessage, LinkId, ParticipantId } from "../protocol/messages";
+import type { ClientMessage, LinkId, ParticipantId, PictureLimits } from "../protocol/messages";
 import type { DeviceKind } from "./devices";
 import { clientError } from "./errors";
 import { hearing, type Hearing } from "./hearing";
@@ -14,6 +14,8 @@ export type LinksOptions = {
   readonly iceServers: () => readonly RTCIceServer[];
   readonly stream: MediaStream;
   readonly track: (device: DeviceKind) => MediaStreamTrack | null;
+  /** How high the peers' pictures are to be at most. */
+  readonly pictureLimits: () => PictureLimits;
   readonly send: (message: ClientMessage) => void;
   /** Whether a message to this peer would arrive. */
   readonly isReachable: (peer: ParticipantId) => boolean;
@@ -27,6 +29,8 @@ export type LinksOptions = {
 export type Links = {
   readonly greet: (peer: ParticipantId, number: LinkId, polite: boolean) => void;
   readonly receive: (from: ParticipantId, number: LinkId, signal: Signal) => void;
+  /** A peer says how high the pictures are to be at most that it is sent. */
+  readonly limitPictures: (from: ParticipantId, number: LinkId, limits: PictureLimits) => void;
   /** The server says that a link is over. */
   readonly closed: (peer: ParticipantId, number: LinkId) => void;
   /** Closes the links to everyone who is not of these. */
@@ -36,6 +40,8 @@ export type Links = {
   readonly sendLocal: (device: DeviceKind) => void;
   /** Sends these besides microphone and camera, on every link, and no others any more. */
   readonly sendFurther: (tracks: readonly MediaStreamTrack[]) => void;
+  /** What `pictureLimits` says has changed. */
+  readonly sayPictureLimits: () => void;
   readonly wake: () => void;
   readonly get: (peer: ParticipantId) => Link | undefined;
   readonly arrivals: (peer: ParticipantId) => Promise<number>;
@@ -46,6 +52,8 @@ export type Link = {
   readonly state: LinkState;
   /** What the peer may send on: microphone, camera, and what they share, in this order for each kind. */
   readonly tracks: readonly MediaStreamTrack[];
+  /** What is to come: of what the peer says that they send, what is wanted. */
+  readonly expected: Readonly<Record<DeviceKind, boolean>>;
   readonly heard: () => Promise<Readonly<Record<DeviceKind, number>>>;
   readonly stats: () => Promise<Omit<PeerStats, "peer" | "path">>;
 };
@@ -71,10 +79,15 @@ export const pictureBitrate = (peers: number): number =>
   Math.round(Math.min(PICTURE_BITRATE_MAX, UPLINK_BITRATE / Math.max(1, peers)));
 
 export function links(options: LinksOptions): Links {
-  const { negotiation, iceServers, stream, track, send, isReachable, sends, onChange, on } = options;
+  const { negotiation, iceServers, stream, track, pictureLimits, send, isReachable, sends, onChange, on } = options;
   const log = logTo(on.log);
   const all = new Map<ParticipantId, OpenLink>();
   let further: readonly MediaStreamTrack[] = [];
+
+  function expected(peer: ParticipantId): Record<DeviceKind, boolean> {
+    const { mic, cam } = sends(peer);
+    return { mic, cam: cam && pictureLimits().cam !== 0 };
+  }
 
   function make(peer: ParticipantId, number: LinkId, polite: boolean): OpenLink {
     log("linkMade", { peer, number, polite });
@@ -87,7 +100,7 @@ export function links(options: LinksOptions): Links {
       stream,
       mic: track("mic"),
       cam: track("cam"),
-      expected: () => sends(peer),
+      expected: () => expected(peer),
       hearing: ears,
       on: {
         signal: (signal) => send({ ...signal, to: peer, link: number }),
@@ -123,6 +136,10 @@ export function links(options: LinksOptions): Links {
     for (const { connection } of all.values()) connection.limitVideo(bitrate);
   }
 
+  function sayPictureLimits(peer: ParticipantId, { number }: OpenLink): void {
+    send({ type: "pictureLimits", to: peer, link: number, limits: pictureLimits() });
+  }
+
   function addFurther({ connection, further: sent }: OpenLink): void {
     for (const [track, remove] of sent) {
       if (further.includes(track)) continue;
@@ -141,24 +158,33 @@ export function links(options: LinksOptions): Links {
     all.delete(peer);
   }
 
+  function find(from: ParticipantId, number: LinkId): OpenLink | undefined {
+    const link = all.get(from);
+    if (link?.number === number) return link;
+    log("signalOfAnotherLinkIgnored", { from, number }, "debug");
+    return undefined;
+  }
+
   return {
     greet(peer, number, polite) {
       const former = all.get(peer);
-      if (former?.number === number) return former.connection.resync();
+      if (former?.number === number) {
+        sayPictureLimits(peer, former);
+        return former.connection.resync();
+      }
       if (!former && all.size === LINKS_MAX) return log("greetIgnored", { links: all.size }, "warn");
       const link = make(peer, number, polite);
       all.set(peer, link);
       former?.connection.close();
       addFurther(link);
       shareUplink();
+      if (Object.keys(pictureLimits()).length > 0) sayPictureLimits(peer, link);
       onChange();
     },
 
-    receive(from, number, signal) {
-      const link = all.get(from);
-      if (link?.number !== number) return log("signalOfAnotherLinkIgnored", { from, number }, "debug");
-      link.connection.receive(signal);
-    },
+    receive: (from, number, signal) => find(from, number)?.connection.receive(signal),
+
+    limitPictures: (from, number, limits) => find(from, number)?.connection.limitPictures(limits),
 
     closed(peer, number) {
       const link = all.get(peer);
@@ -191,13 +217,18 @@ export function links(options: LinksOptions): Links {
       all.forEach(addFurther);
     },
 
+    sayPictureLimits() {
+      for (const [peer, link] of all) sayPictureLimits(peer, link);
+    },
+
     wake: () => all.forEach(({ connection }) => connection.wake()),
 
     get(peer) {
       const link = all.get(peer);
       if (!link) return undefined;
       const { number, state, tracks, connection } = link;
-      return { number, state, tracks, heard: connection.heard, stats: connection.stats };
+      const { heard, stats } = connection;
+      return { number, state, tracks, expected: expected(peer), heard, stats };
     },
 
     arrivals: async (peer) => (await all.get(peer)?.connection.arrivals()) ?? 0,

@@ -1,5 +1,6 @@
 /** Level 2: one `RTCPeerConnection` for one link, negotiated, mended and measured. */
 
+import type { PictureLimits } from "../protocol/messages";
 import { hearing, LOOK_EVERY_MS, type Hearing } from "./hearing";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
@@ -44,6 +45,8 @@ export type PeerConnection = {
   readonly add: (track: MediaStreamTrack) => (() => void) | undefined;
   /** The most that the camera's picture may take, in bit/s. */
   readonly limitVideo: (maxBitrate: number) => void;
+  /** Sends pictures no larger than the peer wants them. */
+  readonly limitPictures: (limits: PictureLimits) => void;
   /** Signals may have been lost: says again what was not answered, and mends the link if it does not stand. */
   readonly resync: () => void;
   /** The network may be back: mends the link at once if it does not stand. */
@@ -139,6 +142,7 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
     put: sending.put,
     add: sending.add,
     limitVideo: sending.limitVideo,
+    limitPictures: sending.limitPictures,
     resync() {
       negotiating.resync();
       health.wake();

@@ -22,6 +22,7 @@ function meeting() {
     link: undefined,
     slot: () => undefined,
     isWatched: true,
+    takes: { cam: true, screen: true },
   };
   peer.settle(situation);
 
@@ -56,6 +57,7 @@ function meeting() {
       number,
       state: "connected",
       tracks: [track("audio", `link${number}Mic`), track("video", `link${number}Cam`)],
+      expected: { mic: true, cam: true },
       heard: () => Promise.resolve({ mic: counts.link, cam: counts.link }),
       stats: () => Promise.reject(new Error("not asked for here")),
     }),
@@ -128,6 +130,24 @@ test("coming back, the session is shown until the new link delivers, whatever th
   expect(await it.lookOn({ session: true })).toMatchObject({ shown: "session", subscribes: true });
   expect(await it.lookOn({ link: true, session: true })).toMatchObject({ shown: "link", subscribes: false });
   expect(it.playing()).toEqual(["link2Mic", "link2Cam"]);
+});
+
+test("where no pictures are to come, nothing waits for one", async () => {
+  const it = await direct();
+  it.change({ takes: { cam: false, screen: false } });
+  expect(it.playing()).toEqual(["link1Mic"]);
+  it.change({ takes: { cam: true, screen: true } });
+  expect(it.playing()).toEqual(["link1Mic", "link1Cam"]);
+});
+
+test("a link that is to bring no pictures is whole without", async () => {
+  const it = meeting();
+  const link = it.link(1)!;
+  it.change({
+    link: { ...link, expected: { mic: true, cam: false }, heard: async () => ({ mic: it.counts.link, cam: 0 }) },
+  });
+  for (let look = 0; look < 40; look += 1) expect(await it.look({ link: true })).toMatchObject({ subscribes: false });
+  expect(it.isUnsettled()).toBe(false);
 });
 
 test("a link that brings nothing for three seconds is helped out", async () => {

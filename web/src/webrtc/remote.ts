@@ -20,6 +20,8 @@ export type Situation = {
   readonly slot: (source: Source) => FilledSlot | undefined;
   /** Whether the page shows their camera's picture. */
   readonly isWatched: boolean;
+  /** Which pictures are to come at all. */
+  readonly takes: Readonly<Record<"cam" | "screen", boolean>>;
 };
 
 export type Remote = {
@@ -58,14 +60,17 @@ export function remote(onStream: (stream: MediaStream, kind: StreamKind) => void
   let deliveredSince: number | undefined;
 
   /** What the session is to bring before the link may go. */
-  function expectedOfSession({ participant, isWatched, slot }: Situation, atMs: number): Record<DeviceKind, boolean> {
+  function expectedOfSession(
+    { participant, isWatched, takes, slot }: Situation,
+    atMs: number,
+  ): Record<DeviceKind, boolean> {
     const sends = sent(participant);
     const sinceMs = subscribedAt === undefined ? 0 : atMs - subscribedAt;
     const isAwaited = (device: DeviceKind): boolean =>
       sinceMs < SESSION_PATIENCE_MS[device] || slot(device) !== undefined;
     return {
       mic: sends.mic && isAwaited("mic"),
-      cam: sends.cam && isWatched && sinceMs < SESSION_PATIENCE_MS.cam,
+      cam: sends.cam && isWatched && takes.cam && sinceMs < SESSION_PATIENCE_MS.cam,
     };
   }
 
@@ -88,7 +93,7 @@ export function remote(onStream: (stream: MediaStream, kind: StreamKind) => void
     viaLink.saw({
       atMs,
       isUp: link?.state === "connected",
-      expected: sent(participant),
+      expected: link?.expected ?? sent(participant),
       counts: { mic: heard && ofLink(heard.mic), cam: heard && ofLink(heard.cam) },
     });
     const isUp = sessionState === "connected" && subscribedAt !== undefined;
@@ -124,20 +129,21 @@ export function remote(onStream: (stream: MediaStream, kind: StreamKind) => void
     return decided;
   }
 
-  function show({ participant, hasSession, link, slot }: Situation): void {
+  function show({ participant, hasSession, link, slot, takes }: Situation): void {
     const track = (source: Source): MediaStreamTrack | undefined => slot(source)?.receiver.track;
     const ofKind = (kind: string): readonly MediaStreamTrack[] => link?.tracks.filter((it) => it.kind === kind) ?? [];
     const [linkMic, linkScreenAudio] = ofKind("audio");
     const [linkCam, linkScreen] = ofKind("video");
     const isDirect = shown === "link";
     const { mayPublish = EVERYTHING } = participant;
-    // A browser may hold back the sound of an element that waits for a first picture: hence none while the camera is off.
+    // A browser may hold back the sound of an element that waits for a first picture: hence none while none is to come.
+    const [hasCam, hasScreen] = [participant.cam && takes.cam, participant.screen && mayPublish.screen];
     const cam = isDirect ? linkCam : track("cam");
     const mic = isDirect ? linkMic : track("mic");
     // Over a link nobody else can keep them from it.
-    streams.hold("cam", [mayPublish.mic ? mic : undefined, participant.cam && mayPublish.cam ? cam : undefined]);
-    const screen = hasSession ? [track("screenAudio"), track("screen")] : [linkScreenAudio, linkScreen];
-    streams.hold("screen", participant.screen && mayPublish.screen ? screen : []);
+    streams.hold("cam", [mayPublish.mic ? mic : undefined, hasCam && mayPublish.cam ? cam : undefined]);
+    const [sound, screen] = hasSession ? [track("screenAudio"), track("screen")] : [linkScreenAudio, linkScreen];
+    streams.hold("screen", hasScreen ? [sound, takes.screen ? screen : undefined] : []);
   }
 
   return {

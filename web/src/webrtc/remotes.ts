@@ -1,8 +1,9 @@
 /** The others of a call: each is shown by the way that brings them, and the server is asked for what it is to bring. */
 
-import type { ClientMessage, LinkId, Participant, ParticipantId, Tile } from "../protocol/messages";
+import type { ClientMessage, LinkId, Participant, ParticipantId, PictureLimits, Tile } from "../protocol/messages";
 import type { Links } from "./links";
 import { logTo } from "./log";
+import { limitTiles } from "./pictureLimits";
 import { remote, type Remote, type Situation } from "./remote";
 import type { StreamKind } from "./remoteStreams";
 import { find, type Roster } from "./roster";
@@ -15,6 +16,8 @@ export type RemotesOptions = {
   readonly roster: () => Roster | undefined;
   readonly links: Pick<Links, "get">;
   readonly sessions: Pick<Sessions, "isWanted" | "state" | "slot" | "slots" | "current">;
+  /** Who asks again has to `refresh` when that changes. */
+  readonly pictureLimits: () => PictureLimits;
   readonly send: (message: ClientMessage) => void;
   readonly on: Callbacks;
 };
@@ -46,7 +49,7 @@ const LOOK_SELDOM_MS = 1_000;
 /** How high pictures are asked for before anybody has said how high they are shown. */
 const HEIGHTS = { cam: 360, screen: 1_080 } as const;
 
-export function remotes({ roster, links, sessions, send, on }: RemotesOptions): Remotes {
+export function remotes({ roster, links, sessions, pictureLimits, send, on }: RemotesOptions): Remotes {
   const log = logTo(on.log);
   const all = new Map<ParticipantId, Known>();
   let tiles: readonly Tile[] | undefined;
@@ -68,6 +71,7 @@ export function remotes({ roster, links, sessions, send, on }: RemotesOptions): 
   }
 
   function situation({ topology }: Roster, participant: Participant): Situation {
+    const limits = pictureLimits();
     const { id } = participant;
     return {
       participant,
@@ -77,6 +81,7 @@ export function remotes({ roster, links, sessions, send, on }: RemotesOptions): 
       link: links.get(id),
       slot: (source) => sessions.slot(id, source),
       isWatched: tiles?.some((it) => it.participant === id && it.source === "cam") ?? true,
+      takes: { cam: limits.cam !== 0, screen: limits.screen !== 0 },
     };
   }
 
@@ -134,7 +139,8 @@ export function remotes({ roster, links, sessions, send, on }: RemotesOptions): 
   function subscribe(now: Roster, isUrgent: boolean): void {
     if (!sessions.isWanted()) return;
     const people = others(now);
-    const wanted = (tiles ?? everything(people)).filter(({ participant, source }) => {
+    const shown = limitTiles(tiles ?? everything(people), pictureLimits());
+    const wanted = shown.filter(({ participant, source }) => {
       // Screens go through the server even between two: a link has no place for them until both ends agree on one.
       return source === "screen" || all.get(participant)?.subscribes === true;
     });

@@ -3,11 +3,13 @@
  *
  * The impolite end makes both places before its first offer, whether or not there is anything to put into them; the polite end
  * takes the places that the offer has. Both are `sendrecv` from then on. So turning a device on or off, or taking another
- * one, is a `replaceTrack` and never a negotiation.
+ * one, is a `replaceTrack` and never a negotiation. Nor is it one to send smaller pictures, or none to who wants none.
  */
 
+import type { PictureLimits } from "../protocol/messages";
 import { preferRedundancy } from "./codecs";
 import type { Log } from "./log";
+import { cameraBitrate, limitEncoding, type EncodingLimits } from "./pictureLimits";
 
 export type Place = "mic" | "cam";
 
@@ -21,6 +23,8 @@ export type Senders = {
   readonly add: (track: MediaStreamTrack) => (() => void) | undefined;
   /** The most that the camera's picture may take, in bit/s. */
   readonly limitVideo: (maxBitrate: number) => void;
+  /** Sends pictures no larger than the peer wants them. */
+  readonly limitPictures: (limits: PictureLimits) => void;
   /** What the peer sends in this place, if anything: sound and pictures have the same two places both ways. */
   readonly receiver: (place: Place) => RTCRtpReceiver | undefined;
   /** Both ends agree: what had to wait for that is done. */
@@ -50,6 +54,9 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
    */
   const spare: RTCRtpTransceiver[] = [];
   let maxBitrate: number | undefined;
+  let limits: PictureLimits = {};
+  /** One limit after the other: a browser refuses parameters that were read before others were set. */
+  let limiting = Promise.resolve();
 
   function make(place: Place): void {
     const init: RTCRtpTransceiverInit = { direction: "sendrecv", streams: [stream] };
@@ -98,12 +105,14 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
       tracks[place] = track;
       const transceiver = places[place];
       if (transceiver && !isStopped(transceiver)) replace(transceiver, track);
+      limit();
     },
 
     add(track) {
       if (!mayOffer) return undefined;
       further.set(track, undefined);
       if (places.mic && places.cam) send(track);
+      limit();
       return () => {
         const transceiver = further.get(track);
         further.delete(track);
@@ -119,20 +128,40 @@ export function senders({ connection, mayOffer, stream, log }: SendersOptions): 
       limit();
     },
 
+    limitPictures(wanted) {
+      limits = wanted;
+      limit();
+    },
+
     receiver: (place) => places[place]?.receiver,
     refresh: limit,
   };
 
+  /** Before the first agreement a browser may have no encoding yet; `refresh` comes back to it. */
   function limit(): void {
-    const sender = places.cam?.sender;
-    if (!sender || maxBitrate === undefined) return;
-    const parameters = sender.getParameters();
-    // Before the first agreement a browser may have no encoding yet; `refresh` comes back to it.
-    const [encoding] = parameters.encodings ?? [];
-    if (!encoding || encoding.maxBitrate === maxBitrate) return;
-    encoding.maxBitrate = maxBitrate;
-    sender.setParameters(parameters).catch(() => log("bitrateNotLimited", {}, "debug"));
+    limiting = limiting.then(limitAll).catch(() => log("picturesNotLimited", {}, "debug"));
   }
+
+  async function limitAll(): Promise<void> {
+    const { cam, screen } = limits;
+    const ofHeight = cam === undefined ? Infinity : cameraBitrate(Math.max(cam, 1));
+    const ofCamera = maxBitrate === undefined ? undefined : Math.min(maxBitrate, ofHeight);
+    await limitSender(places.cam?.sender, tracks.cam, { height: cam, maxBitrate: ofCamera });
+    for (const [track, transceiver] of further) {
+      if (track.kind === "video") await limitSender(transceiver?.sender, track, { height: screen });
+    }
+  }
+}
+
+async function limitSender(
+  sender: RTCRtpSender | undefined,
+  track: MediaStreamTrack | null,
+  limits: EncodingLimits,
+): Promise<void> {
+  const parameters = sender?.getParameters();
+  const [encoding] = parameters?.encodings ?? [];
+  if (!sender || !parameters || !encoding) return;
+  if (limitEncoding(encoding, track?.getSettings().height, limits)) await sender.setParameters(parameters);
 }
 
 function isStopped({ direction, currentDirection }: RTCRtpTransceiver): boolean {

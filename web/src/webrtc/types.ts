@@ -11,6 +11,7 @@ import type {
   Participant,
   ParticipantId,
   Password,
+  PictureLimits,
   Reaction,
   RoomSettings,
   ServerMessage,
@@ -282,6 +283,11 @@ export type WebRTCClient = {
    * said, everybody's do.
    */
   readonly setTiles: (tiles: readonly Tile[]) => void;
+  /**
+   * Limits how high the others' pictures are, whichever way they come. None come for a height of 0, and there is no limit where one is left out:
+   * so it is at first.
+   */
+  readonly limitPictures: (limits: PictureLimits) => void;
   readonly localStream: () => MediaStream;
   /** The own screen while it is shared. */
   readonly screenStream: () => MediaStream;

@@ -260,6 +260,37 @@ test("a screen is asked for even between two, and its owner's picture is not", a
   expect(said("subscribe").at(-1)).toMatchObject({ tiles: [{ participant: "grace", source: "screen" }] });
 });
 
+test("pictures through the server are asked for as the limits say, whether or not it was said which are shown", async () => {
+  const client = await joinedWithMediaPlane();
+  const asked = () => (vi.advanceTimersByTime(1_000), said("subscribe").at(-1));
+  FakeWebSocket.last().hear({ type: "topologyChanged", version: 5, topology: "sfu" });
+  client.limitPictures({ cam: 0, screen: 0 });
+  expect(asked()).toMatchObject({ tiles: [], audio: true });
+  client.setTiles([{ participant: "grace", source: "cam", height: 720 }]);
+  expect(asked()).toMatchObject({ tiles: [] });
+  client.limitPictures({ cam: 180 });
+  expect(asked()).toMatchObject({ tiles: [{ participant: "grace", height: 180 }] });
+  client.limitPictures({});
+  expect(asked()).toMatchObject({ tiles: [{ participant: "grace", height: 720 }] });
+});
+
+test("a peer is told how high pictures are to be: of a new link when there is a limit, when that changes, and when it may have been lost", async () => {
+  const client = await joinedWithMediaPlane();
+  const greet = (link: number) => FakeWebSocket.last().hear({ type: "greet", peer: "grace", link, polite: true });
+  greet(1);
+  expect(said("pictureLimits")).toEqual([]);
+  client.limitPictures({ cam: 180 });
+  greet(1);
+  greet(2);
+  client.limitPictures({});
+  expect(said("pictureLimits")).toMatchObject([
+    { to: "grace", link: 1, limits: { cam: 180 } },
+    { to: "grace", link: 1, limits: { cam: 180 } },
+    { to: "grace", link: 2, limits: { cam: 180 } },
+    { to: "grace", link: 2, limits: {} },
+  ]);
+});
+
 test("a restarted server gets a session of its own", async () => {
   await joinedWithMediaPlane();
   FakeWebSocket.last().drop();

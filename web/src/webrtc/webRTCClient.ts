@@ -9,7 +9,7 @@ import { localMedia } from "./localMedia";
 import { logTo } from "./log";
 import { screenShare } from "./screenShare";
 import { slotCounts } from "./slotCounts";
-import type { Tile } from "../protocol/messages";
+import type { PictureLimits, Tile } from "../protocol/messages";
 import type { ClientError, JoinOptions, WebRTCClient, WebRTCClientOptions } from "./types";
 
 export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
@@ -31,6 +31,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
   });
   let tiles: readonly Tile[] | undefined;
   let coding: Coding = "simulcast";
+  let pictureLimits: PictureLimits = {};
 
   function join(wish: JoinOptions) {
     leaveCall();
@@ -46,6 +47,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
         local,
         screen,
         coding: () => coding,
+        pictureLimits: () => pictureLimits,
         on,
         onEntered(self) {
           refuseJoin = undefined;
@@ -101,6 +103,10 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     setTiles(shown) {
       tiles = shown;
       current?.remotes.setTiles(shown);
+    },
+    limitPictures(limits) {
+      pictureLimits = limits;
+      current?.sayPictureLimits();
     },
     localStream: () => local.stream,
     screenStream: () => screen.stream,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use allo_protocol::{IceCandidate, SdpType, SessionDescription};
+use allo_protocol::{IceCandidate, PictureLimits, SdpType, SessionDescription};
 use str0m::media::{MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Transmit};
 use str0m::{Event, IceConnectionState, RtcError};
@@ -42,6 +42,8 @@ pub struct PeerConnection {
     addresses: Vec<SocketAddr>,
     mic: bool,
     cam: bool,
+    /// How high the peer wants pictures to be.
+    limits: PictureLimits,
     state: LinkState,
     ice: IceConnectionState,
     heard_at: Option<Instant>,
@@ -68,6 +70,7 @@ impl PeerConnection {
             addresses: options.addresses,
             mic: options.mic,
             cam: options.cam && options.sends_video,
+            limits: PictureLimits::default(),
             state: LinkState::Connecting,
             ice: IceConnectionState::New,
             heard_at: None,
@@ -193,6 +196,12 @@ impl PeerConnection {
     /// Switches the camera.
     pub fn set_cam(&mut self, now: Instant, is_on: bool) {
         self.cam = is_on;
+        self.update_sending(now);
+    }
+
+    /// Sends no pictures while the peer wants none. There is one size of them, which is sent for all other limits.
+    pub fn limit_pictures(&mut self, now: Instant, limits: PictureLimits) {
+        self.limits = limits;
         self.update_sending(now);
     }
 
@@ -366,7 +375,7 @@ impl PeerConnection {
         let is_connected = self.state != LinkState::Connecting;
         let is_taken = |kind| is_connected && self.negotiator.sending_line(kind).is_some();
         self.sending.set_mic(now, self.mic && is_taken(MediaKind::Audio));
-        self.sending.set_cam(now, self.cam && is_taken(MediaKind::Video));
+        self.sending.set_cam(now, self.cam && self.limits.cam != Some(0) && is_taken(MediaKind::Video));
     }
 
     fn send_media(&mut self, now: Instant) {

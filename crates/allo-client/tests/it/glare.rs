@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use allo_client::peer::{LinkState, Negotiation, PeerConnection};
-use allo_protocol::{SdpType, SessionDescription};
+use allo_protocol::{PictureLimits, SdpType, SessionDescription};
 
 use crate::pair::{Network, Pair};
 
@@ -181,6 +181,29 @@ fn an_end_that_is_offered_no_place_for_pictures_makes_none_and_sends_when_they_a
     pair.ends[1].refuses_pictures = false;
     pair.act(1, PeerConnection::restart_ice);
     assert_settles(&mut pair, Duration::from_secs(4), "taking them");
+}
+
+#[test]
+fn an_end_sends_no_pictures_while_the_other_wants_them_to_be_of_no_height() {
+    let mut pair = Pair::new(13, Network::GOOD, PERFECT);
+    let frames_sent = |pair: &Pair| pair.ends[0].connection.report(pair.now).2.video_frames;
+    let limit = |pair: &mut Pair, cam| {
+        pair.act(0, |connection, now| connection.limit_pictures(now, PictureLimits { cam, screen: None }));
+    };
+    limit(&mut pair, Some(0));
+    assert!(pair.run_until(pair.now + Duration::from_secs(2), Pair::is_settled));
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(frames_sent(&pair), 0);
+
+    limit(&mut pair, Some(180));
+    assert_settles(&mut pair, Duration::from_secs(2), "small pictures");
+    limit(&mut pair, Some(0));
+    let (sent, received) = (frames_sent(&pair), pair.received());
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(frames_sent(&pair), sent);
+    assert!(pair.received()[1].0 >= received[1].0 + 95, "sound goes on");
+    limit(&mut pair, None);
+    assert_settles(&mut pair, Duration::from_secs(2), "all pictures again");
 }
 
 #[test]

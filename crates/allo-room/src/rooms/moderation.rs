@@ -118,6 +118,7 @@ impl Rooms {
             | ClientMessage::UpdateSelf { .. }
             | ClientMessage::SessionDescription { .. }
             | ClientMessage::IceCandidate { .. }
+            | ClientMessage::PictureLimits { .. }
             | ClientMessage::RenewLink { .. }
             | ClientMessage::DropLink { .. }
             | ClientMessage::MediaOffer { .. }

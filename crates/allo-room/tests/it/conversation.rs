@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use allo_protocol::{
     ClientMessage, CloseCode, Connection, ErrorCode, IceCandidate, LeaveReason, LinkId, MediaSession,
-    ParticipantId, SdpType, ServerMessage, SessionDescription,
+    ParticipantId, PictureLimits, SdpType, ServerMessage, SessionDescription,
 };
 use allo_room::{Counts, Fault, RoomsConfig};
 
@@ -30,6 +30,7 @@ fn every_message(peer: &ParticipantId) -> Vec<ClientMessage> {
         ClientMessage::UpdateSelf { display_name: None, mic: Some(false), cam: None, screen: None },
         offer(peer, link(1)),
         ClientMessage::IceCandidate { to: peer.clone(), link: link(1), candidate },
+        ClientMessage::PictureLimits { to: peer.clone(), link: link(1), limits: PictureLimits::default() },
         ClientMessage::RenewLink { to: peer.clone(), link: link(1) },
         ClientMessage::Vouch { peer: peer.clone() },
         ClientMessage::DropLink { to: peer.clone(), link: link(1) },
@@ -61,6 +62,10 @@ fn two_people_meet_and_are_greeted() {
     world.say(ada, offer(&grace_id, link(1)));
     let heard = world.heard(grace);
     assert!(matches!(&heard[..], [ServerMessage::SessionDescription { from, .. }] if *from == ada_id));
+
+    let limits = PictureLimits { cam: Some(180), screen: None };
+    world.say(ada, ClientMessage::PictureLimits { to: grace_id, link: link(1), limits });
+    assert_eq!(world.heard(grace), [ServerMessage::PictureLimits { from: ada_id, link: link(1), limits }]);
 }
 
 #[test]

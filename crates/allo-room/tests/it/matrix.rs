@@ -29,6 +29,7 @@ fn least(message: &ClientMessage) -> Least {
         ClientMessage::UpdateSelf { .. }
         | ClientMessage::SessionDescription { .. }
         | ClientMessage::IceCandidate { .. }
+        | ClientMessage::PictureLimits { .. }
         | ClientMessage::RenewLink { .. }
         | ClientMessage::DropLink { .. }
         | ClientMessage::MediaOffer { .. }

@@ -536,6 +536,7 @@ impl Client {
             | ServerMessage::Welcome { .. }
             | ServerMessage::SessionDescription { .. }
             | ServerMessage::IceCandidate { .. }
+            | ServerMessage::PictureLimits { .. }
             | ServerMessage::TopologyChanged { .. }
             | ServerMessage::LinkClosed { .. }
             | ServerMessage::MediaAnswer { .. }

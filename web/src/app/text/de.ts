@@ -295,9 +295,9 @@ export const de: Dictionary = {
     sounds: "Töne",
     soundsHint: "Wenn jemand kommt, anklopft, die Hand hebt oder schreibt.",
     audioOnly: "Nur Ton",
-    audioOnlyHint: "Ihre Kamera geht aus, und es werden keine Bilder gezeigt. Der Server schickt Ihnen keine.",
+    audioOnlyHint: "Ihre Kamera geht aus, und es werden keine Bilder gezeigt. Niemand schickt Ihnen welche.",
     dataSaver: "Daten sparen",
-    dataSaverHint: "Sie schicken ein kleines Bild, und der Server schickt Ihnen kleine.",
+    dataSaverHint: "Sie schicken ein kleines Bild, und Sie bekommen kleine geschickt.",
     vp9: "Bilder in VP9 senden",
     vp9Hint:
       "Sie brauchen weniger vom Netz und mehr von diesem Computer. Wenn jemand sie nicht sehen kann, wird stattdessen VP8 gesendet.",

@@ -304,9 +304,9 @@ export const en = {
     sounds: "Sounds",
     soundsHint: "When somebody comes, knocks, raises a hand or writes.",
     audioOnly: "Audio only",
-    audioOnlyHint: "Your camera goes off, and no pictures are shown. The server sends none to you.",
+    audioOnlyHint: "Your camera goes off, and no pictures are shown. Nobody sends any to you.",
     dataSaver: "Save data",
-    dataSaverHint: "You send a small picture, and the server sends small ones to you.",
+    dataSaverHint: "You send a small picture, and small ones are sent to you.",
     vp9: "Send pictures in VP9",
     vp9Hint:
       "They take less of the network, and more of this computer. Where somebody cannot see them, VP8 is sent instead.",

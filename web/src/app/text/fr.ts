@@ -296,9 +296,9 @@ export const fr: Dictionary = {
     sounds: "Sons",
     soundsHint: "Quand quelqu’un arrive, frappe à la porte, lève la main ou écrit.",
     audioOnly: "Son seulement",
-    audioOnlyHint: "Votre caméra s’éteint et aucune image n’est montrée. Le serveur ne vous en envoie pas.",
+    audioOnlyHint: "Votre caméra s’éteint et aucune image n’est montrée. Personne ne vous en envoie.",
     dataSaver: "Économiser les données",
-    dataSaverHint: "Vous envoyez une petite image, et le serveur vous en envoie de petites.",
+    dataSaverHint: "Vous envoyez une petite image, et l’on vous en envoie de petites.",
     vp9: "Envoyer l’image en VP9",
     vp9Hint:
       "Elle demande moins au réseau et plus à cet ordinateur. Si quelqu’un ne peut pas la voir, elle est envoyée en VP8.",

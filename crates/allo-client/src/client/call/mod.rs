@@ -201,6 +201,9 @@ impl Call {
             ServerMessage::IceCandidate { from, link, candidate } => {
                 self.on_link(now, &from, link, |connection| connection.handle_candidate(now, candidate));
             }
+            ServerMessage::PictureLimits { from, link, limits } => {
+                self.on_link(now, &from, link, |connection| connection.limit_pictures(now, limits));
+            }
             ServerMessage::Error { code, text, .. } => return self.handle_error(code, text),
             ServerMessage::TopologyChanged { version, topology } => {
                 self.handle_change(now, version, Change::Topology(topology));
