@@ -22,8 +22,10 @@ export type Effect =
     }
   /** Says something to the server. */
   | { readonly type: "say"; readonly message: MeetingMessage }
-  /** Answers the server with parts of the own file under this number; `isFirst`: nobody was sent it by now. */
-  | { readonly type: "serveFile"; readonly file: FileId; readonly reference: number; readonly isFirst: boolean }
+  /** From now on answers the server with parts of the own file under this number, of which nothing is sent by now. */
+  | { readonly type: "serveFile"; readonly file: FileId; readonly reference: number }
+  /** Asks for the channel by which files go, unless it is there. */
+  | { readonly type: "openFileChannel" }
   /** Makes ready for a file that is about to be asked for. */
   | { readonly type: "takeFile"; readonly file: FileId; readonly fileName: string; readonly bytes: number }
   /** Forgets what came of a file, or what was to be sent of it. */

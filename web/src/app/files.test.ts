@@ -35,10 +35,25 @@ describe("a file of one's own", () => {
     const message = { type: "offerFile", reference: 3, name: "plan.pdf", bytes: 40_000, mediaType: "" };
     expect(said).toEqual([{ type: "say", message }]);
     const [taken, effects] = after(call, own(), told({ type: "fileAccepted", file: 5, participant: "a" }));
-    expect(effects).toEqual([{ type: "serveFile", file: 5, reference: 3, isFirst: true }]);
+    expect(effects).toEqual([{ type: "openFileChannel" }]);
     expect(files(taken)[0]?.takers).toEqual(["a"]);
     const [done] = after(taken, told({ type: "fileEnded", file: 5, participant: "a", outcome: "received" }));
     expect(files(done)[0]).toMatchObject({ takers: [], received: 1 });
+  });
+
+  test("is to be had as soon as it is on offer, and from the beginning when nobody takes it any more", () => {
+    const serve = { type: "serveFile", file: 5, reference: 3 };
+    const [, offering] = after(call, own());
+    expect(offering).toEqual([serve]);
+    const [, afterSnapshot] = after(call, told({ type: "filesOffered", files: [offer({ from: self })] }));
+    expect(afterSnapshot).toEqual([serve]);
+    const accepted = (participant: string) => told({ type: "fileAccepted", file: 5, participant });
+    const ended = (participant: string) => told({ type: "fileEnded", file: 5, participant, outcome: "received" });
+    const moved: Message = { type: "fileProgressed", file: 5, done: 30_000 };
+    const [one, first] = after(call, own(), accepted("a"), moved, accepted("b"), ended("a"));
+    expect([files(one)[0]?.done, first]).toEqual([30_000, []]);
+    const [none, last] = after(one, ended("b"));
+    expect([files(none)[0]?.done, last]).toEqual([0, [serve]]);
   });
 
   test("is not offered if it is empty or too large", () => {

@@ -17,7 +17,7 @@ export function noteFile(model: Model, message: FileMessage, at: number): Update
   if (page.page !== "room") return [model, []];
   switch (message.type) {
     case "filesOffered":
-      return [withFiles(model, offeredAnew(page, message.files, at)), []];
+      return beOfferedAnew(model, page, message.files, at);
     case "fileOffered":
       return beOffered(model, page, lineOf(message.file, at));
     case "fileWithdrawn":
@@ -46,6 +46,16 @@ function lineOf({ id, reference, from, displayName, to, name, bytes, ageS }: Fil
   };
 }
 
+function beOfferedAnew(model: Model, page: RoomPage, offers: readonly FileOffer[], at: number): Update {
+  const files = offeredAnew(page, offers, at);
+  const isNew = ({ id }: FileLine): boolean => !page.chat.files.some((it) => it.id === id);
+  return [withFiles(model, files), files.filter(isNew).flatMap((file) => serve(page, file))];
+}
+
+/** An own file is to be had as soon as it is on offer: the server may ask for it before it says who takes it. */
+const serve = ({ self }: RoomPage, { id, from, reference }: FileLine): readonly Effect[] =>
+  from === self ? [{ type: "serveFile", file: id, reference }] : [];
+
 /** After a snapshot: what is known goes on as it is, what is not told any more is not there any more. */
 function offeredAnew({ chat }: RoomPage, offers: readonly FileOffer[], at: number): readonly FileLine[] {
   if (offers.length === 0) return chat.files.map((file) => (isOpen(file) ? { ...file, state: "withdrawn" } : file));
@@ -68,7 +78,7 @@ function beOffered(model: Model, page: RoomPage, file: FileLine): Update {
     unread: page.chat.unread + (isRead ? 0 : 1),
   };
   const next: Model = { ...model, page: { ...page, chat } };
-  if (isRead) return [next, []];
+  if (isRead) return [next, serve(page, file)];
   const [told, effects] = announce(next, { kind: "chat", name: file.name, text: `📎 ${file.fileName}` });
   return [told, [...effects, ...soundOf(model, "chat")]];
 }
@@ -88,24 +98,24 @@ function accepted(model: Model, { chat, self }: RoomPage, id: FileId, taker: Par
   }
   const file = chat.files.find((it) => it.id === id && it.from === self);
   if (file === undefined) return [model, []];
-  const isFirst = file.takers.length === 0;
   const takers = [...file.takers.filter((it) => it !== taker), taker];
-  const next = withFile(model, id, (it) => ({ ...it, takers, done: isFirst ? 0 : it.done }));
-  return [next, [{ type: "serveFile", file: id, reference: file.reference, isFirst }]];
+  return [withFile(model, id, (it) => ({ ...it, takers })), [{ type: "openFileChannel" }]];
 }
 
 function ended(
   model: Model,
-  { self }: RoomPage,
+  page: RoomPage,
   { file: id, participant, outcome }: Extract<FileMessage, { type: "fileEnded" }>,
 ): Update {
-  if (participant !== self) {
-    const next = withFile(model, id, (it) => ({
-      ...it,
-      takers: it.takers.filter((taker) => taker !== participant),
-      received: it.received + (outcome === "received" ? 1 : 0),
-    }));
-    return [next, []];
+  if (participant !== page.self) {
+    const file = page.chat.files.find((it) => it.id === id);
+    if (file === undefined) return [model, []];
+    const takers = file.takers.filter((taker) => taker !== participant);
+    const received = file.received + (outcome === "received" ? 1 : 0);
+    // Whoever takes it next is sent it from the beginning.
+    const rest = takers.length > 0 ? {} : { done: 0 };
+    const next = withFile(model, id, (it) => ({ ...it, takers, received, ...rest }));
+    return [next, takers.length > 0 ? [] : serve(page, file)];
   }
   if (outcome === "received") return [model, []];
   const state = outcome === "cancelled" ? "offered" : outcome;

@@ -6,7 +6,8 @@ import { heldFile } from "../view/heldFiles";
 import type { Session } from "./session";
 
 export type FileTransfers = {
-  readonly serve: (file: FileId, reference: number, isFirst: boolean) => void;
+  readonly serve: (file: FileId, reference: number) => void;
+  readonly open: () => void;
   readonly take: (file: FileId, fileName: string, bytes: number) => void;
   readonly drop: (file: FileId) => void;
 };
@@ -103,13 +104,11 @@ export function fileTransfers({
   }
 
   return {
-    serve(file, reference, isFirst) {
-      open();
+    serve(file, reference) {
       const content = heldFile(reference);
-      if (content === undefined) return;
-      const before = isFirst ? undefined : served.get(file);
-      served.set(file, before ?? { content, done: 0 });
+      if (content !== undefined) served.set(file, { content, done: 0 });
     },
+    open,
     take(file, fileName, bytes) {
       open();
       coming.set(file, { fileName, bytes, parts: new Map(), done: 0 });

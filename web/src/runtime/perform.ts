@@ -83,7 +83,9 @@ export function performer(options: PerformOptions): (effect: Effect) => void {
       case "startCheckup":
         return void checkUp();
       case "serveFile":
-        return transfer(({ serve }) => serve(effect.file, effect.reference, effect.isFirst));
+        return transfer(({ serve }) => serve(effect.file, effect.reference));
+      case "openFileChannel":
+        return transfer(({ open }) => open());
       case "takeFile":
         return transfer(({ take }) => take(effect.file, effect.fileName, effect.bytes));
       case "dropFile":
