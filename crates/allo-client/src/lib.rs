@@ -9,6 +9,7 @@
 
 pub mod client;
 mod engine;
+mod files;
 pub mod media;
 pub mod peer;
 mod reception;
@@ -16,5 +17,6 @@ mod sending;
 pub mod session;
 pub mod signaling;
 
+pub use files::{FileError, NewFile};
 pub use reception::{AudioReport, VideoReport};
 pub use sending::SentReport;

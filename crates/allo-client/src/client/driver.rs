@@ -4,15 +4,17 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use allo_protocol::ClientMessage;
+use allo_protocol::{ClientMessage, FileId, FileOffer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tracing::warn;
 
 use super::call::{Call, CallOptions};
+use super::contents::{Answer, Contents};
 use super::event::{Event, Report};
 use super::reflexive::{Question, Reflexive};
 use super::sockets::{Datagram, Sockets};
+use crate::files::{FileError, NewFile, Work};
 use crate::peer::LinkState;
 use crate::signaling::{EndReason, SignalingEvent, SignalingSocket};
 
@@ -22,6 +24,18 @@ pub(crate) enum Order {
     SetMic(bool),
     SetCam(bool),
     Say(Box<ClientMessage>),
+    OfferFile {
+        file: Box<NewFile>,
+        content: mpsc::Sender<Work>,
+        answer: Answer,
+    },
+    WithdrawFile(FileId),
+    AcceptFile {
+        offer: Box<FileOffer>,
+        content: mpsc::Sender<Work>,
+        answer: oneshot::Sender<Result<(), FileError>>,
+    },
+    CancelFile(FileId),
     Report(oneshot::Sender<Report>),
     NetworkChanged,
     Cut(Duration),
@@ -33,6 +47,7 @@ pub(crate) struct Driver {
     call: Call,
     signaling: SignalingSocket,
     sockets: Sockets,
+    contents: Contents,
     reflexive: Reflexive,
     /// Where to ask how this machine is seen from outside.
     stun: Option<SocketAddr>,
@@ -50,6 +65,7 @@ impl Driver {
         call: CallOptions,
         signaling: SignalingSocket,
         sockets: Sockets,
+        contents: Contents,
         reflexive: Reflexive,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<Event>,
@@ -59,6 +75,7 @@ impl Driver {
             call,
             signaling,
             sockets,
+            contents,
             reflexive,
             stun: None,
             orders,
@@ -84,6 +101,7 @@ impl Driver {
         let due = self.reflexive.poll_timeout().into_iter().fold(self.call.poll_timeout(), Instant::min);
         tokio::select! {
             Some(datagram) = self.sockets.recv() => self.handle_datagram(&datagram),
+            Some(done) = self.contents.recv() => self.call.handle_file_done(Instant::now(), done),
             event = self.signaling.recv() => return self.handle_signaling(event).await,
             order = self.orders.recv() => match order {
                 Some(order) => self.handle_order(order).await,
@@ -108,10 +126,10 @@ impl Driver {
     async fn handle_signaling(&mut self, event: Option<SignalingEvent>) -> std::ops::ControlFlow<()> {
         let now = Instant::now();
         match event {
-            Some(SignalingEvent::Opened { features, stun, .. }) => {
+            Some(SignalingEvent::Opened { features, limits, stun, .. }) => {
                 self.stun = stun;
                 self.reflexive.configure(now, stun, &self.sockets.udp_addresses());
-                self.call.handle_opened(&features);
+                self.call.handle_opened(&features, &limits);
             }
             Some(SignalingEvent::Lost) => self.call.handle_lost(),
             Some(SignalingEvent::Message(message)) => {
@@ -137,11 +155,30 @@ impl Driver {
             Order::SetMic(is_on) => self.call.set_mic(now, is_on),
             Order::SetCam(is_on) => self.call.set_cam(now, is_on),
             Order::Say(message) => self.call.say(*message),
+            Order::OfferFile { file, content, answer } => self.offer_file(*file, content, answer),
+            Order::WithdrawFile(file) => self.call.withdraw_file(file),
+            Order::AcceptFile { offer, content, answer } => {
+                let accepted = self.call.accept_file(now, &offer);
+                // Whoever asked may be gone.
+                let _ = answer.send(accepted.map(|number| self.contents.add(number, content)));
+            }
+            Order::CancelFile(file) => self.call.cancel_file(file),
             // Whoever asked may be gone.
             Order::Report(answer) => drop(answer.send(self.call.report(now, self.events_dropped))),
             Order::NetworkChanged => self.handle_network_change(now).await,
             Order::Cut(duration) => self.signaling.cut(duration).await,
             Order::Leave => self.end(EndReason::Left).await,
+        }
+    }
+
+    fn offer_file(&mut self, file: NewFile, content: mpsc::Sender<Work>, answer: Answer) {
+        match self.call.offer_file(file) {
+            Ok(number) => {
+                self.contents.add(number, content);
+                self.contents.await_answer(number, answer);
+            }
+            // Whoever asked may be gone.
+            Err(error) => drop(answer.send(Err(error))),
         }
     }
 
@@ -180,6 +217,14 @@ impl Driver {
         }
         while let Some(Question { source, destination, bytes }) = self.reflexive.poll_question() {
             self.sockets.send_by_udp(source, destination, &bytes);
+        }
+        while let Some(work) = self.call.poll_file_work() {
+            if let Some(done) = self.contents.perform(work) {
+                self.call.handle_file_done(Instant::now(), done);
+            }
+        }
+        while let Some((number, answer)) = self.call.poll_file_answer() {
+            self.contents.answer(number, answer);
         }
         while let Some(transmit) = self.call.poll_transmit() {
             self.sockets.send(&transmit);

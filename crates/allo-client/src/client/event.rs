@@ -1,8 +1,8 @@
 //! What a participant tells whoever runs it.
 
 use allo_protocol::{
-    ChatMessage, Device, ErrorCode, FileId, FileOffer, Knocker, LeaveReason, LinkId, MediaSession,
-    Participant, ParticipantId, Reaction, RoomSettings, Topology,
+    ChatMessage, Device, ErrorCode, FileId, FileOffer, FileOutcome, Knocker, LeaveReason, LinkId,
+    MediaSession, Participant, ParticipantId, Reaction, RoomSettings, Topology,
 };
 use serde::Serialize;
 
@@ -109,7 +109,7 @@ pub enum Event {
         /// It, the oldest first.
         messages: Vec<ChatMessage>,
     },
-    /// Files are offered to this participant.
+    /// Files are offered to this participant, or by it. After [`Event::Joined`], what is not told again is not on offer any more.
     FilesOffered {
         /// Them, the oldest first. Some may be known.
         files: Vec<FileOffer>,
@@ -118,6 +118,44 @@ pub enum Event {
     FileWithdrawn {
         /// Which.
         file: FileId,
+    },
+    /// Somebody takes a file that this participant offers, or this participant does so.
+    FileAccepted {
+        /// Which.
+        file: FileId,
+        /// Who takes it.
+        participant: ParticipantId,
+    },
+    /// A file has got on, as is told four times a second at most.
+    FileProgressed {
+        /// Which.
+        file: FileId,
+        /// How many bytes of it were written here, or sent since the first of those took it who do.
+        done: u32,
+        /// How many it has.
+        bytes: u32,
+    },
+    /// All of a file that this participant takes is written.
+    FileSaved {
+        /// Which.
+        file: FileId,
+    },
+    /// It is over that somebody takes a file. Of what this participant takes, only a bad end is told: the good one is
+    /// [`Event::FileSaved`].
+    FileEnded {
+        /// Which.
+        file: FileId,
+        /// Who took it.
+        participant: ParticipantId,
+        /// How it ended.
+        outcome: FileOutcome,
+    },
+    /// A file could not be read, written or taken, and was given up.
+    FileFailed {
+        /// Which.
+        file: FileId,
+        /// Why, for people.
+        text: String,
     },
     /// Somebody gives a sign.
     Reacted {

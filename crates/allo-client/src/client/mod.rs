@@ -1,6 +1,7 @@
 //! Level 3: a participant in a room.
 
 mod call;
+mod contents;
 mod driver;
 mod event;
 mod keeper;

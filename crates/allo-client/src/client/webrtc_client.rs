@@ -4,22 +4,25 @@ use std::io;
 use std::time::Duration;
 
 use allo_protocol::{
-    AccessToken, ClientMessage, InstanceId, OwnerSecret, ParticipantId, ParticipantKey, Password,
-    TopologyChoice,
+    AccessToken, ClientMessage, FileId, FileOffer, InstanceId, OwnerSecret, ParticipantId, ParticipantKey,
+    Password, TopologyChoice,
 };
 use percent_encoding::percent_decode_str;
 use str0m::config::DtlsCert;
 use str0m::crypto::from_feature_flags;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use url::Url;
 
 use super::call::CallOptions;
+use super::contents::{Contents, DONE_MAX};
 use super::driver::{Driver, Order};
 use super::event::{Event, Report};
 use super::reflexive::Reflexive;
 use super::sockets::Sockets;
+use crate::files::{Done, FileError, NewFile, WORK_MAX, read_parts, write_parts};
 use crate::peer::Negotiation;
 use crate::signaling::{SignalingError, SignalingOptions, SignalingSocket, Trust};
 
@@ -119,6 +122,8 @@ pub fn new_owner_secret() -> Result<OwnerSecret, ClientError> {
 pub struct WebRtcClient {
     orders: mpsc::Sender<Order>,
     events: mpsc::Receiver<Event>,
+    /// To it is said what was read and written of files.
+    done: mpsc::Sender<Done>,
     task: JoinHandle<()>,
 }
 
@@ -158,8 +163,10 @@ impl WebRtcClient {
         let reflexive = Reflexive::new(random_bytes()?);
         let (orders, orders_out) = mpsc::channel(ORDERS_MAX);
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
-        let driver = Driver::new(call, signaling, sockets, reflexive, orders_out, events_in);
-        Ok(Self { orders, events, task: tokio::spawn(driver.run()) })
+        let (done, done_out) = mpsc::channel(DONE_MAX);
+        let contents = Contents::new(done_out);
+        let driver = Driver::new(call, signaling, sockets, contents, reflexive, orders_out, events_in);
+        Ok(Self { orders, events, done, task: tokio::spawn(driver.run()) })
     }
 
     /// Returns the next event, or `None` after the end.
@@ -200,6 +207,47 @@ impl WebRtcClient {
     /// Puts somebody out of the room.
     pub async fn remove(&self, participant: ParticipantId) {
         self.say(ClientMessage::Remove { participant }).await;
+    }
+
+    /// Offers a file to everyone or to one, and returns its number once the server has said it. Its bytes stay in `content` until somebody takes
+    /// them, and each may be read more than once.
+    ///
+    /// [`Event::FileAccepted`], [`Event::FileProgressed`] and [`Event::FileEnded`] say how it goes.
+    pub async fn offer_file<C>(&self, file: NewFile, content: C) -> Result<FileId, FileError>
+    where
+        C: AsyncRead + AsyncSeek + Send + Unpin + 'static,
+    {
+        let (work, work_out) = mpsc::channel(WORK_MAX);
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(read_parts(content, work_out, self.done.clone()));
+        self.order(Order::OfferFile { file: Box::new(file), content: work, answer }).await;
+        answered.await.unwrap_or(Err(FileError::NotInRoom))
+    }
+
+    /// Takes back a file that this participant offers: nobody gets any more of it.
+    pub async fn withdraw_file(&self, file: FileId) {
+        self.order(Order::WithdrawFile(file)).await;
+    }
+
+    /// Takes a file that came in [`Event::FilesOffered`], and writes its parts to `content` in the order in which they come: that is from anywhere,
+    /// round and round.
+    ///
+    /// [`Event::FileSaved`] comes when all of it is written. [`Event::FileEnded`], [`Event::FileWithdrawn`] or [`Event::FileFailed`] comes
+    /// when it is over before that: then `content` has gaps.
+    pub async fn accept_file<C>(&self, offer: FileOffer, content: C) -> Result<(), FileError>
+    where
+        C: AsyncWrite + AsyncSeek + Send + Unpin + 'static,
+    {
+        let (work, work_out) = mpsc::channel(WORK_MAX);
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(write_parts(content, work_out, self.done.clone()));
+        self.order(Order::AcceptFile { offer: Box::new(offer), content: work, answer }).await;
+        answered.await.unwrap_or(Err(FileError::NotInRoom))
+    }
+
+    /// Takes a file no more.
+    pub async fn cancel_file(&self, file: FileId) {
+        self.order(Order::CancelFile(file)).await;
     }
 
     /// Says anything else that the protocol has about a meeting. What one may not say comes back as [`Event::Error`].

@@ -9,7 +9,6 @@ mod link;
 mod negotiation;
 mod recovery;
 
-pub(crate) use candidates::ice_ufrag;
 pub use connection::PeerConnection;
 pub use link::{LinkState, PeerError, PeerEvent, PeerOptions};
 pub use negotiation::Negotiation;

@@ -205,6 +205,24 @@ impl Session {
         self.update_sending(now);
     }
 
+    /// Asks for the data channel, if it was not yet asked for. While another offer waits for its answer, it has to be said again.
+    pub fn open_channel(&mut self, now: Instant) {
+        if self.lines.open_channel(&mut self.engine.rtc) {
+            self.say_offer();
+            self.drive(now);
+        }
+    }
+
+    /// Sends a message by the data channel. Returns whether there was room for it: the engine holds 128 KiB, and takes more as these arrive.
+    pub fn send_data(&mut self, now: Instant, message: &[u8]) -> bool {
+        let channel = self.lines.channel().and_then(|id| self.engine.rtc.channel(id));
+        let written = channel.map_or(Ok(false), |mut channel| channel.write(true, message));
+        let is_written = matches!(written, Ok(true));
+        self.check(written.map(|_| ()));
+        self.drive(now);
+        is_written
+    }
+
     /// Forgets what came from everybody of whom `is_there` says that they are gone.
     pub fn retain_participants(&mut self, is_there: impl Fn(&ParticipantId) -> bool) {
         self.slots.retain(is_there);
@@ -335,6 +353,7 @@ impl Session {
             Event::KeyframeRequest(request) => {
                 self.sending.handle_keyframe_request(now, lines::layer(request.rid));
             }
+            Event::ChannelData(data) => self.events.push_back(SessionEvent::Data(data.data)),
             Event::Closed => self.handle_closed(now),
             _ => {}
         }

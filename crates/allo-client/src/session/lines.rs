@@ -3,22 +3,24 @@
 use allo_protocol::{MediaTrack, Source};
 use str0m::Rtc;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 
 use super::options::{SessionError, SessionOptions};
-use crate::peer::ice_ufrag;
 use crate::sending::LAYERS_MAX;
 
 /// The names of the simulcast layers, the lowest first.
 const LAYERS: [&str; LAYERS_MAX] = ["l", "m", "h"];
 
-/// The lines, which never change, and the offer that waits for its answer.
+/// The lines, to which at most one for the data channel is added, and the offer that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Lines {
     mic: Mid,
     cam: Option<Mid>,
     audio_slots: Vec<Mid>,
     video_slots: Vec<Mid>,
+    /// The data channel, once it was asked for.
+    channel: Option<ChannelId>,
     pending: Option<Pending>,
     /// The last answer that came into force.
     applied: Option<String>,
@@ -42,7 +44,7 @@ impl Lines {
         let video_slots = slots(MediaKind::Video, options.video_slots);
         let (offer, token) = changes.apply().expect("lines were added");
         let pending = Some(Pending { token, sdp: offer.to_sdp_string() });
-        Self { mic, cam, audio_slots, video_slots, pending, applied: None }
+        Self { mic, cam, audio_slots, video_slots, channel: None, pending, applied: None }
     }
 
     /// Makes an offer that restarts ICE, unless another offer waits for its answer.
@@ -57,6 +59,25 @@ impl Lines {
         true
     }
 
+    /// Makes an offer that asks for the data channel, unless there is one or another offer waits for its answer.
+    pub(crate) fn open_channel(&mut self, rtc: &mut Rtc) -> bool {
+        if self.channel.is_some() || self.pending.is_some() {
+            return false;
+        }
+        let mut changes = rtc.sdp_api();
+        let config =
+            ChannelConfig { label: "files".to_owned(), negotiated: Some(0), ..ChannelConfig::default() };
+        self.channel = Some(changes.add_channel_with_config(config));
+        let Some((offer, token)) = changes.apply() else { return false };
+        self.pending = Some(Pending { token, sdp: offer.to_sdp_string() });
+        true
+    }
+
+    /// Returns the data channel, which may not be open yet.
+    pub(crate) fn channel(&self) -> Option<ChannelId> {
+        self.channel
+    }
+
     /// Returns the offer that waits for its answer, to be said for the first time or again.
     pub(crate) fn unanswered(&self) -> Option<(String, Vec<MediaTrack>)> {
         self.pending.as_ref().map(|pending| (pending.sdp.clone(), self.tracks()))
@@ -64,10 +85,9 @@ impl Lines {
 
     /// Takes an answer. Returns whether it came into force.
     pub(crate) fn handle_answer(&mut self, rtc: &mut Rtc, sdp: &str) -> Result<bool, SessionError> {
-        // An offer that was said twice is answered twice. The second answer must not be taken for one to a later offer.
-        let has_old_ufrag =
-            self.applied.as_deref().is_some_and(|applied| ice_ufrag(applied) == ice_ufrag(sdp));
-        if has_old_ufrag {
+        // An offer that was said twice is answered twice. The second answer must not be taken for one to a later offer, whose answer is
+        // another in any case: it has other credentials, or a line more.
+        if self.applied.as_deref() == Some(sdp) {
             return Ok(false);
         }
         let Some(pending) = self.pending.take() else { return Ok(false) };

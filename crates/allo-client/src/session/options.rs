@@ -46,6 +46,8 @@ pub enum SessionEvent {
         /// What its sending lines carry.
         tracks: Vec<MediaTrack>,
     },
+    /// This came by the data channel.
+    Data(Vec<u8>),
     /// The session cannot be mended: another one is needed.
     RenewalNeeded,
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 mod command;
+mod files;
 mod glare;
 mod meeting;
 mod pair;

@@ -6,8 +6,9 @@ use allo_client::peer::LinkState;
 use allo_client::session::{Session, SessionEvent, SessionOptions};
 use allo_protocol::MediaSession;
 use str0m::change::SdpOffer;
+use str0m::channel::ChannelConfig;
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 use crate::pair::{address, certificate};
 
@@ -15,13 +16,17 @@ struct Call {
     now: Instant,
     session: Session,
     server: Rtc,
+    /// The answer to the first offer.
+    answer: String,
+    /// What came by the data channel.
+    heard: Vec<Vec<u8>>,
 }
 
 impl Call {
     /// Offers a session, and has it answered.
     fn start() -> Self {
         let now = Instant::now();
-        let mut session = Session::new(
+        let session = Session::new(
             now,
             SessionOptions {
                 is_by_tcp: false,
@@ -37,14 +42,20 @@ impl Call {
         );
         let mut server = RtcConfig::new().set_ice_lite(true).build(now);
         server.add_local_candidate(Candidate::host(address(1, 1000), "udp").unwrap());
-        let offer = std::iter::from_fn(|| session.poll_event()).find_map(|event| match event {
+        let mut call = Self { now, session, server, answer: String::new(), heard: Vec::new() };
+        call.answer = call.server_answer();
+        call.session.handle_answer(now, &call.answer).unwrap();
+        call
+    }
+
+    /// Lets the server take the offer, and returns its answer.
+    fn server_answer(&mut self) -> String {
+        let offer = std::iter::from_fn(|| self.session.poll_event()).find_map(|event| match event {
             SessionEvent::Offer { sdp, .. } => Some(sdp),
             _ => None,
         });
-        let offer = SdpOffer::from_sdp_string(&offer.expect("a session is offered")).unwrap();
-        let answer = server.sdp_api().accept_offer(offer).unwrap();
-        session.handle_answer(now, &answer.to_sdp_string()).unwrap();
-        Self { now, session, server }
+        let offer = SdpOffer::from_sdp_string(&offer.expect("something is offered")).unwrap();
+        self.server.sdp_api().accept_offer(offer).unwrap().to_sdp_string()
     }
 
     fn run_for(&mut self, duration: Duration) {
@@ -71,6 +82,7 @@ impl Call {
             }
             match self.server.poll_output().unwrap() {
                 Output::Timeout(due) => return due,
+                Output::Event(Event::ChannelData(data)) => self.heard.push(data.data),
                 Output::Event(_) => {}
                 Output::Transmit(sent) => {
                     self.session.handle_datagram(self.now, sent.source, sent.destination, &sent.contents);
@@ -95,4 +107,24 @@ fn a_server_that_says_goodbye_is_not_waited_for_in_silence() {
             .any(|event| matches!(event, SessionEvent::RenewalNeeded)),
         "another session is asked for"
     );
+}
+
+#[test]
+fn a_channel_is_added_by_an_answer_that_keeps_the_credentials_and_not_by_the_one_before() {
+    let mut call = Call::start();
+    call.run_for(Duration::from_secs(2));
+    call.session.open_channel(call.now);
+    let answer = call.server_answer();
+    let config = ChannelConfig { negotiated: Some(0), ..ChannelConfig::default() };
+    call.server.direct_api().create_data_channel(config);
+    // The first offer may have been said twice, and is answered twice then.
+    call.session.handle_answer(call.now, &call.answer).unwrap();
+    assert!(!call.session.send_data(call.now, b"too early"));
+    call.session.handle_answer(call.now, &answer).unwrap();
+    call.run_for(Duration::from_secs(1));
+    assert!(call.session.send_data(call.now, b"in time"));
+    call.run_for(Duration::from_secs(1));
+    assert_eq!(call.heard, [b"in time".to_vec()]);
+    call.session.open_channel(call.now);
+    assert!(call.session.poll_event().is_none_or(|event| !matches!(event, SessionEvent::Offer { .. })));
 }

@@ -1,5 +1,6 @@
 //! A participant's part in a call, without input or output: what the server says, the links to the others, and time.
 
+mod files;
 mod links;
 mod report;
 mod session;
@@ -9,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use allo_protocol::{
-    AccessToken, ClientMessage, Device, ErrorCode, Features, InstanceId, LinkId, OwnerSecret, Participant,
-    ParticipantId, ParticipantKey, Password, ServerMessage, TopologyChoice,
+    AccessToken, ClientMessage, Device, ErrorCode, Features, InstanceId, Limits, LinkId, OwnerSecret,
+    Participant, ParticipantId, ParticipantKey, Password, ServerMessage, TopologyChoice,
 };
 use str0m::config::DtlsCert;
 use str0m::net::Transmit;
@@ -23,6 +24,7 @@ use crate::client::keeper::Keeper;
 use crate::client::reflexive::Mapping;
 use crate::client::roster::{Change, Outcome, Roster};
 use crate::client::routing::{Routing, Wishes};
+use crate::files::Files;
 use crate::peer::{Negotiation, PeerConnection};
 use crate::session::Session;
 use crate::signaling::EndReason;
@@ -75,6 +77,9 @@ pub(crate) struct Call {
     /// What came over links and sessions that are over, from those who are in the room.
     past: BTreeMap<ParticipantId, (AudioReport, VideoReport)>,
     keeper: Keeper,
+    files: Files,
+    /// The largest file that the server passes on.
+    file_bytes: u32,
     routing: Routing,
     /// Whether the server has a media plane.
     has_media_plane: bool,
@@ -112,6 +117,8 @@ impl Call {
             links: BTreeMap::new(),
             past: BTreeMap::new(),
             keeper: Keeper::default(),
+            files: Files::default(),
+            file_bytes: 0,
             has_media_plane: false,
             is_in: false,
             said: None,
@@ -124,9 +131,11 @@ impl Call {
     }
 
     /// The server is there, for the first time or again.
-    pub(crate) fn handle_opened(&mut self, features: &Features) {
+    pub(crate) fn handle_opened(&mut self, features: &Features, limits: &Limits) {
         self.has_media_plane = features.sfu;
+        self.file_bytes = limits.file_bytes;
         self.is_in = false;
+        self.files.handle_opened();
         // What was said over the connection before may have been lost.
         self.said = None;
         self.links.values_mut().for_each(|link| link.is_dropped = false);
@@ -153,6 +162,7 @@ impl Call {
     /// The server is away. Links and media go on.
     pub(crate) fn handle_lost(&mut self) {
         self.messages.clear();
+        self.is_in = false;
         self.events.push_back(Event::Signaling { is_open: false });
     }
 
@@ -170,7 +180,8 @@ impl Call {
                 settings,
             } => {
                 self.is_in = true;
-                self.handle_snapshot(now, version, room, you, participants);
+                self.handle_snapshot(now, version, room, you.clone(), participants);
+                self.files.handle_snapshot(you, resumed, self.file_bytes_in(topology_choice));
                 self.events.push_back(Event::RoomUpdated { settings });
                 self.routing.set_topology(topology);
                 if !resumed {
@@ -204,7 +215,10 @@ impl Call {
             ServerMessage::PictureLimits { from, link, limits } => {
                 self.on_link(now, &from, link, |connection| connection.limit_pictures(now, limits));
             }
-            ServerMessage::Error { code, text, .. } => return self.handle_error(code, text),
+            ServerMessage::Error { code, text, .. } => {
+                self.files.handle_error(code, &text);
+                return self.handle_error(code, text);
+            }
             ServerMessage::TopologyChanged { version, topology } => {
                 self.handle_change(now, version, Change::Topology(topology));
             }
@@ -248,15 +262,21 @@ impl Call {
             ServerMessage::Reacted { participant, reaction } => {
                 self.events.push_back(Event::Reacted { participant, reaction });
             }
-            ServerMessage::FileOffered { file } => {
-                self.events.push_back(Event::FilesOffered { files: vec![file] });
+            ServerMessage::FileOffered { file } => self.handle_files_offered(vec![file]),
+            ServerMessage::FilesOffered { files } => self.handle_files_offered(files),
+            ServerMessage::FileWithdrawn { file } => {
+                self.files.handle_withdrawn(file);
+                self.events.push_back(Event::FileWithdrawn { file });
             }
-            ServerMessage::FilesOffered { files } => self.events.push_back(Event::FilesOffered { files }),
-            ServerMessage::FileWithdrawn { file } => self.events.push_back(Event::FileWithdrawn { file }),
-            // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it. Nor does it offer or take files.
-            ServerMessage::FileAccepted { .. }
-            | ServerMessage::FileEnded { .. }
-            | ServerMessage::Relay { .. }
+            ServerMessage::FileAccepted { file, participant } => {
+                self.files.handle_accepted(file, participant);
+                self.collect(now);
+            }
+            ServerMessage::FileEnded { file, participant, outcome } => {
+                self.files.handle_ended(file, participant, outcome);
+            }
+            // This client has no TURN: it goes by UDP, or by TCP as ICE itself has it.
+            ServerMessage::Relay { .. }
             | ServerMessage::Welcome { .. }
             | ServerMessage::Ping {}
             | ServerMessage::Pong {} => {}
@@ -293,6 +313,7 @@ impl Call {
         }
         let options = session_options(&self.options, &self.addresses);
         self.keeper.handle_timeout(now, options);
+        self.files.handle_timeout(now);
         if self.vouch_due <= now {
             self.vouch(now);
             self.vouch_due = now + VOUCH_INTERVAL;
@@ -364,11 +385,13 @@ impl Call {
     }
 
     pub(crate) fn poll_message(&mut self) -> Option<ClientMessage> {
-        self.messages.pop_front()
+        let said = self.messages.pop_front();
+        // What is said of files is not lost while the server is away.
+        said.or_else(|| if self.is_in { self.files.poll_message() } else { None })
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.files.poll_event())
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
@@ -381,6 +404,7 @@ impl Call {
         links
             .chain(session)
             .chain(self.keeper.poll_timeout())
+            .chain(self.files.poll_timeout())
             .fold(self.vouch_due.min(self.route_due), Instant::min)
     }
 

@@ -72,6 +72,7 @@ impl Call {
     /// Says goodbye on a session that is over, and keeps what it counted.
     pub(super) fn end_session(&mut self, now: Instant, session: Option<Session>) {
         let Some(mut session) = session else { return };
+        self.files.handle_session_over();
         session.close(now);
         self.transmits.extend(std::iter::from_fn(|| session.poll_transmit()));
         for peer in self.roster.peers() {
@@ -93,6 +94,14 @@ impl Call {
     pub(super) fn collect_session(&mut self, now: Instant) {
         let mut is_broken = false;
         let Some(session) = self.keeper.session_mut() else { return };
+        if self.files.needs_channel() {
+            session.open_channel(now);
+        }
+        while let Some(part) = self.files.part()
+            && session.send_data(now, part)
+        {
+            self.files.handle_sent(now);
+        }
         self.transmits.extend(std::iter::from_fn(|| session.poll_transmit()));
         let number = session.number();
         while let Some(event) = session.poll_event() {
@@ -103,6 +112,7 @@ impl Call {
                 SessionEvent::StateChanged(state) => {
                     self.events.push_back(Event::SessionState { session: number, state });
                 }
+                SessionEvent::Data(data) => self.files.handle_data(now, &data),
                 SessionEvent::RenewalNeeded => is_broken = true,
             }
         }
