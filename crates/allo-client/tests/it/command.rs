@@ -1,20 +1,25 @@
 //! The command `allo-client`, as another program sees it.
 
+use std::io::Cursor;
+use std::path::Path;
 use std::process::Stdio;
 
+use allo_client::NewFile;
 use allo_client::client::Event;
-use allo_protocol::LeaveReason;
+use allo_protocol::{FileId, FileOutcome, LeaveReason};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::robots::{TestServer, soon};
+use crate::files::content;
+use crate::robots::{Robot, TestServer, soon};
 
 /// A running command. It dies with the test.
 struct Running {
     child: Child,
     input: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
+    sentences: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
@@ -26,11 +31,13 @@ impl Running {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, input, lines: BufReader::new(output).lines() }
+        let sentences = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, input, lines: BufReader::new(output).lines(), sentences }
     }
 
     async fn say(&mut self, command: &str) {
@@ -50,6 +57,19 @@ impl Running {
             }
         };
         soon(what, found).await
+    }
+
+    /// Reads sentences until one of them has this in it.
+    async fn says(&mut self, part: &str) {
+        let found = async {
+            loop {
+                let line = self.sentences.next_line().await.unwrap();
+                if line.unwrap_or_else(|| panic!("ended before it said {part:?}")).contains(part) {
+                    return;
+                }
+            }
+        };
+        soon(part, found).await;
     }
 
     /// Waits for the end, with standard input still open, and returns whether it was a good one.
@@ -113,6 +133,114 @@ async fn it_chooses_the_way_of_media_for_a_room_that_it_opens() {
     };
     command.until("the low layer through the server", is_small).await;
     ada.until_media_from(&["Robot"]).await;
+    command.say("leave").await;
+    assert!(command.ended_well().await);
+}
+
+async fn offer(robot: &Robot, name: &str, bytes: &[u8]) -> FileId {
+    let length = u64::try_from(bytes.len()).unwrap();
+    let file = NewFile { to: None, name: name.to_owned(), bytes: length, media_type: String::new() };
+    robot.client.offer_file(file, Cursor::new(bytes.to_vec())).await.unwrap()
+}
+
+/// Returns the names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_sends_files_that_another_saves_under_names_of_their_own() {
+    let server = TestServer::start();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [from, to] = folders.each_ref().map(tempfile::TempDir::path);
+    let bytes = content(300_000);
+    std::fs::write(from.join("plan.pdf"), &bytes).unwrap();
+    std::fs::write(to.join("plan.pdf"), b"mine").unwrap();
+
+    let mut ada = Running::start(
+        &server,
+        "family",
+        &["--quiet", "--send-file", from.join("plan.pdf").to_str().unwrap()],
+    );
+    ada.until("joining", |line| line["event"] == "joined").await;
+    let mut bob = Running::start(&server, "family", &["--quiet", "--save-files", to.to_str().unwrap()]);
+    ada.says("plan.pdf is on offer to everyone").await;
+    bob.says("saved").await;
+    ada.says("plan.pdf was received by one").await;
+    assert_eq!(names(to), ["plan (1).pdf", "plan.pdf"]);
+    assert!(std::fs::read(to.join("plan (1).pdf")).unwrap() == bytes);
+    assert_eq!(std::fs::read(to.join("plan.pdf")).unwrap(), b"mine");
+
+    // Some that the server passes on as they are, and one that it makes better.
+    let cleo = server.join("family", "Cleo").await;
+    for name in ["../../.bashrc", "a:b|c.txt", &"long ".repeat(100)] {
+        offer(&cleo, name, b"abc").await;
+        bob.says("saved").await;
+    }
+    let saved = names(to);
+    assert_eq!(saved.len(), 5);
+    assert!(saved.contains(&"bashrc".to_owned()) && saved.contains(&"abc.txt".to_owned()), "{saved:?}");
+    for mut command in [ada, bob] {
+        command.say("leave").await;
+        assert!(command.ended_well().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_a_file_that_is_cancelled_at_either_end_or_by_leaving() {
+    let server = TestServer::start();
+    let mut ada = server.join("family", "Ada").await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command =
+        Running::start(&server, "family", &["--quiet", "--save-files", folder.path().to_str().unwrap()]);
+    command.until("joining", |line| line["event"] == "joined").await;
+    let bytes = content(40_000_000);
+    let moves = |line: &Value| line["event"] == "fileProgressed";
+
+    let first = offer(&ada, "film.bin", &bytes).await;
+    command.until("progress", moves).await;
+    assert_eq!(names(folder.path()), ["film.bin"]);
+    command.say(&format!("cancel {}", first.0)).await;
+    command.says("film.bin was not saved: it was cancelled").await;
+    let is_cancelled = |event: &Event| matches!(event, Event::FileEnded { file, outcome: FileOutcome::Cancelled, .. } if *file == first);
+    ada.event("the cancelling", is_cancelled).await;
+
+    let second = offer(&ada, "film.bin", &bytes).await;
+    command.until("progress", moves).await;
+    ada.client.withdraw_file(second).await;
+    command.says("film.bin was not saved: it is not offered any more").await;
+    assert_eq!(names(folder.path()), [""; 0]);
+
+    offer(&ada, "film.bin", &bytes).await;
+    command.until("progress", moves).await;
+    command.say("leave").await;
+    assert!(command.ended_well().await);
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_or_saved_is_said_in_a_sentence() {
+    let server = TestServer::with(|config| config.rooms.file_bytes = 1_000);
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none");
+    for option in ["--send-file", "--save-files"] {
+        let mut command = Running::start(&server, "family", &[option, none.to_str().unwrap()]);
+        command.says("none: No such file or directory").await;
+        assert!(!command.ended_well().await);
+    }
+    let large = folder.path().join("large.bin");
+    std::fs::write(&large, content(1_001)).unwrap();
+    let mut command =
+        Running::start(&server, "family", &["--quiet", "--save-files", large.to_str().unwrap()]);
+    command.says("it is no folder").await;
+    assert!(!command.ended_well().await);
+    let mut command = Running::start(&server, "family", &["--quiet"]);
+    command.until("joining", |line| line["event"] == "joined").await;
+    command.say(&format!("send {}", large.display())).await;
+    command.says("large.bin: the file has 1001 bytes, and the server takes 1000 at most").await;
     command.say("leave").await;
     assert!(command.ended_well().await);
 }

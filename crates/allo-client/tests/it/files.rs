@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::robots::{Robot, TestServer};
 
 /// Bytes that are not the same everywhere.
-fn content(length: usize) -> Vec<u8> {
+pub(crate) fn content(length: usize) -> Vec<u8> {
     let byte = |at: usize| (at * 31 + (at >> 8) * 17 + (at >> 16)).to_le_bytes()[0];
     (0..length).map(byte).collect()
 }

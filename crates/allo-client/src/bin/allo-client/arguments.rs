@@ -10,6 +10,8 @@ use allo_protocol::TopologyChoice;
 use clap::{Parser, ValueEnum};
 use url::Url;
 
+use crate::files::FileOptions;
+
 /// The most slots of a kind.
 #[allow(clippy::cast_possible_wrap, reason = "it is a small constant")]
 const SLOTS: i64 = SLOTS_MAX as i64;
@@ -22,7 +24,8 @@ const SLOTS: i64 = SLOTS_MAX as i64;
 /// Prints what happens and, once a second, what was received, as JSON lines. Reads commands from standard input: mute,
 /// unmute, cam on, cam off, cut SECONDS, network-changed, report, leave; and of the meeting: chat TEXT, hand up, hand down, lobby on,
 /// lobby off, lock, unlock, places NUMBER, password TEXT, password, admit all, end, and admit, deny, remove, ban, mute, owner, moderator or
-/// participant with the id of somebody.
+/// participant with the id of somebody. Of files: send PATH, and cancel NUMBER, which takes back one's own and takes another's no more. What
+/// becomes of files is also said in sentences on standard error.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
@@ -67,6 +70,13 @@ pub(crate) struct Arguments {
     /// How high pictures are to be in pixels: the server chooses the simulcast layer by it (120, 240 or 480)
     #[arg(long, value_name = "PIXELS", default_value_t = 360)]
     tile_height: u16,
+    /// Offer this file to everyone, once somebody is there; may be given several times. With --count, the first participant does
+    #[arg(long, value_name = "PATH")]
+    send_file: Vec<PathBuf>,
+    /// Save every file that is offered in this folder, which must exist; nothing in it is overwritten. With --count, the first
+    /// participant does
+    #[arg(long, value_name = "DIR")]
+    save_files: Option<PathBuf>,
     /// Print a report only when asked to
     #[arg(long)]
     quiet: bool,
@@ -121,6 +131,14 @@ impl Arguments {
             only_tcp: self.tcp,
             ..ClientOptions::new(self.url.clone(), name)?
         })
+    }
+
+    /// Returns what participant `number` does with files: the first does it for all.
+    pub(crate) fn file_options(&self, number: u32) -> FileOptions {
+        if number > 0 {
+            return FileOptions::default();
+        }
+        FileOptions { send: self.send_file.clone(), save: self.save_files.clone() }
     }
 
     /// Returns how often to print a report by itself.

@@ -1,8 +1,9 @@
 //! Commands on standard input.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use allo_protocol::{ClientMessage, Device, ParticipantId, Password, Role};
+use allo_protocol::{ClientMessage, Device, FileId, ParticipantId, Password, Role};
 use tokio::sync::broadcast;
 use tracing::warn;
 
@@ -21,6 +22,10 @@ pub(crate) enum Command {
     NetworkChanged,
     /// `chat`, `hand`, `admit` and the other words of a meeting: say this to the server
     Say(ClientMessage),
+    /// `send PATH`: offer a file to everyone
+    SendFile(PathBuf),
+    /// `cancel NUMBER`: take a file back, or take it no more
+    CancelFile(FileId),
     /// `report`: print what was received
     Report,
     /// `leave`: leave the room and end
@@ -37,6 +42,11 @@ impl Command {
             ["cam", "off"] => Ok(Self::Cam(false)),
             ["cut", time] => parse_duration(time).map(Self::Cut),
             ["network-changed"] => Ok(Self::NetworkChanged),
+            ["send", path @ ..] if !path.is_empty() => Ok(Self::SendFile(rest(line).into())),
+            ["cancel", number] => number
+                .parse()
+                .map(|number| Self::CancelFile(FileId(number)))
+                .map_err(|_| "the number of a file stands in what is printed".to_owned()),
             ["report"] => Ok(Self::Report),
             ["leave"] => Ok(Self::Leave),
             words => meeting(words).map(Self::Say).ok_or_else(|| WORDS.to_owned()),
@@ -46,7 +56,12 @@ impl Command {
 
 const WORDS: &str = "the commands are: mute, unmute, cam on, cam off, cut SECONDS, network-changed, report, leave; \
     chat TEXT, hand up, hand down, lobby on, lobby off, lock, unlock, places NUMBER, password TEXT, password, \
-    admit all, end, and admit, deny, remove, ban, mute, owner, moderator or participant with an ID";
+    admit all, end, and admit, deny, remove, ban, mute, owner, moderator or participant with an ID; send PATH, cancel NUMBER";
+
+/// Returns what is behind the first word: in a path, spaces count.
+fn rest(line: &str) -> &str {
+    line.trim().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start())
+}
 
 /// Reads what is said in a meeting. The ids stand in what is printed.
 fn meeting(words: &[&str]) -> Option<ClientMessage> {
@@ -108,6 +123,8 @@ mod tests {
         let text = "Shall we begin?".to_owned();
         let chat = ClientMessage::Chat { to: None, text };
         assert_eq!(Command::parse("chat Shall we  begin?"), Ok(Command::Say(chat)));
+        assert_eq!(Command::parse(" send  my  plan.pdf\n"), Ok(Command::SendFile("my  plan.pdf".into())));
+        assert_eq!(Command::parse("cancel 5"), Ok(Command::CancelFile(FileId(5))));
         let ada = ParticipantId::try_from("p2Xc9A".to_owned()).unwrap();
         let admit = ClientMessage::Admit { participant: ada };
         assert_eq!(Command::parse("admit p2Xc9A"), Ok(Command::Say(admit)));
@@ -115,7 +132,7 @@ mod tests {
         for line in ["chat", "admit", "admit a b", "ban é", "places many", "end now"] {
             assert!(Command::parse(line).is_err(), "{line:?}");
         }
-        for line in ["cam", "cut", "cut soon", "MUTE", "leave now"] {
+        for line in ["send", "cancel", "cancel plan.pdf", "cam", "cut", "cut soon", "MUTE", "leave now"] {
             assert!(Command::parse(line).is_err(), "{line:?}");
         }
     }

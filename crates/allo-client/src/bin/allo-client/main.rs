@@ -5,6 +5,8 @@
 
 mod arguments;
 mod commands;
+mod file_name;
+mod files;
 mod participant;
 
 use std::io::IsTerminal;
@@ -43,11 +45,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (lines, lines_out) = mpsc::channel(LINES_MAX);
     let printer = tokio::task::spawn_blocking(move || print(lines_out));
     let mut participants = JoinSet::new();
+    arguments.file_options(0).check()?;
     for number in 0..arguments.count {
         let options = arguments.client_options(number)?;
         participants.spawn(participant::run(
             number,
             options,
+            arguments.file_options(number),
             commands.subscribe(),
             lines.clone(),
             arguments.report_every(),

@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::commands::Command;
+use crate::files::{FileOptions, Files};
 
 /// A line of output.
 #[derive(Debug, Serialize)]
@@ -31,11 +32,14 @@ enum Content<'a> {
 pub(crate) async fn run(
     number: u32,
     options: ClientOptions,
+    files: FileOptions,
     mut commands: broadcast::Receiver<Command>,
     lines: mpsc::Sender<String>,
     report_every: Option<Duration>,
 ) -> anyhow::Result<()> {
     let mut client = WebRtcClient::join(options).await?;
+    // Of several, the first has to do with files, as commands go to all.
+    let mut files = (number == 0).then(|| Files::new(files));
     let mut ticks = interval(report_every.unwrap_or(Duration::from_secs(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -43,25 +47,44 @@ pub(crate) async fn run(
             event = client.event() => match event {
                 Some(event) => {
                     print(&lines, number, Content::Event(&event)).await;
+                    if let Some(files) = &mut files {
+                        files.handle(&client, &event).await;
+                    }
                     if let Event::Ended { reason } = event {
                         return outcome(reason);
                     }
                 }
                 None => bail!("the participant stopped without saying why"),
             },
-            Ok(command) = commands.recv() => obey(&client, command, &lines, number).await,
+            Ok(command) = commands.recv() => obey(&client, command, &mut files, &lines, number).await,
             _ = ticks.tick(), if report_every.is_some() => report(&client, &lines, number).await,
         }
     }
 }
 
-async fn obey(client: &WebRtcClient, command: Command, lines: &mpsc::Sender<String>, number: u32) {
+async fn obey(
+    client: &WebRtcClient,
+    command: Command,
+    files: &mut Option<Files>,
+    lines: &mpsc::Sender<String>,
+    number: u32,
+) {
     match command {
         Command::Mic(is_on) => client.set_mic(is_on).await,
         Command::Cam(is_on) => client.set_cam(is_on).await,
         Command::Cut(duration) => client.cut(duration).await,
         Command::NetworkChanged => client.network_changed().await,
         Command::Say(message) => client.say(message).await,
+        Command::SendFile(path) => {
+            if let Some(files) = files {
+                files.add(client, path).await;
+            }
+        }
+        Command::CancelFile(file) => {
+            if let Some(files) = files {
+                files.cancel(client, file).await;
+            }
+        }
         Command::Report => report(client, lines, number).await,
         Command::Leave => client.start_leaving().await,
     }
