@@ -1,8 +1,9 @@
 /** Files from one to another, through the server. */
 
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { enter, expectPeople } from "./support/call";
+import { sendRobots } from "./support/robots";
 import { expect, test } from "./support/test";
 
 const chat = (page: Page) => page.getByRole("complementary", { name: "Chat" });
@@ -39,6 +40,29 @@ test("a file arrives byte for byte at who takes it, under a name that is text", 
   await expect(chat(ada).getByText("Downloaded once.")).toBeVisible();
 
   expect(await grace.evaluate(() => "pwned" in window)).toBe(false);
+});
+
+test("the page and a headless participant send each other a file", async ({ open, room, server }) => {
+  const [plan, saved] = [test.info().outputPath("plan.bin"), test.info().outputPath("saved")];
+  const bytes = content(300_000);
+  await writeFile(plan, bytes);
+  await mkdir(saved);
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const options = ["--send-file", plan, "--save-files", saved];
+  const robots = await sendRobots(`${server.origin}/${room}`, 1, options);
+  await expectPeople(ada, ["Robot"]);
+
+  await button(ada, "Chat: 1 unread message").click();
+  const saving = ada.waitForEvent("download");
+  await button(ada, "Download plan.bin").click();
+  expect(bytes.equals(await readFile(await (await saving).path()))).toBe(true);
+
+  const answer = { name: "answer.bin", mimeType: "application/octet-stream", buffer: bytes };
+  await chat(ada).getByLabel("Send files").setInputFiles(answer);
+  await expect(chat(ada).getByText("Downloaded once.")).toBeVisible();
+  expect(bytes.equals(await readFile(`${saved}/answer.bin`))).toBe(true);
+  await robots.leave();
 });
 
 test("a file that comes is cancelled at either end", async ({ open, room }) => {

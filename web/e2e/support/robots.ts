@@ -9,8 +9,8 @@ const BINARY =
 export type Robots = { readonly leave: () => Promise<void> };
 
 /** Sends `count` robots into a room, with picture and sound, until they are told to leave. */
-export async function sendRobots(url: string, count: number): Promise<Robots> {
-  const child = spawn(BINARY, ["--insecure", "--loopback", "--quiet", "--count", String(count), url], {
+export async function sendRobots(url: string, count: number, options: readonly string[] = []): Promise<Robots> {
+  const child = spawn(BINARY, ["--insecure", "--loopback", "--quiet", "--count", String(count), ...options, url], {
     stdio: ["pipe", "ignore", "inherit"],
   });
   await started(child);
