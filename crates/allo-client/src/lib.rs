@@ -5,7 +5,7 @@
 //! 1. [`signaling::SignalingSocket`]: the WebSocket as typed messages, connected again for ever;
 //! 2. [`peer::PeerConnection`]: one link to one peer, and [`session::Session`]: the peer connection with the server, both without
 //!    input or output of their own;
-//! 3. [`client::WebRtcClient`]: join, leave, microphone, camera, events, and a report of what came.
+//! 3. [`client::WebRtcClient`]: join, leave, microphone, camera, files, events, and a report of what came.
 
 pub mod client;
 mod engine;

@@ -186,9 +186,7 @@ impl Files {
         if let Some(reference) = own {
             self.drop_outgoing(reference);
         }
-        if let Some(it) = self.incoming.remove(&file) {
-            self.work.push_back(Work { content: it.content, step: Step::Close });
-        }
+        self.drop_incoming(file);
     }
 
     pub(crate) fn handle_accepted(&mut self, file: FileId, participant: ParticipantId) {
@@ -208,7 +206,7 @@ impl Files {
         if let Some(own) = self.outgoing.values_mut().find(|own| own.file == Some(file)) {
             own.takers.remove(&participant);
         } else if self.incoming.get(&file).is_some_and(|it| it.is_accepted) {
-            self.handle_withdrawn(file);
+            self.drop_incoming(file);
         } else {
             // What ended here was told when it did.
             return;

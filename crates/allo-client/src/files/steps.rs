@@ -34,8 +34,7 @@ impl Files {
         match asked {
             Asked::Offer(reference) => self.refuse_offer(reference, error),
             Asked::Accept(file) => {
-                if let Some(it) = self.incoming.remove(&file) {
-                    self.close(it.content);
+                if self.drop_incoming(file) {
                     self.events.push_back(Event::FileFailed { file, text: error.to_string() });
                 }
             }
@@ -55,10 +54,18 @@ impl Files {
         self.close(reference);
     }
 
+    /// Returns whether it was there.
+    pub(super) fn drop_incoming(&mut self, file: FileId) -> bool {
+        let Some(it) = self.incoming.remove(&file) else { return false };
+        self.close(it.content);
+        true
+    }
+
     /// Ends it here that a file is taken, and says so.
     pub(super) fn end_incoming(&mut self, file: FileId, outcome: FileOutcome) {
-        let Some(it) = self.incoming.remove(&file) else { return };
-        self.close(it.content);
+        if !self.drop_incoming(file) {
+            return;
+        }
         self.messages.push_back(ClientMessage::EndFile { file, received: false });
         if let Some(participant) = self.you.clone() {
             self.events.push_back(Event::FileEnded { file, participant, outcome });
@@ -110,8 +117,7 @@ impl Files {
 
     pub(super) fn finished(&mut self, content: u32) {
         let Some((file, _)) = self.find_incoming(content) else { return };
-        self.incoming.remove(&file);
-        self.close(content);
+        self.drop_incoming(file);
         self.messages.push_back(ClientMessage::EndFile { file, received: true });
         self.events.push_back(Event::FileSaved { file });
     }
@@ -119,8 +125,7 @@ impl Files {
     /// A content cannot be read or written.
     pub(super) fn fail(&mut self, content: u32, text: String) {
         let failed = if let Some((file, _)) = self.find_incoming(content) {
-            self.incoming.remove(&file);
-            self.close(content);
+            self.drop_incoming(file);
             self.messages.push_back(ClientMessage::EndFile { file, received: false });
             Some(file)
         } else {

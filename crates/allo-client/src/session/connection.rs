@@ -205,7 +205,7 @@ impl Session {
         self.update_sending(now);
     }
 
-    /// Asks for the data channel, if it was not yet asked for. While another offer waits for its answer, it has to be said again.
+    /// Asks for the data channel, if it was not yet asked for. While another offer waits for its answer nothing is done, and this is to be called again.
     pub fn open_channel(&mut self, now: Instant) {
         if self.lines.open_channel(&mut self.engine.rtc) {
             self.say_offer();

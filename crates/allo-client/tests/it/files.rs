@@ -111,6 +111,57 @@ async fn a_file_goes_through_the_server_while_two_are_directly_connected_and_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_comes_later_takes_what_is_on_offer_at_once() {
+    let server = TestServer::start();
+    let ada = server.join("family", "Ada").await;
+    let bytes = content(50_000);
+    let file = offer(&ada, &bytes).await;
+    let folder = Folder::new();
+    let mut bob = server.join("family", "Bob").await;
+    let to_bob = offered(&mut bob).await;
+    let path = folder.take(&bob, to_bob).await;
+    saved(&mut bob, file).await;
+    assert!(std::fs::read(path).unwrap() == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_go_by_tcp_where_udp_is_blocked() {
+    let server = TestServer::start();
+    let only_tcp = |name| ClientOptions { only_tcp: true, ..server.options("family", name) };
+    let ada = Robot::join(only_tcp("Ada")).await;
+    let mut bob = Robot::join(only_tcp("Bob")).await;
+    let bytes = content(500_000);
+    let file = offer(&ada, &bytes).await;
+    let folder = Folder::new();
+    let to_bob = offered(&mut bob).await;
+    let path = folder.take(&bob, to_bob).await;
+    saved(&mut bob, file).await;
+    assert!(std::fs::read(path).unwrap() == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_knows_of_no_file() {
+    let server = TestServer::start();
+    let mut ada = server.join("family", "Ada").await;
+    let mut bob = server.join("family", "Bob").await;
+    let folder = Folder::new();
+    let file = offer(&ada, &content(20_000_000)).await;
+    let to_bob = offered(&mut bob).await;
+    folder.take(&bob, to_bob).await;
+    moves(&mut bob).await;
+    let _server = server.restart().await;
+    for robot in [&mut ada, &mut bob] {
+        robot.event("the loss", |event| *event == Event::FileWithdrawn { file }).await;
+    }
+    let bytes = content(50_000);
+    let file = offer(&ada, &bytes).await;
+    let to_bob = offered(&mut bob).await;
+    let path = folder.take(&bob, to_bob).await;
+    saved(&mut bob, file).await;
+    assert!(std::fs::read(path).unwrap() == bytes, "files go through the new session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_offers_a_file_takes_it_back_while_it_comes() {
     let server = TestServer::start();
     let ada = server.join("family", "Ada").await;
