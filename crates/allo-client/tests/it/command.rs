@@ -198,10 +198,10 @@ async fn nothing_is_left_of_a_file_that_is_cancelled_at_either_end_or_by_leaving
         Running::start(&server, "family", &["--quiet", "--save-files", folder.path().to_str().unwrap()]);
     command.until("joining", |line| line["event"] == "joined").await;
     let bytes = content(40_000_000);
-    let moves = |line: &Value| line["event"] == "fileProgressed";
+    let moves = |of: FileId| move |line: &Value| line["event"] == "fileProgressed" && line["file"] == of.0;
 
     let first = offer(&ada, "film.bin", &bytes).await;
-    command.until("progress", moves).await;
+    command.until("progress", moves(first)).await;
     assert_eq!(names(folder.path()), ["film.bin"]);
     command.say(&format!("cancel {}", first.0)).await;
     command.says("film.bin was not saved: it was cancelled").await;
@@ -209,13 +209,13 @@ async fn nothing_is_left_of_a_file_that_is_cancelled_at_either_end_or_by_leaving
     ada.event("the cancelling", is_cancelled).await;
 
     let second = offer(&ada, "film.bin", &bytes).await;
-    command.until("progress", moves).await;
+    command.until("progress", moves(second)).await;
     ada.client.withdraw_file(second).await;
     command.says("film.bin was not saved: it is not offered any more").await;
     assert_eq!(names(folder.path()), [""; 0]);
 
-    offer(&ada, "film.bin", &bytes).await;
-    command.until("progress", moves).await;
+    let third = offer(&ada, "film.bin", &bytes).await;
+    command.until("progress", moves(third)).await;
     command.say("leave").await;
     assert!(command.ended_well().await);
     assert_eq!(names(folder.path()), [""; 0]);

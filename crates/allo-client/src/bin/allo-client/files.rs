@@ -193,8 +193,9 @@ impl Files {
     /// A file comes no more, or is offered no more. What there is of it goes.
     fn give_up(&mut self, file: FileId, why: &str) {
         if let Some(Coming { name, path }) = self.coming.remove(&file) {
+            let removed = std::fs::remove_file(&path);
             say(&format!("{name} was not saved: {why}"));
-            if let Err(error) = std::fs::remove_file(&path) {
+            if let Err(error) = removed {
                 say(&format!("cannot remove what there is of it, {}: {error}", path.display()));
             }
         } else if let Some(name) = self.offered.remove(&file) {
