@@ -111,6 +111,26 @@ async fn a_file_goes_through_the_server_while_two_are_directly_connected_and_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_taken_a_file_sends_one_back() {
+    let server = TestServer::start();
+    let mut ada = server.join("family", "Ada").await;
+    let mut bob = server.join("family", "Bob").await;
+    ada.until_media_from(&["Bob"]).await;
+    let folder = Folder::new();
+    let bytes = content(300_000);
+    let file = offer(&ada, &bytes).await;
+    let to_bob = offered(&mut bob).await;
+    folder.take(&bob, to_bob).await;
+    saved(&mut bob, file).await;
+    let answer = offer(&bob, &bytes).await;
+    let to_ada = offered(&mut ada).await;
+    let to_ada = if to_ada.id == answer { to_ada } else { offered(&mut ada).await };
+    let path = folder.take(&ada, to_ada).await;
+    saved(&mut ada, answer).await;
+    assert!(std::fs::read(path).unwrap() == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_later_takes_what_is_on_offer_at_once() {
     let server = TestServer::start();
     let ada = server.join("family", "Ada").await;
