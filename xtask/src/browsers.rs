@@ -5,12 +5,13 @@ use anyhow::{Result, bail};
 use crate::run::{command, is_installed, output, run, say};
 
 /// A program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("nginx", "nginx-light"),
     ("pebble", "pebble"),
     ("turnutils_uclient", "coturn"),
+    ("openssl", "openssl"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
 ];

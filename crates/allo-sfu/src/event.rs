@@ -97,7 +97,7 @@ pub enum SfuEvent {
 /// Why a transport is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// The other end closed it, or failed to prove who it is.
+    /// The other end closed it, failed to prove who it is, or has no profile of SRTP in common with this one.
     ByParticipant,
     /// Two ends spoke in its handshake, and one of them was forged. A new transport has another address, which has to be guessed.
     ByContest,

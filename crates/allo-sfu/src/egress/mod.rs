@@ -182,6 +182,11 @@ impl Egress {
         self.srtp.get_or_insert(srtp);
     }
 
+    /// Returns whether media can be sent: whether the handshake agreed on a profile of SRTP, once it is over.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.srtp.is_some()
+    }
+
     /// Takes what was agreed upon. A stream keeps its numbers as long as its SSRC is the same.
     pub(crate) fn set_streams(&mut self, name: String, setups: Vec<Setup>) {
         self.name = name;

@@ -91,7 +91,7 @@ impl Transmit {
 /// Why a transport is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The participant's end said so, or failed to prove who it is.
+    /// The participant's end said so, failed to prove who it is, or has no profile of SRTP in common with this one.
     Remote,
     /// Two ends spoke in its handshake, and one of them was forged.
     Contested,

@@ -98,6 +98,8 @@ impl Transport {
 
     pub(super) fn handle_event(&mut self, event: Event) {
         let event = match event {
+            // Without a common profile of SRTP the engine goes on for the data channel alone (RFC 5764 §4.1).
+            Event::Connected if !self.egress.has_keys() => return self.shut(CloseReason::Remote),
             Event::Connected => {
                 self.handshake = None;
                 TransportEvent::Connected

@@ -23,8 +23,8 @@ const CONTROLLING: u16 = 0x802a;
 const SOFTWARE: u16 = 0x8022;
 
 /// Somebody whose offer was answered and who makes his checks by hand.
-struct Handmade {
-    own: ParticipantId,
+pub(crate) struct Handmade {
+    pub(crate) own: ParticipantId,
     /// Of the server's end and his own.
     user_name: String,
     password: String,
@@ -32,8 +32,13 @@ struct Handmade {
 
 impl Handmade {
     fn connect(lab: &mut Lab, n: u64) -> Self {
+        Self::connect_with(lab, n, |offer| offer)
+    }
+
+    /// Connects with an offer of which something is another.
+    pub(crate) fn connect_with(lab: &mut Lab, n: u64, change: impl FnOnce(String) -> String) -> Self {
         let own = ParticipantId(n);
-        let offer = Client::new(lab.now, own, address(n), Habits::default()).offer();
+        let offer = change(Client::new(lab.now, own, address(n), Habits::default()).offer());
         let answer = lab.sfu.connect(lab.now, own, ROOM, &offer).unwrap();
         let value = |sdp: &str, name: &str| {
             sdp.lines().find_map(|line| line.strip_prefix(name)).expect("SDP has credentials").to_owned()
@@ -43,7 +48,7 @@ impl Handmade {
     }
 
     /// Makes a check with these attributes between its user name and its proof.
-    fn check(&self, attributes: &[Attribute<'_>]) -> Vec<u8> {
+    pub(crate) fn check(&self, attributes: &[Attribute<'_>]) -> Vec<u8> {
         self.message(0x0001, &[&[(USERNAME, self.user_name.as_bytes())], attributes].concat())
     }
 
@@ -99,9 +104,10 @@ fn check_goes_on(lab: &mut Lab, all: &[ParticipantId]) {
 }
 
 /// An attribute's kind and value.
-type Attribute<'a> = (u16, &'a [u8]);
+pub(crate) type Attribute<'a> = (u16, &'a [u8]);
 
-const GOOD: [Attribute<'static>; 3] =
+/// Those of a check that has the path used.
+pub(crate) const GOOD: [Attribute<'static>; 3] =
     [(PRIORITY, &[0x6e, 0, 1, 0xff]), (CONTROLLING, &[7; 8]), (USE_CANDIDATE, &[])];
 
 #[test]

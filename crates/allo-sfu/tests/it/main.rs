@@ -15,6 +15,7 @@ mod forger;
 mod hostile;
 mod insiders;
 mod lab;
+mod openssl;
 mod paths;
 mod sound;
 mod streams;
