@@ -8,7 +8,7 @@ use crate::continuity::Numbers;
 use crate::ids::{LayerId, LineId};
 use crate::layers::Piece;
 use crate::red::Red;
-use crate::vp9::Structure;
+use crate::structure::Structure;
 
 /// How a payload is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

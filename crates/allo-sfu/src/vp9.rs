@@ -1,9 +1,7 @@
 //! The descriptor before each VP9 payload (RFC 9628 §4.2): all of VP9 that is ever read. What follows it may be encrypted.
 
 use crate::continuity::PictureNumbers;
-
-/// Spatial layers that a descriptor can name.
-const LAYERS_MAX: usize = 8;
+use crate::structure::Structure;
 
 /// What a descriptor says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,20 +20,6 @@ pub struct Vp9Descriptor {
     pub ends_layer: bool,
     /// Which layers there are, if it says so. Keyframes do.
     pub structure: Option<Structure>,
-}
-
-/// The layers of a stream, each of which builds on those below it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Structure {
-    layers: u8,
-    heights: [u16; LAYERS_MAX],
-}
-
-impl Structure {
-    /// Returns the height of each layer in pixels, the lowest first; 0 if it is not said.
-    pub fn heights(&self) -> &[u16] {
-        &self.heights[..usize::from(self.layers)]
-    }
 }
 
 /// Where things stand in a descriptor.
@@ -121,9 +105,9 @@ fn read(payload: &[u8]) -> Option<(Vp9Descriptor, Places)> {
 
 fn read_structure(mut next: impl FnMut() -> Option<u8>) -> Option<Structure> {
     let first = next()?;
-    let mut structure = Structure { layers: (first >> 5) + 1, heights: [0; LAYERS_MAX] };
+    let mut structure = Structure::new(usize::from(first >> 5) + 1);
     if first & 0x10 != 0 {
-        for height in structure.heights.iter_mut().take(usize::from(structure.layers)) {
+        for height in structure.heights_mut() {
             let _width = [next()?, next()?];
             *height = u16::from_be_bytes([next()?, next()?]);
         }
