@@ -21,8 +21,8 @@ use allo_room::{
     Rooms, RoomsConfig,
 };
 use allo_sfu::{
-    Certificate, CredentialSeed, Offer, ParticipantId, PictureNumbers, Red, RoomId, Sfu, SfuConfig,
-    Vp9Descriptor, renumber_vp9,
+    Certificate, CredentialSeed, DependencyDescriptor, Offer, ParticipantId, PictureNumbers, Red, RoomId,
+    Sfu, SfuConfig, Vp9Descriptor, renumber_dependency, renumber_vp9,
 };
 
 pub use turn::{routes, turn};
@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("reports", reports),
     ("routes", routes),
     ("layers", layers),
+    ("dependencies", dependencies),
 ];
 
 /// Calls a target with the contents of the files that the program was given, to see again what fuzzing found.
@@ -184,6 +185,25 @@ pub fn layers(bytes: &[u8]) {
         Vp9Descriptor { picture_id: before.picture_id, tl0_pic_idx: before.tl0_pic_idx, ..after },
         before
     );
+}
+
+/// Dependency descriptors of AV1, each with its length before it, of one stream. What could be read can be read when it has another number.
+pub fn dependencies(bytes: &[u8]) {
+    let mut templates = None;
+    let mut rest = bytes;
+    while let Some((length, after)) = rest.split_first() {
+        let (descriptor, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
+        let before = DependencyDescriptor::parse(descriptor, templates.as_ref());
+        let mut again = descriptor.to_vec();
+        renumber_dependency(&mut again, 0x1234);
+        let after = DependencyDescriptor::parse(&again, templates.as_ref());
+        let numbered = before.clone().map(|before| DependencyDescriptor { frame: 0x1234, ..before });
+        assert_eq!(after, numbered);
+        let Ok(read) = before else { continue };
+        assert!(read.spatial < 8 && (!read.begins_keyframe() || read.begins_layer));
+        templates = read.templates.or(templates);
+    }
 }
 
 /// Reports of who receives media, each with a length of two bytes before it. They make nobody send much more than was sent before.

@@ -1,4 +1,5 @@
-//! Numbers that go on without a break while the source behind them changes (RFC 3550 §5.1, RFC 7741 §4.2, RFC 9628 §4.2).
+//! Numbers that go on without a break while the source behind them changes (RFC 3550 §5.1, RFC 7741 §4.2, RFC 9628 §4.2, AV1 RTP
+//! specification §A.4).
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,16 +14,17 @@ pub struct Numbers {
     pub sequence: u64,
     /// The RTP timestamp, in units of the clock rate.
     pub time: u32,
-    /// The numbers in the payload descriptor of VP8 or VP9, where there is one.
+    /// The numbers in the descriptor of VP8, VP9 or AV1, where there is one.
     pub picture: Option<PictureNumbers>,
 }
 
-/// The numbers in a payload descriptor of VP8 or VP9.
+/// The numbers in a descriptor of VP8, VP9 or AV1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PictureNumbers {
-    /// The picture id, of 15 bits: one more for each frame.
+    /// The picture id: one more for each frame. Packets of VP8 and VP9 have the lower 15 bits of it. Of AV1 it is the number of the frame, of
+    /// 16 bits: receivers take no keyframe whose number is lower than that of the one before.
     pub picture_id: u16,
-    /// The index of the base layer's frame: one more for each frame of temporal layer 0.
+    /// The index of the base layer's frame, which AV1 has not: one more for each frame of temporal layer 0.
     pub tl0_pic_idx: u8,
 }
 
@@ -170,7 +172,7 @@ impl Source {
     fn renumber(&self, picture: PictureNumbers) -> PictureNumbers {
         let (picture_id, tl0_pic_idx) = self.picture_offset.unwrap_or_default();
         PictureNumbers {
-            picture_id: picture.picture_id.wrapping_add(picture_id) & 0x7fff,
+            picture_id: picture.picture_id.wrapping_add(picture_id),
             tl0_pic_idx: picture.tl0_pic_idx.wrapping_add(tl0_pic_idx),
         }
     }
@@ -252,13 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn picture_ids_go_on_and_wrap_at_15_bits() {
+    fn picture_ids_go_on_and_wrap_at_16_bits() {
         let now = Instant::now();
         let mut slot = Continuity::new(90_000, 0);
-        slot.switch(now, picture(1, 0x7fff, 255));
+        slot.switch(now, picture(1, 0xffff, 255));
         assert_eq!(
-            slot.forward(now, picture(1, 0x7fff, 255)).unwrap().picture,
-            picture(0, 0x7fff, 255).picture
+            slot.forward(now, picture(1, 0xffff, 255)).unwrap().picture,
+            picture(0, 0xffff, 255).picture
         );
         slot.switch(now, picture(40, 900, 3));
         assert_eq!(slot.forward(now, picture(40, 900, 3)).unwrap().picture, picture(0, 0, 0).picture);

@@ -36,7 +36,7 @@ pub struct LayerId(pub u8);
 pub enum TrackKind {
     /// Sound, in Opus.
     Audio,
-    /// Pictures, in VP8, H.264 or VP9.
+    /// Pictures, in VP8, H.264, VP9 or AV1.
     Video,
 }
 

@@ -49,7 +49,7 @@ pub enum OfferError {
     #[error("a payload type is not valid")]
     PayloadType,
     /// The codec that everybody shares is missing.
-    #[error("audio needs opus, and video needs VP8, or H.264 or VP9 where it is sent only")]
+    #[error("audio needs opus, and video needs VP8, or H.264, VP9 or AV1 where it is sent only")]
     Codec,
     /// There are too many simulcast layers, or their names are not valid.
     #[error("a video line has at most {LAYERS_MAX} layers, whose names have 1 to 8 letters and digits")]
@@ -341,7 +341,8 @@ fn check_formats(section: &[&str], kind: TrackKind) -> Result<(), OfferError> {
             TrackKind::Audio => name.eq_ignore_ascii_case("opus") && clock == "48000",
             TrackKind::Video => {
                 let is_codec = |codec: &str| name.eq_ignore_ascii_case(codec) && clock == "90000";
-                is_codec("vp8") || (section.contains(&"a=sendonly") && (is_codec("h264") || is_codec("vp9")))
+                let is_other = ["h264", "vp9", "av1"].into_iter().any(is_codec);
+                is_codec("vp8") || (section.contains(&"a=sendonly") && is_other)
             }
         };
     }

@@ -21,6 +21,8 @@ pub enum Codec {
     H264,
     /// Pictures, whose layers may come in one stream (RFC 9628).
     Vp9,
+    /// Pictures, whose layers may come in one stream (AV1 RTP specification).
+    Av1,
 }
 
 /// A packet that a participant sent, decrypted and parsed once for all who get it.

@@ -340,6 +340,9 @@ impl Room {
                     self.want_keyframe(now, track, layer, outbox);
                 }
             }
+            TransportEvent::KeyframeMissed(line, stream) => {
+                self.want_keyframe(now, TrackId { publisher: own, line }, stream, outbox);
+            }
             TransportEvent::Estimate(estimate) => {
                 participant.bandwidth.handle_estimate(estimate);
                 self.allocate(now, own, outbox);

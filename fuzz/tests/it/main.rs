@@ -98,3 +98,8 @@ fn whatever_comes_is_told_apart() {
 fn no_descriptor_of_layers_panics() {
     replay(TARGETS[8]);
 }
+
+#[test]
+fn no_dependency_descriptor_panics() {
+    replay(TARGETS[9]);
+}

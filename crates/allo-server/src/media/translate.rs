@@ -95,6 +95,7 @@ fn video_codec(codec: Codec) -> Option<VideoCodec> {
         Codec::Vp8 => Some(VideoCodec::Vp8),
         Codec::H264 => Some(VideoCodec::H264),
         Codec::Vp9 => Some(VideoCodec::Vp9),
+        Codec::Av1 => Some(VideoCodec::Av1),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The headers of packets of media (RFC 3550 §5.1, RFC 8285), and what in a payload is numbered anew.
 
+use std::sync::Arc;
+
 use crate::continuity::PictureNumbers;
 use crate::packet::Codec;
-use crate::vp9;
+use crate::{dependency, vp9};
 
 /// The fixed part of the header.
 const FIXED: usize = 12;
@@ -12,7 +14,7 @@ const SHORT_LENGTH_MAX: usize = 16;
 
 /// What a packet's header says.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Header {
+pub(crate) struct Header<'a> {
     pub(crate) pt: u8,
     pub(crate) is_marked: bool,
     pub(crate) has_padding: bool,
@@ -21,16 +23,20 @@ pub(crate) struct Header {
     pub(crate) ssrc: u32,
     /// The sequence number over all streams of the transport, where it is agreed upon.
     pub(crate) transport_sequence: u16,
-    pub(crate) notes: Notes,
+    pub(crate) notes: &'a Notes,
+    /// The number to put into the dependency descriptor, if it is not to keep its own.
+    pub(crate) frame: Option<u16>,
 }
 
 /// What the publisher says of a packet, and is passed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Notes {
     /// The loudness, as it stands in the packet (RFC 6464).
     pub(crate) level: Option<u8>,
     /// Which way up the picture is, as it stands in the packet (3GPP TS 26.114).
     pub(crate) orientation: Option<u8>,
+    /// The dependency descriptor of a packet of AV1. It is the same for all who get it.
+    pub(crate) descriptor: Option<Arc<[u8]>>,
 }
 
 /// Under which numbers a line's extensions were agreed upon. `None` is not sent.
@@ -40,19 +46,20 @@ pub(crate) struct Extensions {
     pub(crate) transport_sequence: Option<u8>,
     pub(crate) level: Option<u8>,
     pub(crate) orientation: Option<u8>,
+    pub(crate) descriptor: Option<u8>,
 }
 
 impl Extensions {
-    /// Returns whether the shorter form does for all.
+    /// Returns whether the shorter form does for all that may be in every packet.
     fn are_short(&self) -> bool {
         let mid = self.mid.as_ref().map(|(id, _)| *id);
-        let ids = [mid, self.transport_sequence, self.level, self.orientation];
+        let ids = [mid, self.transport_sequence, self.level, self.orientation, self.descriptor];
         let is_mid_short = self.mid.as_ref().is_none_or(|(_, mid)| mid.len() <= SHORT_LENGTH_MAX);
         is_mid_short && ids.into_iter().flatten().all(|id| id <= SHORT_ID_MAX)
     }
 }
 
-impl Header {
+impl Header<'_> {
     /// Writes the header, and returns its length.
     pub(crate) fn write(&self, extensions: &Extensions, packet: &mut Vec<u8>) -> usize {
         let start = packet.len();
@@ -61,7 +68,9 @@ impl Header {
         packet.extend_from_slice(&self.sequence.to_be_bytes());
         packet.extend_from_slice(&self.time.to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());
-        let is_short = extensions.are_short();
+        let descriptor = extensions.descriptor.zip(self.notes.descriptor.as_deref());
+        let is_short =
+            extensions.are_short() && descriptor.is_none_or(|(_, it)| it.len() <= SHORT_LENGTH_MAX);
         let profile: u16 = if is_short { 0xbede } else { 0x1000 };
         packet.extend_from_slice(&profile.to_be_bytes());
         packet.extend_from_slice(&[0, 0]);
@@ -88,6 +97,13 @@ impl Header {
         if let Some((id, orientation)) = extensions.orientation.zip(self.notes.orientation) {
             put(id, &[orientation]);
         }
+        if let Some((id, descriptor)) = descriptor {
+            put(id, descriptor);
+            let at = packet.len().saturating_sub(descriptor.len());
+            if let Some(frame) = self.frame {
+                dependency::renumber(&mut packet[at..], frame);
+            }
+        }
         let length = (packet.len() - body).div_ceil(4);
         if length == 0 {
             packet.truncate(start + FIXED);
@@ -106,7 +122,8 @@ pub(crate) fn renumber(payload: &mut [u8], (codec, numbers): (Codec, PictureNumb
     match codec {
         Codec::Vp8 => renumber_vp8(payload, numbers),
         Codec::Vp9 => vp9::renumber(payload, numbers),
-        Codec::Opus | Codec::H264 => {}
+        // What AV1 numbers stands in the header.
+        Codec::Opus | Codec::H264 | Codec::Av1 => {}
     }
 }
 
@@ -141,7 +158,8 @@ fn renumber_vp8(payload: &mut [u8], numbers: PictureNumbers) {
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header {
+    const NOTES: Notes = Notes { level: Some(0x9e), orientation: None, descriptor: None };
+    const HEADER: Header<'_> = Header {
         pt: 96,
         is_marked: true,
         has_padding: false,
@@ -149,7 +167,8 @@ mod tests {
         time: 0x0304_0506,
         ssrc: 0x0708_090a,
         transport_sequence: 0x0b0c,
-        notes: Notes { level: Some(0x9e), orientation: None },
+        notes: &NOTES,
+        frame: None,
     };
 
     fn write(extensions: &Extensions) -> Vec<u8> {
@@ -171,6 +190,7 @@ mod tests {
             transport_sequence: Some(3),
             level: Some(1),
             orientation: Some(2),
+            descriptor: Some(5),
         };
         let packet = write(&extensions);
         assert_eq!(packet[0], 0x90);
@@ -187,6 +207,23 @@ mod tests {
         };
         let body = [3, 2, 0x0b, 0x0c, 15, 1, b'a', 0];
         assert_eq!(write(&extensions)[12..], [&[0x10, 0, 0, 2][..], &body].concat());
+    }
+
+    #[test]
+    fn a_dependency_descriptor_has_another_number_and_takes_the_longer_form_where_it_is_long() {
+        let extensions = Extensions { descriptor: Some(5), ..Extensions::default() };
+        let write = |length: usize, frame: Option<u16>| {
+            let descriptor = Some([7u8].repeat(length).into());
+            let notes = Notes { descriptor, ..Notes::default() };
+            let mut packet = Vec::new();
+            Header { notes: &notes, frame, ..HEADER }.write(&extensions, &mut packet);
+            packet.split_off(12)
+        };
+        assert_eq!(write(3, Some(0x0102)), [0xbe, 0xde, 0, 1, 0x52, 7, 1, 2]);
+        assert_eq!(write(3, None), [0xbe, 0xde, 0, 1, 0x52, 7, 7, 7]);
+        assert_eq!(write(16, None)[..5], [0xbe, 0xde, 0, 5, 0x5f]);
+        assert_eq!(write(17, Some(0x0102))[..10], [0x10, 0, 0, 5, 5, 17, 7, 1, 2, 7]);
+        assert_eq!(write(255, None).len(), 4 + 260);
     }
 
     #[test]

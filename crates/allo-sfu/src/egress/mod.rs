@@ -36,7 +36,7 @@ use self::repairs::Repairs;
 use self::rtcp::Report as Said;
 use self::shield::{Sent, Shield, Weight};
 pub(crate) use self::srtp::{Profile, Srtp};
-use self::stream::{AROUND_MAX, Stream};
+use self::stream::Stream;
 pub(crate) use self::stream::{Outgoing, Setup};
 use crate::bandwidth::Report;
 use crate::ids::{Bitrate, LineId, TrackKind};
@@ -327,7 +327,7 @@ impl Egress {
         let (bytes, sequence) = (packet.payload.len(), packet.sequence);
         let weight = if packet.is_marked || stream.is_late(sequence) { Weight::High } else { Weight::Usual };
         // What waits is mostly of the same frame, and follows at once.
-        let room = room(1 + self.queue.len(), bytes + AROUND_MAX);
+        let room = room(1 + self.queue.len(), packet.size_max());
         let number = self.history.next();
         let seal =
             |datagrams: &mut Vec<u8>| stream.seal(now, &srtp.outgoing, (packet, came_at), number, datagrams);
@@ -367,7 +367,7 @@ impl Egress {
     /// Sends a packet that was found once more. Returns whether it could be.
     fn send_again(&mut self, now: Instant, stream: usize, sequence: u64) -> bool {
         let Some((srtp, stream)) = self.srtp.as_ref().zip(self.streams.get_mut(stream)) else { return false };
-        let (number, room) = (self.history.next(), room(1, stream.size(sequence) + AROUND_MAX));
+        let (number, room) = (self.history.next(), room(1, stream.size_max(sequence)));
         let seal =
             |datagrams: &mut Vec<u8>| stream.seal_again(now, &srtp.outgoing, sequence, number, datagrams);
         let sealed = self.transmits.write(room, seal);

@@ -13,7 +13,7 @@ use crate::packet::Codec;
 
 /// Packets that are kept to be sent again. Beyond, the oldest are forgotten.
 ///
-/// Higher: losses are repaired at higher bitrates. Lower: less memory, 80 bytes a packet; what is in it belongs to all who get it.
+/// Higher: losses are repaired at higher bitrates. Lower: less memory, 100 bytes a packet; what is in it belongs to all who get it.
 const KEPT: usize = 512;
 
 /// How long they are kept.
@@ -21,9 +21,9 @@ const KEPT: usize = 512;
 /// Higher: losses are repaired over longer round trips. Lower: less memory, where a slot carries little.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
-/// What is around the payload of a packet at most: the headers with all that can be in them, the number of what is sent again, padding,
-/// the tag.
-pub(crate) const AROUND_MAX: usize = 64 + 2 + 1 + TAG_MAX;
+/// What is around the payload of a packet at most: the headers with all that can be in them but a dependency descriptor, the number of what is
+/// sent again, padding, the tag.
+const AROUND_MAX: usize = 64 + 2 + 1 + TAG_MAX;
 
 /// What a line agreed upon about the stream to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,18 @@ pub(crate) struct Outgoing {
     /// The numbers to put into its descriptor, and of which codec that is.
     pub(crate) picture: Option<(Codec, PictureNumbers)>,
     pub(crate) payload: Arc<[u8]>,
+}
+
+impl Outgoing {
+    /// Returns how large it is at most when it is sealed.
+    pub(crate) fn size_max(&self) -> usize {
+        self.payload.len() + self.notes.descriptor.as_ref().map_or(0, |it| it.len()) + AROUND_MAX
+    }
+
+    /// Returns the number of its frame, which stands in the header of AV1.
+    fn frame(&self) -> Option<u16> {
+        self.picture.filter(|(codec, _)| *codec == Codec::Av1).map(|(_, numbers)| numbers.picture_id)
+    }
 }
 
 #[derive(Debug)]
@@ -109,7 +121,8 @@ impl Stream {
             time: packet.time,
             ssrc: self.setup.ssrc,
             transport_sequence,
-            notes: packet.notes,
+            notes: &packet.notes,
+            frame: packet.frame(),
         };
         let start = datagrams.len();
         let payload_start = start + header.write(&self.setup.extensions, datagrams);
@@ -163,6 +176,11 @@ impl Stream {
         self.position(sequence).map_or(0, |at| self.kept[at].packet.payload.len())
     }
 
+    /// Returns how large a packet is at most when it is sealed that was found.
+    pub(crate) fn size_max(&self, sequence: u64) -> usize {
+        self.position(sequence).map_or(0, |at| self.kept[at].packet.size_max())
+    }
+
     /// Returns the latest packet that can be sent again, and how large it is.
     pub(crate) fn latest_kept(&self) -> Option<(u64, usize)> {
         self.kept.back().map(|kept| (kept.packet.sequence, kept.packet.payload.len()))
@@ -192,7 +210,8 @@ impl Stream {
             time: packet.time,
             ssrc,
             transport_sequence,
-            notes: packet.notes,
+            notes: &packet.notes,
+            frame: packet.frame(),
         };
         let start = datagrams.len();
         let payload_start = start + header.write(&self.setup.extensions, datagrams);

@@ -10,6 +10,7 @@ use str0m::net::{Protocol as EngineProtocol, TcpType};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig};
 use thiserror::Error;
 
+use super::descriptors::extension;
 use super::keys;
 use crate::credentials::Credentials;
 use crate::files::MESSAGE_MAX;
@@ -53,6 +54,13 @@ const H264_TYPES: (u8, u8) = (102, 103);
 const VP9_PROFILE: u32 = 0;
 const VP9_TYPES: (u8, u8) = (98, 99);
 
+/// The one kind of AV1 that there is, as browsers offer it. The same holds for its payload types.
+const AV1_FORMAT: (u8, u8, u8) = (0, 5, 0);
+const AV1_TYPES: (u8, u8) = (45, 46);
+
+/// The number of the dependency descriptor in header extensions. A participant has one of its own, which is used instead.
+const DESCRIPTOR_ID: u8 = 12;
+
 impl From<Codec> for EngineCodec {
     fn from(codec: Codec) -> Self {
         match codec {
@@ -60,6 +68,7 @@ impl From<Codec> for EngineCodec {
             Codec::Vp8 => Self::Vp8,
             Codec::H264 => Self::H264,
             Codec::Vp9 => Self::Vp9,
+            Codec::Av1 => Self::Av1,
         }
     }
 }
@@ -107,8 +116,18 @@ pub(super) fn engine(now: Instant, certificate: &Certificate) -> Rtc {
     let profile = FormatParams { profile_id: Some(VP9_PROFILE), ..FormatParams::default() };
     let video = Frequency::NINETY_KHZ;
     config.codec_config().add_config(media.into(), Some(rtx.into()), EngineCodec::Vp9, video, None, profile);
+    let (media, rtx) = AV1_TYPES;
+    let (profile, level, tier) = AV1_FORMAT;
+    let format = FormatParams {
+        profile: Some(profile),
+        level_idx: Some(level),
+        tier: Some(tier),
+        ..FormatParams::default()
+    };
+    config.codec_config().add_config(media.into(), Some(rtx.into()), EngineCodec::Av1, video, None, format);
     config
         .set_dtls_cert(certificate.0.clone())
+        .set_extension(DESCRIPTOR_ID, extension())
         .set_ice_lite(true)
         .set_rtp_mode(true)
         .set_crypto_provider(keys::provider())

@@ -1,6 +1,7 @@
 //! One participant's transport: ICE, DTLS and SRTP. The only module that knows the engine.
 
 mod channel;
+mod descriptors;
 mod engine;
 mod gate;
 mod keys;
@@ -17,11 +18,12 @@ use std::time::{Duration, Instant};
 use str0m::change::SdpOffer;
 use str0m::media::KeyframeRequestKind;
 use str0m::net::Receive;
-use str0m::rtp::Ssrc;
+use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Input, Rtc, RtcError};
 use tracing::{debug, warn};
 
 use self::channel::Channel;
+use self::descriptors::Descriptors;
 pub use self::engine::{Certificate, NoCertificate};
 use self::engine::{add_candidates, engine, nameless_candidates};
 use self::streams::Line;
@@ -45,7 +47,7 @@ use crate::train::Train;
 /// Larger datagrams never reach the engine: it would pass them on, and cannot send what is larger than this.
 pub(crate) const DATAGRAM_MAX: usize = 1_500;
 
-/// Payload that may be passed on: with all that is added, it still fits the engine's buffer.
+/// Payload that may be passed on, with the descriptor before it: with all that is added, it still fits the engine's buffer.
 pub(crate) const PAYLOAD_MAX: usize = 1_400;
 
 /// How long after it a packet is asked for again while it is not known how long the round trip is, and at least.
@@ -114,6 +116,8 @@ pub(crate) enum TransportEvent {
     Message(Vec<u8>),
     /// The participant cannot decode what it gets on this line.
     KeyframeWanted(LineId),
+    /// Nothing can be made of what the participant sends in this stream of a line before its next keyframe.
+    KeyframeMissed(LineId, LayerId),
     /// What gets through to the participant, on the average.
     Estimate(Bitrate),
     /// What was measured on the way to the participant.
@@ -134,7 +138,7 @@ impl From<egress::Event> for TransportEvent {
 pub(crate) type Packet = MediaPacket<Details>;
 
 /// See [`Packet`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Details {
     notes: Notes,
 }
@@ -154,6 +158,7 @@ pub(crate) struct Transport {
     paths: Paths,
     ssrcs: Ssrcs,
     losses: Losses,
+    descriptors: Descriptors<RtpPacket>,
     /// Under which SSRC it is asked for what is lost. The engine's own reports have another one.
     asker: u32,
     egress: Egress,
@@ -209,6 +214,7 @@ impl Transport {
             paths: Paths::default(),
             ssrcs: Ssrcs::new(now),
             losses: Losses::default(),
+            descriptors: Descriptors::default(),
             asker: *Ssrc::new(),
             egress: Egress::new(now, guess),
             chosen: None,
@@ -374,7 +380,8 @@ impl Transport {
         // What this participant cannot decode is not sent.
         let Some(pt) = own.pt_of(packet.codec) else { return };
         let (kind, red) = (own.offered.kind, own.red.filter(|red| own.offered.red == Some(**red)));
-        if packet.payload.len() > PAYLOAD_MAX {
+        let notes = &packet.details.notes;
+        if packet.payload.len() + notes.descriptor.as_ref().map_or(0, |it| it.len()) > PAYLOAD_MAX {
             return;
         }
         // The frames in it are named by the publisher: who calls Opus otherwise gets the newest alone.
@@ -392,7 +399,8 @@ impl Transport {
             // A first packet of sound is marked as the beginning of speech (RFC 7587 §4.2).
             is_marked: ends_picture || (is_first && kind == TrackKind::Audio),
             is_padded: false,
-            notes: packet.details.notes,
+            // What has no contents is of no frame.
+            notes: if is_empty { Notes::default() } else { notes.clone() },
             picture: numbers.picture.map(|picture| (packet.codec, picture)),
             payload,
         };

@@ -3,8 +3,10 @@
 use str0m::format::detect_h264_nalu;
 use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
-use super::{Details, Packet, Transport};
+use super::descriptors::{Place, descriptor_of};
+use super::{Details, Packet, Transport, TransportEvent};
 use crate::continuity::{Numbers, PictureNumbers};
+use crate::dependency::{DependencyDescriptor, Unread};
 use crate::egress::Notes;
 use crate::ids::{LayerId, TrackKind};
 use crate::offer::Purpose;
@@ -26,8 +28,18 @@ struct Described {
 }
 
 impl Transport {
+    /// Takes a packet, and those that had come before it and could not be made sense of.
+    pub(super) fn handle_packet(&mut self, packet: RtpPacket) {
+        let mut next = Some(packet);
+        while let Some(packet) = next {
+            let read = self.read(packet).map(TransportEvent::Packet);
+            self.events.extend(read);
+            next = self.descriptors.poll();
+        }
+    }
+
     /// Makes sense of a packet, or of none that belongs to no line that sends.
-    pub(super) fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
+    fn read(&mut self, packet: RtpPacket) -> Option<Packet> {
         let pt = packet.header.payload_type;
         let ssrc = *packet.header.ssrc;
         let (mid, rid, repair) = self
@@ -61,13 +73,27 @@ impl Transport {
         if kind == TrackKind::Video {
             self.losses.handle(self.clock, (line, stream), ssrc, *packet.seq_no);
         }
-        let Described { begins_keyframe, height, picture, spatial, scalable } =
-            describe(codec, &packet.payload)?;
         let sent = &packet.header.ext_vals;
+        let descriptor = descriptor_of(sent).filter(|_| codec == Codec::Av1 && !packet.payload.is_empty());
+        let place = Place { ssrc, sequence: *packet.seq_no };
+        let described = match &descriptor {
+            Some(descriptor) => match self.descriptors.read((line, stream), place, descriptor) {
+                Ok(read) => of_av1(&read),
+                Err(Unread::Malformed) => return None,
+                Err(Unread::Unknown) => {
+                    let is_lost = self.descriptors.keep((line, stream), place, packet);
+                    self.events.extend(is_lost.then_some(TransportEvent::KeyframeMissed(line, stream)));
+                    return None;
+                }
+            },
+            None => describe(codec, &packet.payload)?,
+        };
+        let Described { begins_keyframe, height, picture, spatial, scalable } = described;
         let voice = u8::from(sent.voice_activity == Some(true)) << 7;
         let notes = Notes {
             level: sent.audio_level.map(|level| voice | level.unsigned_abs().min(127)),
             orientation: sent.video_orientation.map(|orientation| orientation as u8),
+            descriptor,
         };
         Some(MediaPacket {
             line,
@@ -101,7 +127,28 @@ fn describe(codec: Codec, payload: &[u8]) -> Option<Described> {
         // Padding has no descriptor.
         Codec::Vp9 if payload.is_empty() => Described::default(),
         Codec::Vp9 => of_vp9(&Vp9Descriptor::parse(payload)?),
+        Codec::Av1 => Described { begins_keyframe: begins_av1_sequence(payload), ..Described::default() },
     })
+}
+
+/// Returns whether the header before a payload of AV1 says that a decoder can begin there (AV1 RTP specification §4.4): all that is read of it,
+/// and only of who sends no dependency descriptor, and so has one layer.
+fn begins_av1_sequence(payload: &[u8]) -> bool {
+    const CONTINUES: u8 = 0x80;
+    const NEW_SEQUENCE: u8 = 0x08;
+    payload.first().is_some_and(|first| first & (CONTINUES | NEW_SEQUENCE) == NEW_SEQUENCE)
+}
+
+fn of_av1(descriptor: &DependencyDescriptor) -> Described {
+    let DependencyDescriptor { frame, spatial, is_independent, ends_layer, .. } = *descriptor;
+    let structure = descriptor.templates.as_ref().map(|it| it.structure);
+    Described {
+        begins_keyframe: descriptor.begins_keyframe(),
+        height: None,
+        picture: Some(PictureNumbers { picture_id: frame, tl0_pic_idx: 0 }),
+        spatial,
+        scalable: Some(Scalable { is_independent, ends_layer, structure }),
+    }
 }
 
 fn of_vp8(descriptor: Vp8Descriptor, payload: &[u8]) -> Described {

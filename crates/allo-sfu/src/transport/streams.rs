@@ -7,6 +7,7 @@ use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{Extension, Ssrc};
 
 use super::Transport;
+use super::descriptors::extension;
 use super::engine::{payload_type, redundant_type};
 use crate::egress::{Extensions, Setup};
 use crate::ids::TrackKind;
@@ -82,7 +83,7 @@ impl Transport {
             for line in &mut lines {
                 line.pt = payload_type(rtc, line.mid, line.usual_codec());
                 let other = |codec| Some((codec, payload_type(rtc, line.mid, codec)?));
-                line.others = [Codec::H264, Codec::Vp9].into_iter().filter_map(other).collect();
+                line.others = [Codec::H264, Codec::Vp9, Codec::Av1].into_iter().filter_map(other).collect();
                 line.red = line.pt.and_then(|pt| redundant_type(rtc, pt));
                 let mut api = rtc.direct_api();
                 let stream = api.stream_tx_by_mid(line.mid, None);
@@ -150,6 +151,7 @@ fn setup(rtc: &Rtc, line: &Line, ssrc: Ssrc, repair: Option<Ssrc>) -> Option<Set
             transport_sequence: agreed.id_of(Extension::TransportSequenceNumber),
             level: agreed.id_of(Extension::AudioLevel),
             orientation: agreed.id_of(Extension::VideoOrientation),
+            descriptor: agreed.id_of(extension()),
         },
     })
 }

@@ -108,10 +108,7 @@ impl Transport {
             Event::IceConnectionStateChange(state) if state.is_connected() && self.is_connected() => {
                 TransportEvent::Connected
             }
-            Event::RtpPacket(packet) => match self.read(packet) {
-                Some(packet) => TransportEvent::Packet(packet),
-                None => return,
-            },
+            Event::RtpPacket(packet) => return self.handle_packet(packet),
             Event::ChannelOpen(id, _) => {
                 let Some(channel) = self.channel.as_mut().filter(|channel| channel.id == id) else { return };
                 channel.is_open = true;

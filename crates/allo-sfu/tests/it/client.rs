@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use allo_sfu::{ParticipantId, Peer, Red};
+use allo_sfu::{DependencyDescriptor, ParticipantId, Peer, Red, Templates};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::config::DtlsCert;
@@ -17,6 +17,7 @@ use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use crate::descriptors::{self, Descriptor};
 use crate::forger::Forger;
 
 /// A frame of each layer: its name, its height, and how many packets it takes.
@@ -43,7 +44,7 @@ pub(crate) struct Received {
     pub(crate) sequence: u64,
     pub(crate) time: u32,
     pub(crate) is_picture: bool,
-    /// Of VP8 and VP9.
+    /// Of VP8 and VP9; of AV1 the number that the lowest layer of the picture has.
     pub(crate) picture_id: Option<u16>,
     /// Whether it says that it is the last of its picture.
     pub(crate) is_marked: bool,
@@ -73,6 +74,8 @@ pub(crate) struct Habits {
     pub(crate) has_h264: bool,
     /// Whether it knows VP9, which it sends then, all layers in one stream.
     pub(crate) has_vp9: bool,
+    /// Whether it knows AV1, which it sends then likewise.
+    pub(crate) has_av1: bool,
 }
 
 impl Habits {
@@ -91,6 +94,7 @@ impl Habits {
         has_red: false,
         has_h264: false,
         has_vp9: false,
+        has_av1: false,
     };
 }
 
@@ -119,7 +123,7 @@ pub(crate) struct Client {
     pub(crate) forger: Forger,
     /// The SSRCs under which the server sends again what was lost.
     repairs: BTreeSet<u32>,
-    habits: Habits,
+    pub(crate) habits: Habits,
     mic: Option<Mid>,
     cam: Option<Mid>,
     pending: Option<SdpPendingOffer>,
@@ -127,10 +131,14 @@ pub(crate) struct Client {
     next_frame: Instant,
     next_sound: Instant,
     frame: u32,
+    /// How many pictures were keyframes.
+    keyframes: u32,
     /// The latest numbers of the three layers of the camera, and of the microphone.
     pub(crate) sequences: [u64; 4],
     /// The frame of sound that was sent last.
     previous: Option<(u32, Vec<u8>)>,
+    /// What the descriptors on each line refer to.
+    templates: BTreeMap<String, Templates>,
     pub(crate) wants_keyframe: [bool; 3],
     /// What it does with files.
     pub(crate) files: Files,
@@ -203,6 +211,10 @@ impl Client {
             let (pt, rtx, clock) = (44.into(), Some(45.into()), Frequency::NINETY_KHZ);
             config.codec_config().add_config(pt, rtx, Codec::Vp9, clock, None, profile);
         }
+        if habits.has_av1 {
+            config.codec_config().enable_av1(true);
+            config = config.set_extension(9, descriptors::extension());
+        }
         let mut rtc = config.build(now);
         rtc.add_local_candidate(Candidate::host(address, habits.protocol).unwrap());
         // Numbers begin anywhere.
@@ -229,8 +241,10 @@ impl Client {
             next_frame: now,
             next_sound: now,
             frame: 0,
+            keyframes: 0,
             sequences: [offset, offset + 7, offset + 77, offset + 777],
             previous: None,
+            templates: BTreeMap::new(),
             wants_keyframe: [true; 3],
             files: Files::default(),
         }
@@ -276,9 +290,9 @@ impl Client {
         self.flush(now)
     }
 
-    /// Encodes its pictures in VP9, all layers in one stream, or in VP8, from now on.
-    pub(crate) fn encode(&mut self, has_vp9: bool) {
-        self.habits.has_vp9 = has_vp9;
+    /// Encodes its pictures as somebody with these habits does, from now on.
+    pub(crate) fn encode(&mut self, Habits { has_vp9, has_av1, .. }: Habits) {
+        (self.habits.has_vp9, self.habits.has_av1) = (has_vp9, has_av1);
         self.wants_keyframe = [true; 3];
     }
 
@@ -292,6 +306,14 @@ impl Client {
         let rid = (self.habits.layers > 1).then(|| Rid::from(LAYERS[0].0));
         let mid = self.cam.unwrap();
         self.write(now, mid, rid, 0, self.frame * 2_970, payload.to_vec(), ExtensionValues::default());
+        self.flush(now)
+    }
+
+    /// Sends a packet of AV1 with too little in it to be a picture, behind any bytes as its dependency descriptor.
+    pub(crate) fn send_described(&mut self, now: Instant, descriptor: &[u8]) -> Vec<Transmit> {
+        let rid = (self.habits.layers > 1).then(|| Rid::from(LAYERS[0].0));
+        let values = descriptors::described(descriptor.to_vec());
+        self.write(now, self.cam.unwrap(), rid, 0, self.frame * 2_970, vec![0x10; 4], values);
         self.flush(now)
     }
 
@@ -398,7 +420,7 @@ impl Client {
     fn send_frame(&mut self, now: Instant, transmits: &mut Vec<Transmit>) {
         let Some(mid) = self.cam else { return };
         self.frame += 1;
-        if self.habits.has_vp9 {
+        if self.habits.has_vp9 || self.habits.has_av1 {
             self.send_layers_in_one(now, mid);
             return transmits.extend(self.flush(now));
         }
@@ -431,10 +453,11 @@ impl Client {
         transmits.extend(self.flush(now));
     }
 
-    /// Sends all layers of a picture in VP9 as one stream: that of the lowest layer, where there are names for several.
+    /// Sends all layers of a picture in VP9 or AV1 as one stream: that of the lowest layer, where there are names for several.
     fn send_layers_in_one(&mut self, now: Instant, mid: Mid) {
         let rid = (self.habits.layers > 1).then(|| Rid::from(LAYERS[0].0));
         let is_keyframe = std::mem::take(&mut self.wants_keyframe[0]);
+        self.keyframes += u32::from(is_keyframe);
         for (layer, (_, _, packets)) in LAYERS.into_iter().enumerate() {
             let packets = if is_keyframe { packets * self.habits.keyframe_factor } else { packets };
             for n in 0..packets {
@@ -446,8 +469,12 @@ impl Client {
                     begins: n == 0,
                     ends: layer + 1 == LAYERS.len() && n + 1 == packets,
                 };
-                let payload = vp9_payload(tag, n + 1 == packets);
-                self.write(now, mid, rid, 0, self.frame * 2_970, payload, ExtensionValues::default());
+                let (payload, extensions) = if self.habits.has_av1 {
+                    (av1_payload(tag), descriptors::values(tag, self.keyframes, n + 1 == packets))
+                } else {
+                    (vp9_payload(tag, n + 1 == packets), ExtensionValues::default())
+                };
+                self.write(now, mid, rid, 0, self.frame * 2_970, payload, extensions);
             }
         }
     }
@@ -496,6 +523,7 @@ impl Client {
         let camera = match self.habits {
             Habits { has_h264: true, .. } => Codec::H264,
             Habits { has_vp9: true, .. } => Codec::Vp9,
+            Habits { has_av1: true, .. } => Codec::Av1,
             _ => Codec::Vp8,
         };
         let params = self.params(if counter == 3 { Codec::Opus } else { camera });
@@ -571,13 +599,15 @@ impl Client {
         };
         let is_vp8 = is_of(Codec::Vp8);
         let is_vp9 = is_of(Codec::Vp9);
-        let is_picture = is_vp8 || is_vp9 || is_of(Codec::H264);
+        let is_av1 = is_of(Codec::Av1);
+        let is_picture = is_vp8 || is_vp9 || is_av1 || is_of(Codec::H264);
         let is_redundant = Some(packet.header.payload_type) == self.params(Codec::Opus).red();
         let red = is_redundant.then(|| Red::parse(&packet.payload).unwrap());
         let previous = red.and_then(|red| tag_of(&packet.payload[red.previous?.block]));
         let id_at = if is_vp9 { 1 } else { 2 };
         let picture_id = (is_vp8 || is_vp9)
             .then(|| u16::from_be_bytes([packet.payload[id_at] & 0x7f, packet.payload[id_at + 1]]));
+        let picture_id = if is_av1 { self.read_descriptor(&mid, packet, tag) } else { picture_id };
         self.received.push(Received {
             at: now,
             mid,
@@ -590,6 +620,24 @@ impl Client {
             previous,
             level: packet.header.ext_vals.audio_level,
         });
+    }
+}
+
+impl Client {
+    /// Reads the descriptor before a packet of AV1, as its decoder would have to: it has to be there, and has to be right. Returns the number of
+    /// the picture's lowest layer.
+    fn read_descriptor(&mut self, mid: &str, packet: &RtpPacket, tag: Tag) -> Option<u16> {
+        let Some(Descriptor(bytes)) = packet.header.ext_vals.user_values.get() else {
+            panic!("{tag:?} has no descriptor");
+        };
+        // Where the network changes the order, templates may come later.
+        let read = DependencyDescriptor::parse(bytes, self.templates.get(mid)).ok()?;
+        assert_eq!((read.spatial, read.is_independent), (tag.layer, tag.is_keyframe), "{tag:?}");
+        assert_eq!(read.begins_keyframe(), tag.is_keyframe && tag.begins && tag.layer == 0, "{tag:?}");
+        if let Some(templates) = read.templates {
+            self.templates.insert(mid.to_owned(), templates);
+        }
+        Some(read.frame.wrapping_sub(tag.layer.into()))
     }
 }
 
@@ -663,6 +711,13 @@ fn vp9_payload(tag: Tag, ends_layer: bool) -> Vec<u8> {
         payload.extend([1, 0x04, 1]);
     }
     payload.resize(PACKET - 9, 0);
+    payload.extend(tag.to_bytes());
+    payload
+}
+
+/// Makes a payload that nobody looks into.
+fn av1_payload(tag: Tag) -> Vec<u8> {
+    let mut payload = vec![0x10; PACKET - 9];
     payload.extend(tag.to_bytes());
     payload
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use allo_sfu::{Closed, ConnectError, OfferError, ParticipantId, SfuEvent};
 use proptest::prelude::*;
 
-use crate::client::{Client, Habits};
+use crate::client::{Client, Habits, Tag};
+use crate::descriptors::{self, Descriptor};
 use crate::lab::{Lab, Network, ROOM, SECOND, address, cam, explore, mic};
 use crate::streams::check_streams;
 
@@ -355,12 +356,34 @@ fn a_video_descriptor_cut_off_anywhere_does_no_harm() {
             lab.act(all[0], |client, now| client.send_picture(now, &whole[..end]));
             lab.run_for(std::time::Duration::from_millis(20));
         }
-        let since = lab.now;
-        lab.run_for(2 * SECOND);
-        assert!(lab.clients[&all[1]].seen(since).iter().any(|it| it.tag.publisher == all[2]));
-        let is_over = |(_, it): &(_, SfuEvent)| matches!(it, SfuEvent::TransportClosed(..));
-        assert!(!lab.events.iter().any(is_over));
+        check_others_see(&mut lab, &all);
     }
+}
+
+#[test]
+fn a_dependency_descriptor_cut_off_anywhere_does_no_harm() {
+    let habits = Habits { has_av1: true, ..Habits::default() };
+    let mut lab = Lab::new(48);
+    let all: Vec<_> = (1..=3).map(|n| lab.join_with(n, ROOM, habits, Network::GOOD)).collect();
+    lab.run_until_connected();
+    lab.run_for(2 * SECOND);
+    let first = Tag { publisher: all[0], layer: 0, frame: 1, is_keyframe: true, begins: true, ends: false };
+    let whole = descriptors::values(first, 7, true);
+    let Some(Descriptor(whole)) = whole.user_values.get() else { panic!("it has a descriptor") };
+    for end in 0..whole.len() {
+        lab.act(all[0], |client, now| client.send_described(now, &whole[..end]));
+        lab.run_for(std::time::Duration::from_millis(20));
+    }
+    check_others_see(&mut lab, &all);
+}
+
+/// Checks that who has sent nonsense disturbs nobody.
+fn check_others_see(lab: &mut Lab, all: &[ParticipantId]) {
+    let since = lab.now;
+    lab.run_for(2 * SECOND);
+    assert!(lab.clients[&all[1]].seen(since).iter().any(|it| it.tag.publisher == all[2]));
+    let is_over = |(_, it): &(_, SfuEvent)| matches!(it, SfuEvent::TransportClosed(..));
+    assert!(!lab.events.iter().any(is_over));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod calls;
 mod checks;
 mod client;
 mod continuity;
+mod descriptors;
 mod files;
 mod forger;
 mod hostile;

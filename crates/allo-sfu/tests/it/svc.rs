@@ -1,4 +1,4 @@
-//! Layers that come in one stream (VP9): who gets which, and that each slot stays one stream that a decoder can follow.
+//! Layers that come in one stream (VP9, AV1): who gets which, and that each slot stays one stream that a decoder can follow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,7 +9,9 @@ use crate::client::{Client, Habits, Received};
 use crate::lab::{Lab, Network, ROOM, SECOND, cam, explore};
 use crate::streams::{by_slot, deed, layers, perform};
 
-const SVC: Habits = Habits { has_vp9: true, ..Habits::USUAL };
+/// Of those who send so in VP9, and in AV1.
+const BOTH: [Habits; 2] =
+    [Habits { has_vp9: true, ..Habits::USUAL }, Habits { has_av1: true, ..Habits::USUAL }];
 
 /// Makes so many join who send all layers in one stream.
 fn meeting(seed: u64, habits: Habits, count: u64) -> (Lab, Vec<ParticipantId>) {
@@ -20,7 +22,8 @@ fn meeting(seed: u64, habits: Habits, count: u64) -> (Lab, Vec<ParticipantId>) {
 }
 
 /// Checks each slot of a client whose network loses nothing: no number is missing or given twice, each picture has all layers from the
-/// lowest up to one, ends with a mark, and only there, and has more layers than the one before only if it is a keyframe.
+/// lowest up to one, ends with a mark, and only there, has more layers than the one before only if it is a keyframe, and has the number that
+/// follows.
 fn check_pictures(client: &Client) {
     for (mid, slot) in by_slot(client).into_iter().filter(|(_, slot)| slot[0].is_picture) {
         check_numbers(client, mid, &slot);
@@ -43,12 +46,23 @@ fn check_pictures(client: &Client) {
                 let is_other = before.tag.publisher != first.tag.publisher;
                 let is_more = last.tag.layer > before.tag.layer;
                 assert!(first.tag.is_keyframe || !(is_other || is_more), "{}", context());
-                let next = before.picture_id.map(|id| (id + 1) & 0x7fff);
-                assert_eq!(first.picture_id, next, "{}", context());
+                let id = first.picture_id.expect("pictures have numbers");
+                assert!(follows(client, before, first, id), "{}", context());
             }
             before = Some(last);
         }
     }
+}
+
+/// Returns whether a picture has the number that follows that of the picture before, of which `last` is the last packet.
+fn follows(client: &Client, last: &Received, first: &Received, id: u16) -> bool {
+    let before = last.picture_id.expect("pictures have numbers");
+    if !client.habits.has_av1 {
+        return id == (before + 1) & 0x7fff;
+    }
+    // Each layer of a picture has a number, if it is forwarded or not. A new source goes on where the one before was.
+    let is_next = id == before.wrapping_add(3);
+    is_next || (first.tag.is_keyframe && id == before.wrapping_add(u16::from(last.tag.layer) + 1))
 }
 
 fn check_numbers(client: &Client, mid: &str, slot: &[&Received]) {
@@ -62,7 +76,7 @@ fn check_numbers(client: &Client, mid: &str, slot: &[&Received]) {
 #[test]
 fn layers_of_one_stream_follow_the_size_of_the_tile() {
     // With names for the layers, as a page has them that can send either way; and without.
-    for habits in [SVC, Habits { layers: 1, ..SVC }] {
+    for habits in BOTH.into_iter().flat_map(|habits| [habits, Habits { layers: 1, ..habits }]) {
         let (mut lab, all) = meeting(80, habits, 2);
         lab.run_for(6 * SECOND);
         for (height, layer) in [(180, 0), (720, 2), (360, 1), (200, 0), (2_000, 2)] {
@@ -83,68 +97,83 @@ fn layers_of_one_stream_follow_the_size_of_the_tile() {
 
 #[test]
 fn who_comes_sees_all_layers_with_the_first_keyframe() {
-    let (mut lab, all) = meeting(81, SVC, 1);
-    lab.run_for(2 * SECOND);
-    let late = lab.join_with(2, ROOM, SVC, Network::GOOD);
-    lab.run_until_connected();
-    let since = lab.now;
-    lab.run_for(Duration::from_millis(400));
-    let seen = lab.clients[&late].seen(since);
-    assert!(
-        seen.iter().take_while(|it| it.tag.is_keyframe).any(|it| it.tag.layer == 2),
-        "{:?}",
-        seen.first()
-    );
-    assert_eq!(lab.clients[&all[0]].keyframe_requests.len(), 1, "for who comes, and none for more layers");
-    check_pictures(&lab.clients[&late]);
+    for habits in BOTH {
+        let (mut lab, all) = meeting(81, habits, 1);
+        lab.run_for(2 * SECOND);
+        let late = lab.join_with(2, ROOM, habits, Network::GOOD);
+        lab.run_until_connected();
+        let since = lab.now;
+        lab.run_for(Duration::from_millis(400));
+        let seen = lab.clients[&late].seen(since);
+        assert!(
+            seen.iter().take_while(|it| it.tag.is_keyframe).any(|it| it.tag.layer == 2),
+            "{:?}",
+            seen.first()
+        );
+        assert_eq!(
+            lab.clients[&all[0]].keyframe_requests.len(),
+            1,
+            "for who comes, and none for more layers"
+        );
+        check_pictures(&lab.clients[&late]);
+    }
 }
 
 #[test]
 fn layers_of_one_stream_step_down_with_the_bandwidth_and_up_again() {
-    let (mut lab, all) = meeting(82, SVC, 3);
-    lab.run_for(8 * SECOND);
-    assert_eq!(layers(&lab, 1, 2), BTreeSet::from([0, 1, 2]), "all fits at first");
-    lab.networks.insert(all[0], Network { down_max: Some(1_200_000), ..Network::GOOD });
-    lab.run_for(10 * SECOND);
-    let both = [layers(&lab, 1, 2), layers(&lab, 1, 3)];
-    assert!(both.iter().any(|of| !of.contains(&2)), "two of the highest layers do not fit: {both:?}");
-    assert!(both.iter().all(|of| of.contains(&0)), "the lowest ones do: {both:?}");
-    assert_eq!(layers(&lab, 2, 3), BTreeSet::from([0, 1, 2]), "others are not concerned");
-    lab.networks.insert(all[0], Network::GOOD);
-    let whole = BTreeSet::from([0, 1, 2]);
-    let is_back = |lab: &Lab| layers(lab, 1, 2) == whole && layers(lab, 1, 3) == whole;
-    assert!(lab.run_until(lab.now + 60 * SECOND, is_back), "the highest layers do not come back");
+    for habits in BOTH {
+        let (mut lab, all) = meeting(82, habits, 3);
+        lab.run_for(8 * SECOND);
+        assert_eq!(layers(&lab, 1, 2), BTreeSet::from([0, 1, 2]), "all fits at first");
+        lab.networks.insert(all[0], Network { down_max: Some(1_200_000), ..Network::GOOD });
+        lab.run_for(10 * SECOND);
+        let both = [layers(&lab, 1, 2), layers(&lab, 1, 3)];
+        assert!(both.iter().any(|of| !of.contains(&2)), "two of the highest layers do not fit: {both:?}");
+        assert!(both.iter().all(|of| of.contains(&0)), "the lowest ones do: {both:?}");
+        assert_eq!(layers(&lab, 2, 3), BTreeSet::from([0, 1, 2]), "others are not concerned");
+        lab.networks.insert(all[0], Network::GOOD);
+        let whole = BTreeSet::from([0, 1, 2]);
+        let is_back = |lab: &Lab| layers(lab, 1, 2) == whole && layers(lab, 1, 3) == whole;
+        assert!(lab.run_until(lab.now + 60 * SECOND, is_back), "the highest layers do not come back");
+    }
 }
 
 #[test]
 fn what_was_left_out_and_comes_late_leaves_no_gap() {
-    let mut lab = Lab::new(83);
-    let one = lab.join_with(1, ROOM, SVC, Network::BAD);
-    let two = lab.join_with(2, ROOM, SVC, Network::GOOD);
-    lab.run_until_connected();
-    lab.wish(two, &[(cam(one), 180)]);
-    lab.run_for(20 * SECOND);
-    let client = &lab.clients[&two];
-    let mut numbers: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
-    for (mid, slot) in by_slot(client).into_iter().filter(|(_, slot)| slot[0].is_picture) {
-        numbers.entry(mid).or_default().extend(slot.iter().map(|it| it.sequence));
+    for habits in BOTH {
+        let mut lab = Lab::new(83);
+        let one = lab.join_with(1, ROOM, habits, Network::BAD);
+        let two = lab.join_with(2, ROOM, habits, Network::GOOD);
+        lab.run_until_connected();
+        lab.wish(two, &[(cam(one), 180)]);
+        lab.run_for(20 * SECOND);
+        let client = &lab.clients[&two];
+        let mut numbers: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+        for (mid, slot) in by_slot(client).into_iter().filter(|(_, slot)| slot[0].is_picture) {
+            numbers.entry(mid).or_default().extend(slot.iter().map(|it| it.sequence));
+        }
+        for (mid, sequence) in &client.fillers {
+            numbers.entry(mid).or_default().insert(*sequence);
+        }
+        let range =
+            |of: &BTreeSet<u64>| of.last().zip(of.first()).map_or(0, |(last, first)| last - first + 1);
+        let all: u64 = numbers.values().map(range).sum();
+        let there: usize = numbers.values().map(BTreeSet::len).sum();
+        let missing = all - u64::try_from(there).unwrap();
+        println!("{missing} of {all} numbers missing, {} without contents", client.fillers.len());
+        assert!(!client.fillers.is_empty() && all > 500, "{all}");
+        assert!(missing * 200 < all, "{missing} of {all} numbers missing");
     }
-    for (mid, sequence) in &client.fillers {
-        numbers.entry(mid).or_default().insert(*sequence);
-    }
-    let range = |of: &BTreeSet<u64>| of.last().zip(of.first()).map_or(0, |(last, first)| last - first + 1);
-    let all: u64 = numbers.values().map(range).sum();
-    let there: usize = numbers.values().map(BTreeSet::len).sum();
-    let missing = all - u64::try_from(there).unwrap();
-    println!("{missing} of {all} numbers missing, {} without contents", client.fillers.len());
-    assert!(!client.fillers.is_empty() && all > 500, "{all}");
-    assert!(missing * 200 < all, "{missing} of {all} numbers missing");
 }
 
 #[test]
-fn who_knows_no_vp9_is_told_and_the_others_see_it() {
+fn who_does_not_know_the_codec_is_told_and_the_others_see_it() {
+    BOTH.into_iter().zip([Codec::Vp9, Codec::Av1]).for_each(|(habits, codec)| check_told(habits, codec));
+}
+
+fn check_told(habits: Habits, codec: Codec) {
     let mut lab = Lab::new(84);
-    let [one, two, other] = [(1, SVC), (2, SVC), (3, Habits::default())]
+    let [one, two, other] = [(1, habits), (2, habits), (3, Habits::default())]
         .map(|(n, habits)| lab.join_with(n, ROOM, habits, Network::GOOD));
     lab.run_until_connected();
     lab.run_for(3 * SECOND);
@@ -154,25 +183,29 @@ fn who_knows_no_vp9_is_told_and_the_others_see_it() {
     assert_eq!(layers(&lab, 1, 2), BTreeSet::from([0, 1, 2]));
     assert_eq!(layers(&lab, 1, 3), BTreeSet::from([2]), "in layers that stand alone");
     for track in [cam(one), cam(two)] {
-        let told = SfuEvent::VideoUndecodable { subscriber: other, track, codec: Some(Codec::Vp9) };
+        let told = SfuEvent::VideoUndecodable { subscriber: other, track, codec: Some(codec) };
         assert_eq!(lab.events.iter().filter(|(_, it)| *it == told).count(), 1);
     }
 }
 
 #[test]
 fn a_publisher_may_turn_from_one_way_to_the_other() {
-    let (mut lab, all) = meeting(85, SVC, 2);
+    BOTH.into_iter().for_each(check_turning);
+}
+
+fn check_turning(habits: Habits) {
+    let (mut lab, all) = meeting(85, habits, 2);
     let mut since = lab.now;
-    for has_vp9 in [true, false, true] {
-        lab.clients.get_mut(&all[1]).unwrap().encode(has_vp9);
+    for is_svc in [true, false, true] {
+        lab.clients.get_mut(&all[1]).unwrap().encode(if is_svc { habits } else { Habits::default() });
         lab.run_for(3 * SECOND);
-        let expected: BTreeSet<u8> = if has_vp9 { (0..3).collect() } else { [2].into() };
+        let expected: BTreeSet<u8> = if is_svc { (0..3).collect() } else { [2].into() };
         assert_eq!(layers(&lab, 1, 2), expected);
         for (height, layer) in [(180, 0), (360, 1), (720, 2)] {
             lab.wish(all[0], &[(cam(all[1]), height)]);
             lab.run_for(2 * SECOND);
-            let expected: BTreeSet<u8> = if has_vp9 { (0..=layer).collect() } else { [layer].into() };
-            assert_eq!(layers(&lab, 1, 2), expected, "{height} pixels, in one stream: {has_vp9}");
+            let expected: BTreeSet<u8> = if is_svc { (0..=layer).collect() } else { [layer].into() };
+            assert_eq!(layers(&lab, 1, 2), expected, "{height} pixels, in one stream: {is_svc}");
         }
         let gap = lab.clients[&all[0]].seen(since).windows(2).map(|pair| pair[1].at - pair[0].at).max();
         assert!(gap.is_some_and(|gap| gap < Duration::from_millis(700)), "{gap:?} without a picture");
@@ -185,12 +218,14 @@ fn a_publisher_may_turn_from_one_way_to_the_other() {
 
 #[test]
 fn every_slot_is_one_stream_of_whole_pictures_whatever_people_do() {
-    explore(24, &proptest::collection::vec(deed(), 5..25), |deeds| {
-        let (mut lab, _) = meeting(86, SVC, 3);
-        for deed in deeds {
-            perform(&mut lab, deed, SVC);
-            lab.run_for(Duration::from_millis(100));
-        }
-        lab.clients.values().for_each(check_pictures);
-    });
+    for habits in BOTH {
+        explore(24, &proptest::collection::vec(deed(), 5..25), |deeds| {
+            let (mut lab, _) = meeting(86, habits, 3);
+            for deed in deeds {
+                perform(&mut lab, deed, habits);
+                lab.run_for(Duration::from_millis(100));
+            }
+            lab.clients.values().for_each(check_pictures);
+        });
+    }
 }
