@@ -147,38 +147,43 @@ test("who sends H.264 in layers is seen by those who can decode it", async ({ op
   await expect.poll(() => picturesSent(grace), { timeout: 20_000 }).toEqual(["video/VP8"]);
 });
 
-test("layers in one stream of VP9 go as far as each tile can use them", async ({ open, room }) => {
-  test.setTimeout(120_000);
-  const ada = await open(`/${room}?topology=sfu`, { viewport: { width: 1400, height: 1000 } });
-  await enter(ada, "Ada");
-  const grace = await open(`/${room}`, { before: preferVp9 });
-  await join(grace, "Grace");
-  const height = (page: Page): Promise<number> =>
-    tile(page, "Grace")
-      .locator("video")
-      .evaluate((it: HTMLVideoElement) => it.videoHeight);
-  await expect.poll(() => height(ada), { timeout: 60_000 }).toBe(720);
-  expect(await picturesSent(grace)).toEqual(["video/VP9"]);
-  expect(await modeSent(grace)).toBe("L3T3_KEY");
+for (const [codec, name] of [
+  ["vp9", "VP9"],
+  ["av1", "AV1"],
+] as const) {
+  test(`layers in one stream of ${name} go as far as each tile can use them`, async ({ open, room }) => {
+    test.setTimeout(120_000);
+    const ada = await open(`/${room}?topology=sfu`, { viewport: { width: 1400, height: 1000 } });
+    await enter(ada, "Ada");
+    const grace = await open(`/${room}`, { before: prefer(codec) });
+    await join(grace, "Grace");
+    const height = (page: Page): Promise<number> =>
+      tile(page, "Grace")
+        .locator("video")
+        .evaluate((it: HTMLVideoElement) => it.videoHeight);
+    await expect.poll(() => height(ada), { timeout: 60_000 }).toBe(720);
+    expect(await picturesSent(grace)).toEqual([`video/${name}`]);
+    expect(await modeSent(grace)).toBe("L3T3_KEY");
 
-  // Firefox decodes it, and needs the lowest layer alone. The tiles of three are smaller, too.
-  const alan = await open(`/${room}`, { kind: "firefox", viewport: { width: 320, height: 300 } });
-  await enter(alan, "Alan");
-  await expect.poll(() => height(alan), { timeout: 30_000 }).toBe(180);
-  await expect.poll(() => height(ada), { timeout: 30_000 }).toBe(360);
-  await ada.setViewportSize({ width: 320, height: 300 });
-  await expect.poll(() => height(ada), { timeout: 20_000 }).toBe(180);
-  // What nobody receives is not encoded, and comes back when somebody wants it.
-  await expect.poll(() => modeSent(grace), { timeout: 20_000 }).toBe("L1T3");
-  await ada.setViewportSize({ width: 1400, height: 1000 });
-  await expect.poll(() => height(ada), { timeout: 60_000 }).toBe(360);
-  await expect.poll(() => height(alan), { timeout: 30_000 }).toBe(180);
-});
+    // Firefox decodes it, and needs the lowest layer alone. The tiles of three are smaller, too.
+    const alan = await open(`/${room}`, { kind: "firefox", viewport: { width: 320, height: 300 } });
+    await enter(alan, "Alan");
+    await expect.poll(() => height(alan), { timeout: 30_000 }).toBe(180);
+    await expect.poll(() => height(ada), { timeout: 30_000 }).toBe(360);
+    await ada.setViewportSize({ width: 320, height: 300 });
+    await expect.poll(() => height(ada), { timeout: 20_000 }).toBe(180);
+    // What nobody receives is not encoded, and comes back when somebody wants it.
+    await expect.poll(() => modeSent(grace), { timeout: 20_000 }).toBe("L1T3");
+    await ada.setViewportSize({ width: 1400, height: 1000 });
+    await expect.poll(() => height(ada), { timeout: 60_000 }).toBe(360);
+    await expect.poll(() => height(alan), { timeout: 30_000 }).toBe(180);
+  });
+}
 
 test("who prefers VP9 sends VP8 where somebody cannot decode that", async ({ open, room }) => {
   const ada = await open(`/${room}?topology=sfu`, { before: withoutVp9 });
   await enter(ada, "Ada");
-  const grace = await open(`/${room}`, { before: preferVp9 });
+  const grace = await open(`/${room}`, { before: prefer("vp9") });
   await join(grace, "Grace");
   await expectPeople(ada, ["Grace"]);
   const video = tile(ada, "Grace").locator("video");
@@ -187,9 +192,11 @@ test("who prefers VP9 sends VP8 where somebody cannot decode that", async ({ ope
   expect(await picturesSent(grace)).toEqual(["video/VP8"]);
 });
 
-/** Chooses VP9 before the page is there. */
-const preferVp9 = (page: Page): Promise<unknown> =>
-  page.addInitScript(() => localStorage.setItem("allo.settings", JSON.stringify({ vp9: true })));
+/** Chooses a codec before the page is there. */
+const prefer =
+  (codec: string) =>
+  (page: Page): Promise<unknown> =>
+    page.addInitScript((it) => localStorage.setItem("allo.settings", JSON.stringify({ codec: it })), codec);
 
 /** Takes VP9 away from what a page can decode. */
 const withoutVp9 = (page: Page): Promise<unknown> =>

@@ -1,7 +1,7 @@
 /** Everything that `update` can order, as data. runtime/perform carries it out. */
 
 import type { FileId, TopologyChoice } from "../protocol/messages";
-import type { DeviceChoice, MeetingMessage, ScreenContent } from "../webrtc/types";
+import type { CameraCodec, DeviceChoice, MeetingMessage, ScreenContent } from "../webrtc/types";
 import type { Message } from "./message";
 import type { Model } from "./model";
 import type { Background, Language, Settings } from "./settings";
@@ -41,12 +41,12 @@ export type Effect =
       readonly release: boolean;
       readonly isFiltered?: true;
     }
-  /** `isSmall`: a small picture will do. `isVp9`: in VP9, as far as others can decode that. */
+  /** `isSmall`: a small picture will do. `codec`: in that instead of VP8, as far as others can decode it. */
   | {
       readonly type: "setCam";
       readonly choice: DeviceChoice;
       readonly isSmall?: true;
-      readonly isVp9?: true;
+      readonly codec?: Exclude<CameraCodec, "vp8">;
       readonly background?: Exclude<Background, "none">;
     }
   /** Keeps a picture for the background, in this browser. */

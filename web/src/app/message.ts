@@ -10,6 +10,7 @@ import type {
   RoomSettings,
 } from "../protocol/messages";
 import type {
+  CameraCodec,
   ClientError,
   ClientErrorCode,
   DeviceOutcome,
@@ -170,7 +171,7 @@ export type Message =
   | { readonly type: "toggledSounds" }
   | { readonly type: "toggledAudioOnly" }
   | { readonly type: "toggledDataSaver" }
-  | { readonly type: "toggledVp9" }
+  | { readonly type: "choseCodec"; readonly codec: CameraCodec }
   | { readonly type: "pageHidden" }
   | { readonly type: "pageShown" };
 

@@ -99,13 +99,14 @@ describe("saving", () => {
     expect(after(inCall(), { type: "toggledDataSaver" })[1]).toHaveLength(1);
   });
 
-  test("in VP9 is told to a camera in use at once", () => {
-    const [model, effects] = after(on, { type: "toggledVp9" });
+  test("in another codec is told to a camera in use at once", () => {
+    const [model, effects] = after(on, { type: "choseCodec", codec: "av1" });
     expect(effects).toEqual([
       { type: "save", settings: model.settings },
-      { type: "setCam", choice: true, isVp9: true },
+      { type: "setCam", choice: true, codec: "av1" },
     ]);
-    expect(model.settings.vp9).toBe(true);
+    expect(model.settings.codec).toBe("av1");
+    expect(after(model, { type: "choseCodec", codec: "vp8" })[1]).toContainEqual({ type: "setCam", choice: true });
   });
 
   test("with sound only turns the camera off, and not on again", () => {

@@ -1,6 +1,6 @@
 /** The own microphone and camera. */
 
-import type { ClientErrorCode, DeviceChoice, DeviceOutcome } from "../webrtc/types";
+import type { CameraCodec, ClientErrorCode, DeviceChoice, DeviceOutcome } from "../webrtc/types";
 import type { Effect, Update } from "./effect";
 import type { Model, OwnDevice, OwnDevices } from "./model";
 import type { Background, DeviceKind, Settings } from "./settings";
@@ -80,9 +80,9 @@ export function toggleDataSaver(model: Model): Update {
   return changed(model, { ...model.settings, dataSaver: !model.settings.dataSaver }, ["cam"]);
 }
 
-/** Encodes the camera's picture in the other way, at once if it is in use. */
-export function toggleVp9(model: Model): Update {
-  return changed(model, { ...model.settings, vp9: !model.settings.vp9 }, ["cam"]);
+/** Encodes the camera's picture in another codec, at once if it is in use. */
+export function chooseCodec(model: Model, codec: CameraCodec): Update {
+  return changed(model, { ...model.settings, codec }, ["cam"]);
 }
 
 /** Takes noise out of the own sound, or no longer; at once if it is in use. */
@@ -114,13 +114,13 @@ export function choose(model: Model, kind: DeviceKind, deviceId: string | null):
 
 function turnOn(model: Model, device: "mic" | "cam"): Effect {
   const choice = choiceOf(model, device);
-  const { noiseFilter, dataSaver, vp9, background } = model.settings;
+  const { noiseFilter, dataSaver, codec, background } = model.settings;
   if (device === "mic") return { type: "setMic", choice, release: false, ...(noiseFilter && { isFiltered: true }) };
   return {
     type: "setCam",
     choice,
     ...(dataSaver && { isSmall: true }),
-    ...(vp9 && { isVp9: true }),
+    ...(codec !== "vp8" && { codec }),
     ...(background !== "none" && { background }),
   };
 }

@@ -1,5 +1,7 @@
 /** What this browser remembers. It never leaves the browser, except the name, which joining a room tells. */
 
+import type { CameraCodec } from "../webrtc/types";
+
 /** In the order of their own names. */
 export const LANGUAGES = ["de", "en", "es", "fr", "it", "pt"] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -18,6 +20,9 @@ export type DeviceKind = "mic" | "cam" | "speaker";
 /** What is seen behind oneself. */
 export type Background = "none" | "blur" | "picture";
 export const BACKGROUNDS: readonly Background[] = ["none", "blur", "picture"];
+
+/** What the camera's picture may be encoded in, the one that everybody can decode first. */
+export const CODECS: readonly CameraCodec[] = ["vp8", "vp9", "av1"];
 
 export type Settings = {
   readonly displayName: string;
@@ -38,8 +43,8 @@ export type Settings = {
   /** Takes more noise out of the own sound than the browser does. */
   readonly noiseFilter: boolean;
   readonly background: Background;
-  /** Sends the camera's picture in VP9, as far as others can decode that. */
-  readonly vp9: boolean;
+  /** What the camera's picture is sent in, as far as others can decode that. */
+  readonly codec: CameraCodec;
 };
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -54,7 +59,7 @@ export const DEFAULT_SETTINGS: Settings = {
   dataSaver: false,
   noiseFilter: false,
   background: "none",
-  vp9: false,
+  codec: "vp8",
 };
 
 /** Enough for anyone's habits; the room longest unused is forgotten beyond it. */
@@ -80,7 +85,7 @@ export function parseSettings(stored: unknown): Settings {
     dataSaver: stored["dataSaver"] === true,
     noiseFilter: stored["noiseFilter"] === true,
     background: BACKGROUNDS.find((background) => background === stored["background"]) ?? "none",
-    vp9: stored["vp9"] === true,
+    codec: CODECS.find((codec) => codec === stored["codec"]) ?? "vp8",
   };
 }
 

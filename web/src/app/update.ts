@@ -45,12 +45,12 @@ import {
   allowDevices,
   choose,
   chooseBackground,
+  chooseCodec,
   dismissProblem,
   settle,
   toggleAudioOnly,
   toggleDataSaver,
   toggleNoiseFilter,
-  toggleVp9,
 } from "./own";
 import { withLink, withPath, withPictures, withSpeakers, withVideo } from "./people";
 import { accept, list } from "./plugged";
@@ -310,8 +310,8 @@ export function update(model: Model, message: Message): Update {
       return toggleAudioOnly(model);
     case "toggledDataSaver":
       return toggleDataSaver(model);
-    case "toggledVp9":
-      return toggleVp9(model);
+    case "choseCodec":
+      return chooseCodec(model, message.codec);
     case "pageHidden":
       return [{ ...model, pageHidden: true }, []];
     case "pageShown":

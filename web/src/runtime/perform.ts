@@ -99,7 +99,7 @@ export function performer(options: PerformOptions): (effect: Effect) => void {
       case "setCam": {
         const background = effect.background === "picture" ? picture.current() : effect.background;
         return session.setDevice("cam", (client) =>
-          client.setCam(effect.choice, { isSmall: effect.isSmall, isVp9: effect.isVp9, background }),
+          client.setCam(effect.choice, { isSmall: effect.isSmall, codec: effect.codec, background }),
         );
       }
       case "keepPicture":

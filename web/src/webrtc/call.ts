@@ -10,7 +10,6 @@ import type {
   Source,
 } from "../protocol/messages";
 import type { DecodedMessage } from "./decode";
-import type { Coding } from "./coding";
 import { clientError } from "./errors";
 import { nextAttempt } from "./identity";
 import { links } from "./links";
@@ -35,6 +34,7 @@ import { sessions } from "./sessions";
 import { signalingSocket, type Welcome } from "./signalingSocket";
 import type {
   Callbacks,
+  CameraCodec,
   ClientError,
   ClientErrorCode,
   JoinOptions,
@@ -54,7 +54,7 @@ export type CallOptions = {
   readonly slots: SlotCounts;
   readonly local: LocalMedia;
   readonly screen: ScreenShare;
-  readonly coding: () => Coding;
+  readonly codec: () => CameraCodec;
   readonly pictureLimits: () => PictureLimits;
   readonly on: Callbacks;
   /** The room was entered for the first time. */
@@ -69,7 +69,7 @@ export type Call = {
   readonly changed: (source: "mic" | "cam" | "screen") => void;
   readonly setDisplayName: (name: string) => void;
   readonly say: (message: MeetingMessage) => void;
-  /** What `coding` says has changed. */
+  /** What `codec` says has changed. */
   readonly recode: () => void;
   /** What `pictureLimits` says has changed. */
   readonly sayPictureLimits: () => void;
@@ -146,7 +146,7 @@ export function call(options: CallOptions): Call {
     slots: options.slots,
     stream: local.stream,
     tracks,
-    coding: options.coding,
+    codec: options.codec,
     send,
     onChange: () => others.refresh(),
     onBlocked: () => roster && rosterChanged(roster),

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { preferCodecs, preferRedundancy } from "./codecs";
+import { preferRedundancy, prepareLine } from "./codecs";
 
 const CHROMIUM = ["audio/opus", "audio/red", "audio/G722", "audio/PCMU", "audio/telephone-event"];
 const FIREFOX = ["audio/opus", "audio/G722", "audio/PCMU"];
 const BASELINE = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-const VIDEO = ["video/VP9", "video/rtx", `video/H264 ${BASELINE}`, "video/VP8", "video/AV1"];
+const VIDEO = ["video/VP9", "video/rtx", `video/H264 ${BASELINE}`, "video/VP8", "video/AV1", "video/AV1 profile=1"];
 
 let capabilities: Record<string, readonly string[]>;
 
@@ -29,25 +29,41 @@ function preferred(prefer: (line: RTCRtpTransceiver) => void, kind: "audio" | "v
 describe("a line of a session", () => {
   test("has redundant sound first, where the browser has it", () => {
     capabilities = { audio: CHROMIUM };
-    expect(preferred(preferCodecs, "audio")).toEqual(["audio/red", "audio/opus"]);
+    expect(preferred(prepareLine, "audio")).toEqual(["audio/red", "audio/opus"]);
     capabilities = { audio: FIREFOX };
-    expect(preferred(preferCodecs, "audio")).toEqual(["audio/opus"]);
+    expect(preferred(prepareLine, "audio")).toEqual(["audio/opus"]);
   });
 
-  test("has VP8, H.264, VP9 and their retransmissions", () => {
+  test("has VP8, H.264, VP9, AV1 and their retransmissions", () => {
     capabilities = { video: VIDEO };
-    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8", "video/H264", "video/VP9", "video/rtx"]);
+    const types = ["video/VP8", "video/H264", "video/VP9", "video/AV1", "video/rtx"];
+    expect(preferred(prepareLine, "video")).toEqual(types);
+  });
+
+  test("has a descriptor of dependencies before its packets, where the browser knows that", () => {
+    capabilities = { video: VIDEO };
+    const uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+    const others = [{ uri: "urn:ietf:params:rtp-hdrext:toffset", direction: "stopped" }];
+    const set = vi.fn();
+    const line = {
+      receiver: { track: { kind: "video" } },
+      setCodecPreferences: () => undefined,
+      getHeaderExtensionsToNegotiate: () => [...others, { uri, direction: "stopped" }],
+      setHeaderExtensionsToNegotiate: set,
+    };
+    prepareLine(line as unknown as RTCRtpTransceiver);
+    expect(set.mock.calls).toEqual([[[...others, { uri, direction: "sendrecv" }]]]);
   });
 
   test("has the one kind of H.264 that everybody has", () => {
     const others = [BASELINE.replace("mode=1", "mode=0"), BASELINE.replace("42e01f", "640c1f")];
     capabilities = { video: ["video/VP8", ...others.map((parameters) => `video/H264 ${parameters}`), "video/H264"] };
-    expect(preferred(preferCodecs, "video")).toEqual(["video/VP8"]);
+    expect(preferred(prepareLine, "video")).toEqual(["video/VP8"]);
   });
 
   test("is left as it is where the browser has nothing of use", () => {
     capabilities = { audio: ["audio/PCMU"] };
-    expect(preferred(preferCodecs, "audio")).toBeUndefined();
+    expect(preferred(prepareLine, "audio")).toBeUndefined();
   });
 });
 

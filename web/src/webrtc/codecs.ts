@@ -8,17 +8,29 @@ type Kind = "audio" | "video";
  */
 const CODECS: Readonly<Record<Kind, readonly string[]>> = {
   audio: ["audio/red", "audio/opus"],
-  video: ["video/vp8", "video/h264", "video/vp9", "video/rtx"],
+  video: ["video/vp8", "video/h264", "video/vp9", "video/av1", "video/rtx"],
 };
 
 /** Of the many kinds of H.264, the one that all browsers have (RFC 7742 §6.2), in packets of any size (RFC 6184 §6.3). */
 const H264 = [/(^|;)packetization-mode=1(;|$)/, /(^|;)profile-level-id=42e0/i];
 
-/** Of VP9, that of eight bits. */
-const VP9 = /(^|;)profile-id=[1-9]/;
+/** Of VP9 and AV1, those that have more than eight bits or colours in full. */
+const UNUSUAL = /(^|;)profile(-id)?=[1-9]/;
 
-/** Leaves out of a line what is not used in sessions. */
-export function preferCodecs(line: RTCRtpTransceiver): void {
+/** With what TypeScript 6.0 does not know yet (W3C WebRTC Extensions). */
+type Line = RTCRtpTransceiver & {
+  readonly getHeaderExtensionsToNegotiate?: () => { readonly uri: string; direction: RTCRtpTransceiverDirection }[];
+  readonly setHeaderExtensionsToNegotiate?: (extensions: readonly object[]) => void;
+};
+
+/** Leaves out of a line what is not used in sessions, and has the server told of which layer each packet of AV1 is. */
+export function prepareLine(line: Line): void {
+  const extensions = line.getHeaderExtensionsToNegotiate?.() ?? [];
+  const descriptor = extensions.find(({ uri }) => uri.endsWith("#dependency-descriptor-rtp-header-extension"));
+  if (descriptor) {
+    descriptor.direction = "sendrecv";
+    line.setHeaderExtensionsToNegotiate?.(extensions);
+  }
   const wanted = CODECS[kindOf(line)].flatMap((type) => known(line).filter((it) => isOfType(it, type) && isUsual(it)));
   // Without them the server will say what is wrong with the offer.
   if (wanted.length > 0) line.setCodecPreferences(wanted);
@@ -35,8 +47,9 @@ export function preferRedundancy(line: RTCRtpTransceiver): void {
 
 const kindOf = (line: RTCRtpTransceiver): Kind => line.receiver.track.kind as Kind;
 const isOfType = ({ mimeType }: RTCRtpCodec, type: string): boolean => mimeType.toLowerCase() === type;
-const isUsual = (codec: RTCRtpCodec): boolean =>
+/** Whether a codec is of the one kind that is sent and received here. */
+export const isUsual = (codec: RTCRtpCodec): boolean =>
   isOfType(codec, "video/h264")
     ? H264.every((part) => part.test(codec.sdpFmtpLine ?? ""))
-    : !isOfType(codec, "video/vp9") || !VP9.test(codec.sdpFmtpLine ?? "");
+    : !UNUSUAL.test(codec.sdpFmtpLine ?? "");
 const known = (line: RTCRtpTransceiver): RTCRtpCodec[] => RTCRtpReceiver.getCapabilities(kindOf(line))?.codecs ?? [];

@@ -1,31 +1,37 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { arrange, isInOne, sendable } from "./coding";
+import { arrange, isEncodedIn, sendable } from "./coding";
 import { CAMERA_LAYERS } from "./senderLines";
 
 const VP9 = { mimeType: "video/VP9", clockRate: 90_000, sdpFmtpLine: "profile-id=0" };
+
+const AV1 = { mimeType: "video/AV1", clockRate: 90_000, sdpFmtpLine: "level-idx=5;profile=0;tier=0" };
 
 const VP8 = { mimeType: "video/VP8", clockRate: 90_000 };
 
 let codecs: readonly object[];
 beforeEach(() => {
-  codecs = [VP8, { ...VP9, sdpFmtpLine: "profile-id=2" }, VP9];
+  const others = [
+    { ...VP9, sdpFmtpLine: "profile-id=2" },
+    { ...AV1, sdpFmtpLine: "level-idx=5;profile=1;tier=0" },
+  ];
+  codecs = [VP8, ...others, VP9, AV1];
   vi.stubGlobal("RTCRtpSender", { getCapabilities: () => ({ codecs }) });
 });
 afterEach(() => vi.unstubAllGlobals());
 
 const parameters = () => ({ encodings: CAMERA_LAYERS.map((it) => ({ ...it })) }) as unknown as RTCRtpSendParameters;
 
-test("VP9 of eight bits is what is sent, where there is any", () => {
-  expect(sendable("vp9")).toEqual(VP9);
-  codecs = codecs.slice(0, 2);
-  expect(sendable("vp9")).toBeUndefined();
+test("the usual kind of a codec is what is sent, where there is any", () => {
+  expect([sendable("vp8"), sendable("vp9"), sendable("av1")]).toEqual([VP8, VP9, AV1]);
+  codecs = codecs.slice(0, 3);
+  expect([sendable("vp8"), sendable("vp9"), sendable("av1")]).toEqual([VP8, undefined, undefined]);
 });
 
 test("each layer by itself is as large as it is for all, and those that are wanted are sent", () => {
   const sent = parameters();
-  expect(arrange(sent, CAMERA_LAYERS, 2, "simulcast", undefined)).toBe(true);
+  expect(arrange(sent, CAMERA_LAYERS, 2, false, undefined)).toBe(true);
   expect(sent.encodings).toEqual(CAMERA_LAYERS.map((it, layer) => ({ ...it, active: layer < 2 })));
-  expect(arrange(sent, CAMERA_LAYERS, 2, "simulcast", undefined)).toBe(false);
+  expect(arrange(sent, CAMERA_LAYERS, 2, false, undefined)).toBe(false);
 });
 
 test.each([
@@ -37,8 +43,8 @@ test.each([
   "%i layers in one stream leave out the others, and what is above them",
   (wanted, active, mode, scale, maxBitrate) => {
     const sent = parameters();
-    arrange(sent, CAMERA_LAYERS, wanted, "svc", VP9);
-    expect(isInOne(sent)).toBe(true);
+    arrange(sent, CAMERA_LAYERS, wanted, true, VP9);
+    expect([isEncodedIn(sent, "vp9"), isEncodedIn(sent, "av1")]).toEqual([true, false]);
     const [first, ...others] = sent.encodings;
     expect(first).toEqual({
       rid: "q",
@@ -54,8 +60,9 @@ test.each([
 
 test("one way can be turned into the other and back", () => {
   const sent = parameters();
-  arrange(sent, CAMERA_LAYERS, 3, "svc", VP9);
-  arrange(sent, CAMERA_LAYERS, 3, "simulcast", VP8);
+  arrange(sent, CAMERA_LAYERS, 3, true, AV1);
+  expect(isEncodedIn(sent, "av1")).toBe(true);
+  arrange(sent, CAMERA_LAYERS, 3, false, VP8);
   expect(sent.encodings).toEqual(CAMERA_LAYERS.map((it) => ({ ...it, active: true, codec: VP8 })));
-  expect(isInOne(sent)).toBe(false);
+  expect(isEncodedIn(sent, "av1")).toBe(false);
 });

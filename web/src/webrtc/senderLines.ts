@@ -4,10 +4,11 @@
  */
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
-import { preferCodecs } from "./codecs";
-import { arrange, isInOne, sendable, type Coding } from "./coding";
+import { prepareLine } from "./codecs";
+import { arrange, isEncodedIn, sendable } from "./coding";
 import type { Log } from "./log";
 import { SCREEN_RATES } from "./screenShare";
+import type { CameraCodec } from "./types";
 
 export type LocalTracks = Readonly<Record<Source, MediaStreamTrack | null>>;
 
@@ -17,7 +18,7 @@ export type SenderLines = {
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
   /** Tells how much of each track is received by anybody: all of them; the others by nobody. */
   readonly demand: (demands: readonly Demand[]) => void;
-  /** Another way to encode the camera's picture is preferred. */
+  /** Another codec of the camera's picture is preferred. */
   readonly recode: () => void;
   /** Both ends agree anew: what a browser refused to set in between is set now. */
   readonly refresh: () => void;
@@ -61,11 +62,11 @@ export type SenderLinesOptions = {
   readonly connection: RTCPeerConnection;
   readonly stream: MediaStream;
   readonly tracks: LocalTracks;
-  readonly coding: () => Coding;
+  readonly codec: () => CameraCodec;
   readonly log: Log;
 };
 
-export function senderLines({ connection, stream, tracks, coding, log }: SenderLinesOptions): SenderLines {
+export function senderLines({ connection, stream, tracks, codec, log }: SenderLinesOptions): SenderLines {
   const lines = new Map<Source, RTCRtpTransceiver>();
   const demanded = new Map<Source, number>();
   /** The camera's picture goes out in VP8 to the end: somebody cannot decode anything else, or this browser cannot encode it so. */
@@ -80,7 +81,7 @@ export function senderLines({ connection, stream, tracks, coding, log }: SenderL
       streams: [stream],
       sendEncodings: encodingsOf(source),
     });
-    preferCodecs(line);
+    prepareLine(line);
     lines.set(source, line);
   }
 
@@ -107,15 +108,16 @@ export function senderLines({ connection, stream, tracks, coding, log }: SenderL
   }
 
   async function setCamera(sender: RTCRtpSender, parameters: RTCRtpSendParameters, wanted: number): Promise<void> {
-    const isSvc = !isSimple && coding() === "svc" && sendable("vp9") !== undefined;
+    const preferred = isSimple ? "vp8" : codec();
+    const isSvc = preferred !== "vp8" && sendable(preferred) !== undefined;
+    const name = isSvc ? preferred : "vp8";
     wasSvc ||= isSvc;
     // Chromium (156, November 2026) stays with the codec that it was told last until it is told another.
-    const codec = wasSvc ? sendable(isSvc ? "vp9" : "vp8") : undefined;
-    if (!arrange(parameters, CAMERA_LAYERS, wanted, isSvc ? "svc" : "simulcast", codec)) return;
+    if (!arrange(parameters, CAMERA_LAYERS, wanted, isSvc, wasSvc ? sendable(name) : undefined)) return;
     try {
       await sender.setParameters(parameters);
       log("layersSent", { source: "cam", layers: wanted, isSvc }, "debug");
-      if (!isSvc || isInOne(sender.getParameters())) return;
+      if (!isSvc || isEncodedIn(sender.getParameters(), name)) return;
     } catch {
       log("layersNotSet", { source: "cam" }, "warn");
       if (!isSvc) return;

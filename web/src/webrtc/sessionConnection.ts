@@ -1,14 +1,13 @@
 /** Level 2: the `RTCPeerConnection` of one session with the server. This end always offers, so offers never cross. */
 
 import type { Demand, MediaTrack, Source } from "../protocol/messages";
-import { preferCodecs } from "./codecs";
-import type { Coding } from "./coding";
+import { prepareLine } from "./codecs";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
 import { isSameButForOrigin, withDtx } from "./sdp";
 import { senderLines, type LocalTracks } from "./senderLines";
 import type { Report } from "./stats";
-import type { LinkState, LogEntry } from "./types";
+import type { CameraCodec, LinkState, LogEntry } from "./types";
 
 export type SlotCounts = { readonly audio: number; readonly video: number };
 
@@ -24,7 +23,7 @@ export type SessionConnectionOptions = {
   /** What to send from the start. */
   readonly tracks: LocalTracks;
   /** How to encode the camera's picture, if nothing speaks against it. */
-  readonly coding?: () => Coding;
+  readonly codec?: () => CameraCodec;
   readonly on: {
     /** To be carried to the server. It may be lost: see `resync`. */
     readonly offer: (sdp: string, tracks: readonly MediaTrack[]) => void;
@@ -41,7 +40,7 @@ export type SessionConnection = {
   readonly answer: (sdp: string) => void;
   readonly put: (source: Source, track: MediaStreamTrack | null) => void;
   readonly demand: (demands: readonly Demand[]) => void;
-  /** What `coding` says has changed. */
+  /** What `codec` says has changed. */
   readonly recode: () => void;
   /** The receiving end of a slot. */
   readonly receiver: (mid: string) => RTCRtpReceiver | undefined;
@@ -58,7 +57,7 @@ export type SessionConnection = {
 };
 
 export function sessionConnection(options: SessionConnectionOptions): SessionConnection {
-  const { iceServers, slots, stream, tracks, coding = () => "simulcast", on } = options;
+  const { iceServers, slots, stream, tracks, codec = () => "vp8", on } = options;
   const log = logTo(on.log);
   const configuration = (): RTCConfiguration => ({
     iceServers: [...iceServers()],
@@ -66,7 +65,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
     bundlePolicy: "max-bundle",
   });
   const connection = new RTCPeerConnection(configuration());
-  const sending = senderLines({ connection, stream, tracks, coding, log });
+  const sending = senderLines({ connection, stream, tracks, codec, log });
   /** The last answer that was applied, and to what. */
   let applied: { readonly offer: string; readonly answer: string } | undefined;
   let lastStep = Promise.resolve();
@@ -112,7 +111,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   }
 
   function receive(kind: "audio" | "video"): void {
-    preferCodecs(connection.addTransceiver(kind, { direction: "recvonly" }));
+    prepareLine(connection.addTransceiver(kind, { direction: "recvonly" }));
   }
 
   /** Every step runs to its end before the next begins. */

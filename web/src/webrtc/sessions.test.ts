@@ -49,7 +49,7 @@ function called(relays: readonly RTCIceServer[] = []) {
     slots: { audio: 3, video: 9 },
     stream: {} as MediaStream,
     tracks: () => ({ mic: null, cam: null, screen: null, screenAudio: null }),
-    coding: () => "simulcast",
+    codec: () => "vp8",
     send: (message) => said.push(message),
     onChange: () => {},
     onBlocked: () => {},

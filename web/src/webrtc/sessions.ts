@@ -2,12 +2,11 @@
 
 import type { ClientMessage, Demand, MediaSession, ParticipantId, Slot, Source } from "../protocol/messages";
 import { retryDelay } from "./backoff";
-import type { Coding } from "./coding";
 import { clientError } from "./errors";
 import { logTo } from "./log";
 import type { LocalTracks } from "./senderLines";
 import { sessionConnection, type SessionConnection, type SlotCounts } from "./sessionConnection";
-import type { Callbacks, ClientErrorCode, LinkState } from "./types";
+import type { Callbacks, CameraCodec, ClientErrorCode, LinkState } from "./types";
 
 export type SessionsOptions = {
   readonly iceServers: () => readonly RTCIceServer[];
@@ -16,7 +15,7 @@ export type SessionsOptions = {
   readonly slots: SlotCounts;
   readonly stream: MediaStream;
   readonly tracks: () => LocalTracks;
-  readonly coding: () => Coding;
+  readonly codec: () => CameraCodec;
   readonly send: (message: ClientMessage) => void;
   /** The state of the session changed, or what its slots carry. */
   readonly onChange: () => void;
@@ -77,7 +76,7 @@ export function sessions(options: SessionsOptions): Sessions {
     slots,
     stream,
     tracks,
-    coding,
+    codec,
     send,
     onChange,
     onBlocked,
@@ -113,7 +112,7 @@ export function sessions(options: SessionsOptions): Sessions {
       slots,
       stream,
       tracks: tracks(),
-      coding,
+      codec,
       on: {
         offer: (sdp, tracks) => send({ type: "mediaOffer", session: number, sdp, tracks }),
         state(state) {

@@ -239,13 +239,16 @@ export type MeetingMessage = Extract<
 /** `isFiltered`: noise is taken out before anyone hears it. Where the browser cannot, an error `noiseFailed` says so. */
 export type MicOptions = { readonly release?: boolean | undefined; readonly isFiltered?: boolean | undefined };
 
+/** What a camera's picture is encoded in. */
+export type CameraCodec = "vp8" | "vp9" | "av1";
+
 /**
- * `isSmall`: a small picture will do, which costs the network less. `isVp9`: it goes to the server in VP9, if this browser can send that
- * and everybody who wants to see it can decode it.
+ * `isSmall`: a small picture will do, which costs the network less. `codec`: it goes to the server in that, if this browser can send it and
+ * everybody who wants to see it can decode it, and else in VP8.
  */
 export type CamOptions = {
   readonly isSmall?: boolean | undefined;
-  readonly isVp9?: boolean | undefined;
+  readonly codec?: CameraCodec | undefined;
   readonly background?: Background | undefined;
 };
 

@@ -1,7 +1,6 @@
 /** Level 3: a call, whole. See types.ts for what it offers. */
 
 import { call, type Call } from "./call";
-import type { Coding } from "./coding";
 import { clientError } from "./errors";
 import { backgroundFilter, noiseFilter } from "./filters";
 import { newInstance, participantKey } from "./identity";
@@ -10,7 +9,7 @@ import { logTo } from "./log";
 import { screenShare } from "./screenShare";
 import { slotCounts } from "./slotCounts";
 import type { PictureLimits, Tile } from "../protocol/messages";
-import type { ClientError, JoinOptions, WebRTCClient, WebRTCClientOptions } from "./types";
+import type { CameraCodec, ClientError, JoinOptions, WebRTCClient, WebRTCClientOptions } from "./types";
 
 export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
   const { on = {}, negotiation = "perfect" } = options;
@@ -30,7 +29,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
     on.screenStreamUpdated?.(screen.stream);
   });
   let tiles: readonly Tile[] | undefined;
-  let coding: Coding = "simulcast";
+  let cameraCodec: CameraCodec = "vp8";
   let pictureLimits: PictureLimits = {};
 
   function join(wish: JoinOptions) {
@@ -46,7 +45,7 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
         slots: slotCounts(),
         local,
         screen,
-        coding: () => coding,
+        codec: () => cameraCodec,
         pictureLimits: () => pictureLimits,
         on,
         onEntered(self) {
@@ -89,8 +88,8 @@ export function webRTCClient(options: WebRTCClientOptions = {}): WebRTCClient {
       local.setFilter("mic", isFiltered ? noiseFilter : null);
       return local.set("mic", choice, !release);
     },
-    setCam(choice, { isSmall = false, isVp9 = false, background = "none" } = {}) {
-      coding = isVp9 ? "svc" : "simulcast";
+    setCam(choice, { isSmall = false, codec = "vp8", background = "none" } = {}) {
+      cameraCodec = codec;
       current?.recode();
       local.setSmall(isSmall);
       local.setFilter("cam", backgroundFilter(background));

@@ -298,9 +298,9 @@ export const de: Dictionary = {
     audioOnlyHint: "Ihre Kamera geht aus, und es werden keine Bilder gezeigt. Niemand schickt Ihnen welche.",
     dataSaver: "Daten sparen",
     dataSaverHint: "Sie schicken ein kleines Bild, und Sie bekommen kleine geschickt.",
-    vp9: "Bilder in VP9 senden",
-    vp9Hint:
-      "Sie brauchen weniger vom Netz und mehr von diesem Computer. Wenn jemand sie nicht sehen kann, wird stattdessen VP8 gesendet.",
+    codec: "Bilder senden in",
+    codecHint:
+      "VP9 und AV1 brauchen weniger vom Netz und mehr von diesem Computer. Wenn jemand sie nicht sehen kann, wird stattdessen VP8 gesendet.",
   },
   layouts: {
     grid: "Alle gleich",

@@ -307,9 +307,9 @@ export const en = {
     audioOnlyHint: "Your camera goes off, and no pictures are shown. Nobody sends any to you.",
     dataSaver: "Save data",
     dataSaverHint: "You send a small picture, and small ones are sent to you.",
-    vp9: "Send pictures in VP9",
-    vp9Hint:
-      "They take less of the network, and more of this computer. Where somebody cannot see them, VP8 is sent instead.",
+    codec: "Send pictures in",
+    codecHint:
+      "VP9 and AV1 take less of the network, and more of this computer. Where somebody cannot see them, VP8 is sent instead.",
   },
   layouts: {
     grid: "Everybody alike",

@@ -295,8 +295,8 @@ export const es: Dictionary = {
     audioOnlyHint: "Su cámara se apaga y no se muestran imágenes. Nadie le envía ninguna.",
     dataSaver: "Ahorrar datos",
     dataSaverHint: "Usted envía una imagen pequeña, y se le envían imágenes pequeñas.",
-    vp9: "Enviar la imagen en VP9",
-    vp9Hint: "Usa menos red y más este ordenador. Si alguien no puede verla, se envía en VP8.",
+    codec: "Enviar la imagen en",
+    codecHint: "VP9 y AV1 usan menos red y más este ordenador. Si alguien no puede verla, se envía en VP8.",
   },
   layouts: {
     grid: "Todos por igual",

@@ -299,9 +299,9 @@ export const fr: Dictionary = {
     audioOnlyHint: "Votre caméra s’éteint et aucune image n’est montrée. Personne ne vous en envoie.",
     dataSaver: "Économiser les données",
     dataSaverHint: "Vous envoyez une petite image, et l’on vous en envoie de petites.",
-    vp9: "Envoyer l’image en VP9",
-    vp9Hint:
-      "Elle demande moins au réseau et plus à cet ordinateur. Si quelqu’un ne peut pas la voir, elle est envoyée en VP8.",
+    codec: "Envoyer l’image en",
+    codecHint:
+      "VP9 et AV1 demandent moins au réseau et plus à cet ordinateur. Si quelqu’un ne peut pas la voir, l’image est envoyée en VP8.",
   },
   layouts: {
     grid: "Tout le monde à égalité",

@@ -296,8 +296,9 @@ export const it: Dictionary = {
     audioOnlyHint: "La Sua videocamera si spegne e non si mostrano immagini. Nessuno Gliene invia.",
     dataSaver: "Risparmia dati",
     dataSaverHint: "Lei invia un’immagine piccola, e Gliene vengono inviate di piccole.",
-    vp9: "Invia l’immagine in VP9",
-    vp9Hint: "Usa meno rete e più risorse di questo computer. Se qualcuno non può vederla, viene inviata in VP8.",
+    codec: "Invia l’immagine in",
+    codecHint:
+      "VP9 e AV1 usano meno rete e più risorse di questo computer. Se qualcuno non può vederla, viene inviata in VP8.",
   },
   layouts: {
     grid: "Tutti uguali",

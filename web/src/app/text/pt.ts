@@ -295,8 +295,8 @@ export const pt: Dictionary = {
     audioOnlyHint: "A sua câmara desliga-se e não se mostram imagens. Ninguém lhe envia nenhuma.",
     dataSaver: "Poupar dados",
     dataSaverHint: "Envia uma imagem pequena, e são-lhe enviadas imagens pequenas.",
-    vp9: "Enviar a imagem em VP9",
-    vp9Hint: "Usa menos a rede e mais este computador. Se alguém não a conseguir ver, é enviada em VP8.",
+    codec: "Enviar a imagem em",
+    codecHint: "VP9 e AV1 usam menos a rede e mais este computador. Se alguém não a conseguir ver, é enviada em VP8.",
   },
   layouts: {
     grid: "Todos por igual",
