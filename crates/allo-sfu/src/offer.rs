@@ -148,8 +148,11 @@ impl Offer {
         }
         // Nor does it see an association that would begin without a handshake.
         let is_hidden = |text: &&&str| {
+            let is_other_hash =
+                text.strip_prefix("a=fingerprint:").is_some_and(|it| !it.starts_with("sha-256 "));
             ["a=candidate:", "a=sctp-init:"].iter().any(|start| text.starts_with(start))
                 || **text == "a=end-of-candidates"
+                || is_other_hash
         };
         let sdp = texts.iter().filter(|text| !is_hidden(text)).flat_map(|text| [*text, "\r\n"]).collect();
         Ok(Self { lines, channel, sdp })
@@ -206,13 +209,14 @@ fn values<'a>(texts: &'a [&'a str], name: &'a str) -> impl Iterator<Item = &'a s
 
 /// Checks what all lines share: certificate, role, credentials.
 fn check_transport(texts: &[&str]) -> Result<(), OfferError> {
-    let fingerprints: BTreeSet<&str> = values(texts, "fingerprint").collect();
-    let is_sha256 = |text: &&str| {
-        let digits = text.strip_prefix("sha-256 ").unwrap_or_default();
+    // Some name the same certificate by other hashes, too (RFC 8122 §5): those are passed over.
+    let fingerprints: BTreeSet<&str> =
+        values(texts, "fingerprint").filter_map(|text| text.strip_prefix("sha-256 ")).collect();
+    let is_digest = |digits: &&str| {
         digits.split(':').count() == 32
             && digits.split(':').all(|byte| byte.len() == 2 && u8::from_str_radix(byte, 16).is_ok())
     };
-    if fingerprints.len() != 1 || !fingerprints.iter().all(is_sha256) {
+    if fingerprints.len() != 1 || !fingerprints.iter().all(is_digest) {
         return Err(OfferError::Fingerprint);
     }
     let mut setups = values(texts, "setup").peekable();
@@ -435,6 +439,16 @@ mod tests {
              m=audio 0 UDP/TLS/RTP/SAVPF 111 63 13\r\n{shared}a=bundle-only\r\na=mid:2\r\na=recvonly\r\n{audio}\
              m=video 0 UDP/TLS/RTP/SAVPF 96 97 35\r\n{shared}a=bundle-only\r\na=mid:3\r\na=inactive\r\n{video}"
         )
+    }
+
+    #[test]
+    fn the_certificate_may_be_named_by_other_hashes_too_which_are_passed_over() {
+        let offer = browser_offer();
+        let others = "a=fingerprint:sha-384 AB:CD\r\na=fingerprint:sha-512 EF\r\na=setup:actpass";
+        let with_others = offer.replace("a=setup:actpass", others);
+        assert_eq!(Offer::parse(&with_others).unwrap(), Offer::parse(&offer).unwrap());
+        let without_the_usual = with_others.replace("a=fingerprint:sha-256", "a=fingerprint:sha-1");
+        assert_eq!(Offer::parse(&without_the_usual), Err(OfferError::Fingerprint));
     }
 
     #[test]

@@ -93,7 +93,9 @@ impl Answer {
             let address = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
             (words[2] == protocol && line.ends_with(end)).then_some(address)
         };
-        let all = |protocol, end| sdp.lines().filter_map(|line| candidate(line, protocol, end)).collect();
+        // Each line has them all.
+        let line = sdp.rsplit("\r\nm=").next().unwrap();
+        let all = |protocol, end| line.lines().filter_map(|line| candidate(line, protocol, end)).collect();
         Self {
             ufrag: value("a=ice-ufrag:"),
             password: value("a=ice-pwd:"),

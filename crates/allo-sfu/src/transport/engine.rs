@@ -98,13 +98,26 @@ impl From<Credentials> for IceCreds {
     }
 }
 
-/// Takes the user names off the candidates: the engine does not rename them with the transport, and a browser drops those of others.
-pub(super) fn nameless_candidates(answer: &str) -> String {
-    let nameless = |line: &str| match line.split_once(" ufrag ") {
-        Some((candidate, _)) if line.starts_with("a=candidate:") => format!("{candidate}\r\n"),
-        _ => format!("{line}\r\n"),
-    };
-    answer.lines().map(nameless).collect()
+/// Puts the candidates on each line, and says that these are all. The engine has them on the first alone; but there are clients that look at
+/// the last.
+///
+/// Takes the user names off them: the engine does not rename them with the transport, and a browser drops those of others.
+pub(super) fn spread_candidates(answer: &str) -> String {
+    let (candidates, others): (Vec<&str>, Vec<&str>) =
+        answer.lines().partition(|line| line.starts_with("a=candidate:"));
+    let nameless =
+        |line: &&str| line.split_once(" ufrag ").map_or(*line, |(candidate, _)| candidate).to_owned();
+    let all: Vec<String> =
+        candidates.iter().map(nameless).chain(["a=end-of-candidates".to_owned()]).collect();
+    let mut spread = String::new();
+    for line in others {
+        spread.extend([line, "\r\n"]);
+        // The address comes before all attributes of a line (RFC 8866 §5).
+        if line.starts_with("c=") {
+            spread.extend(all.iter().flat_map(|candidate| [candidate, "\r\n"]));
+        }
+    }
+    spread
 }
 
 pub(super) fn engine(now: Instant, certificate: &Certificate) -> Rtc {
@@ -158,4 +171,21 @@ pub(super) fn payload_type(rtc: &Rtc, mid: Mid, codec: Codec) -> Option<Pt> {
 /// Returns the payload type of a codec with redundancy (RFC 2198), if the participant has it at all.
 pub(super) fn redundant_type(rtc: &Rtc, pt: Pt) -> Option<Pt> {
     rtc.codec_config().params().iter().find(|it| it.pt() == pt)?.red()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_an_answer_has_all_candidates_without_names() {
+        let [one, two] =
+            ["a=candidate:1 1 udp 9 192.0.2.1 9 typ host", "a=candidate:2 1 udp 8 192.0.2.2 9 typ host"];
+        let answer = format!(
+            "v=0\r\nm=audio 9\r\nc=IN IP4 0.0.0.0\r\n{one} ufrag x\r\n{two}\r\na=mid:0\r\nm=video 9\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n"
+        );
+        let all = format!("c=IN IP4 0.0.0.0\r\n{one}\r\n{two}\r\na=end-of-candidates");
+        let expected = format!("v=0\r\nm=audio 9\r\n{all}\r\na=mid:0\r\nm=video 9\r\n{all}\r\na=mid:1\r\n");
+        assert_eq!(spread_candidates(&answer), expected);
+    }
 }

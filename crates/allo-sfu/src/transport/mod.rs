@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 use self::channel::Channel;
 use self::descriptors::Descriptors;
 pub use self::engine::{Certificate, NoCertificate};
-use self::engine::{add_candidates, engine, nameless_candidates};
+use self::engine::{add_candidates, engine, spread_candidates};
 use self::streams::Line;
 use self::turns::LOOK_AHEAD;
 use crate::bandwidth::Report;
@@ -267,7 +267,7 @@ impl Transport {
         self.park();
         let answer = answer.ok_or(OfferError::Refused)?;
         self.turn(now);
-        Ok(nameless_candidates(&answer))
+        Ok(spread_candidates(&answer))
     }
 
     /// Returns the lines in their order.
