@@ -3,7 +3,7 @@
 /** Lower: a blip is over sooner, and a server that cannot answer is asked more often. */
 const SHORTEST_MS = 250;
 /** Higher: kinder to a server that is down, slower to notice that it, or the network, is back. */
-const LONGEST_MS = 2_000;
+const LONGEST_MS = 1_500;
 
 /** Returns the time to wait before attempt number `attempt` (from 1). `random` gives numbers from 0 to 1. */
 export function retryDelay(attempt: number, random: () => number): number {

@@ -108,7 +108,7 @@ test("the pause grows, and is short again after a session that stood", () => {
   made.at(-1)?.enter("connected");
   vi.advanceTimersByTime(60_000);
   end();
-  expect(pauses).toEqual([500, 1_000, 2_000, 500]);
+  expect(pauses).toEqual([500, 1_000, 1_500, 500]);
 });
 
 test("relays are for a session that does not stand without them, and for those after it", async () => {

@@ -88,7 +88,7 @@ describe("reconnection", () => {
       expect(FakeWebSocket.opened).toHaveLength(attempt + 1);
     }
     const retries = states.flatMap((it) => (it.state === "reconnecting" ? [it.retryInMs] : []));
-    expect(retries.slice(0, 6)).toEqual([500, 1_000, 2_000, 2_000, 2_000, 2_000]);
+    expect(retries.slice(0, 6)).toEqual([500, 1_000, 1_500, 1_500, 1_500, 1_500]);
   });
 
   test("a good connection makes the next failure the first one again", () => {
@@ -126,7 +126,7 @@ describe("reconnection", () => {
     expect(retries.slice(30, 33)).toMatchObject([
       { attempt: 1, retryInMs: 500, cause: "loss" },
       { attempt: 2, retryInMs: 1_000, cause: "loss" },
-      { attempt: 3, retryInMs: 2_000, cause: "loss" },
+      { attempt: 3, retryInMs: 1_500, cause: "loss" },
     ]);
   });
 
@@ -144,7 +144,7 @@ describe("reconnection", () => {
       FakeWebSocket.last().accept().hear(WELCOME);
     }
     const retries = states.flatMap((it) => (it.state === "reconnecting" ? [it.retryInMs] : []));
-    expect(retries).toEqual([350, 1_000, 2_000, 2_000]);
+    expect(retries).toEqual([350, 1_000, 1_500, 1_500]);
   });
 
   test("an attempt that hangs is given up", () => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The longest first wait. Lower: a lost connection is back sooner, a struggling server is asked more often.
 const FIRST_MAX: Duration = Duration::from_millis(250);
 /// The longest wait. Lower: back sooner after a long blackout, whose end nobody tells; a struggling server is asked more often.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_millis(1_500);
 /// The shortest wait while a server restarts that said so. Lower: back sooner, and more who ask a server that is not there yet.
 const RESTART_WAIT_MIN: Duration = Duration::from_millis(50);
 /// How much longer such a wait may be. Lower: back sooner, and more who come in the same millisecond.
@@ -58,10 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_stay_under_a_bound_that_doubles_up_to_two_seconds() {
+    fn waits_stay_under_a_bound_that_doubles_up_to_a_second_and_a_half() {
         for seed in 0..100 {
             let mut backoff = Backoff::new(seed);
-            for bound_ms in [250, 500, 1000, 2000, 2000] {
+            for bound_ms in [250, 500, 1000, 1500, 1500] {
                 assert!(backoff.next_wait() <= Duration::from_millis(bound_ms), "seed {seed}");
             }
             backoff.reset();
@@ -77,7 +77,7 @@ mod tests {
             let wait = backoff.next_wait();
             assert!((RESTART_WAIT_MIN..=RESTART_WAIT_MIN + RESTART_SPREAD).contains(&wait), "{wait:?}");
         }
-        for bound_ms in [250, 500, 1000, 2000, 2000] {
+        for bound_ms in [250, 500, 1000, 1500, 1500] {
             assert!(backoff.next_wait() <= Duration::from_millis(bound_ms));
         }
         backoff.expect_restart();
