@@ -150,6 +150,7 @@ export function call(options: CallOptions): Call {
     send,
     onChange: () => others.refresh(),
     onBlocked: () => roster && rosterChanged(roster),
+    onDoubtful: () => socket.wake(),
     on,
   });
   const { pictureLimits } = options;

@@ -22,12 +22,16 @@ const FLOW = times(10, { sent: 5_000, received: 5_000 });
 /** What a page does that only looks on: reports each second, and a check now and then. */
 const WATCHING = times(10, [{ received: 5_000, sent: 100 }, { received: 5_000 }]).flat();
 
-test("a server that was heard and does not answer any more is silent, which is said once", () => {
-  expect(verdicts(...FLOW, ...times(20, { sent: 5_000 }))).toEqual([[13, "silent"]]);
+test("a server that was heard and does not answer any more is doubtful and then silent, which is said once", () => {
+  expect(verdicts(...FLOW, ...times(20, { sent: 5_000 }))).toEqual([
+    [11, "doubtful"],
+    [13, "silent"],
+  ]);
 });
 
 test("a server that is heard again is heard, which is said once", () => {
   expect(verdicts(...FLOW, ...times(4, { sent: 5_000 }), ...FLOW)).toEqual([
+    [11, "doubtful"],
     [13, "silent"],
     [14, "heard"],
   ]);
@@ -35,7 +39,10 @@ test("a server that is heard again is heard, which is said once", () => {
 
 test("whoever sends nothing notices it by the checks that are not answered", () => {
   const silence = [...times(5, { sent: 60, asked: 1 }), ...times(20, { asked: 9 })];
-  expect(verdicts(...WATCHING, ...silence)).toEqual([[23, "silent"]]);
+  expect(verdicts(...WATCHING, ...silence)).toEqual([
+    [22, "doubtful"],
+    [23, "silent"],
+  ]);
 });
 
 test.each<readonly [string, readonly Step[]]>([
@@ -45,5 +52,5 @@ test.each<readonly [string, readonly Step[]]>([
   ["a room in which nothing is said", [...WATCHING, ...times(40, [{ sent: 100 }, { asked: 1, answered: 1 }]).flat()]],
   ["a check that was lost", [...WATCHING, ...times(5, {}), { asked: 2 }, {}, { asked: 1, answered: 1 }]],
 ])("%s is no silence", (_, steps) => {
-  expect(verdicts(...steps)).toEqual([]);
+  expect(verdicts(...steps).filter(([, verdict]) => verdict !== "doubtful")).toEqual([]);
 });

@@ -4,6 +4,8 @@
 const LOOK_EVERY_MS = 500;
 /** Looks in a row at which media were sent and nothing came. Lower: a network that stutters has ICE restarted for nothing. */
 const SILENT_LOOKS = 4;
+/** After so many it may be the network that is another one: then the way of signaling is gone as well, and is better asked before it is needed. */
+const DOUBTFUL_LOOKS = 2;
 /** So many bytes in one look are media. Reports of what was received are fewer, and the server does not answer those. */
 const MEDIA_BYTES = 1_500;
 /**
@@ -26,9 +28,9 @@ export type Look = {
   readonly answered: number;
 };
 
-export type Verdict = "silent" | "heard";
+export type Verdict = "doubtful" | "silent" | "heard";
 
-/** Returns what says, look by look, that the server fell silent, and later that it is heard again. */
+/** Returns what says, look by look, that the server seems to have fallen silent, that it has, and later that it is heard again. */
 export function pulse(): (look: Look) => Verdict | undefined {
   let before: Look = { sent: 0, received: 0, asked: 0, answered: 0 };
   let askedWhenHeard = 0;
@@ -38,6 +40,7 @@ export function pulse(): (look: Look) => Verdict | undefined {
   return (look) => {
     const came = look.received > before.received || look.answered > before.answered;
     const sentMedia = look.sent - before.sent >= MEDIA_BYTES;
+    const silentBefore = silent;
     before = look;
     if (came) {
       heard += 1;
@@ -49,7 +52,9 @@ export function pulse(): (look: Look) => Verdict | undefined {
     }
     if (sentMedia) silent += 1;
     else if (look.asked - askedWhenHeard >= UNANSWERED_CHECKS) silent += CHECK_WEIGHT;
-    if (silent < SILENT_LOOKS || heard < HEARD_LOOKS) return undefined;
+    if (heard < HEARD_LOOKS) return undefined;
+    if (silent < SILENT_LOOKS)
+      return silentBefore < DOUBTFUL_LOOKS && silent >= DOUBTFUL_LOOKS ? "doubtful" : undefined;
     heard = silent = 0;
     isSilent = true;
     return "silent";
@@ -57,6 +62,7 @@ export function pulse(): (look: Look) => Verdict | undefined {
 }
 
 export type PulseEvents = {
+  readonly onDoubtful: () => void;
   /** `byUdp`: and it was UDP that it had come by. */
   readonly onSilent: (byUdp: boolean) => void;
   readonly onHeard: () => void;
@@ -65,7 +71,7 @@ export type PulseEvents = {
 type Entry = Readonly<Record<string, unknown>>;
 
 /** Watches a connection until it is closed. A browser alone waits for many seconds before it says that it is disconnected. */
-export function watchPulse(connection: RTCPeerConnection, { onSilent, onHeard }: PulseEvents): void {
+export function watchPulse(connection: RTCPeerConnection, { onDoubtful, onSilent, onHeard }: PulseEvents): void {
   const look = pulse();
   const timer = setInterval(() => {
     if (connection.signalingState === "closed") return clearInterval(timer);
@@ -79,6 +85,7 @@ export function watchPulse(connection: RTCPeerConnection, { onSilent, onHeard }:
         asked: sum("requestsSent"),
         answered: sum("responsesReceived"),
       });
+      if (verdict === "doubtful") onDoubtful();
       if (verdict === "silent") onSilent(isByUdp(entries, pairs));
       if (verdict === "heard") onHeard();
     });

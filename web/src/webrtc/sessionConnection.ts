@@ -32,6 +32,8 @@ export type SessionConnectionOptions = {
     readonly renewWanted?: () => void;
     /** Nothing comes by UDP any more, and ICE looks for another way; or something comes again, by whichever. */
     readonly blocked?: (isBlocked: boolean) => void;
+    /** Nothing comes for the moment: other ways to the server may be gone, too. */
+    readonly doubtful?: () => void;
     readonly log?: (entry: LogEntry) => void;
   };
 };
@@ -100,6 +102,7 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
     return import("./pulse").then(
       ({ watchPulse }) =>
         watchPulse(connection, {
+          onDoubtful: () => on.doubtful?.(),
           onSilent(byUdp) {
             if (byUdp) on.blocked?.(true);
             health.deaf("restartIce");

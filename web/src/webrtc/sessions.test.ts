@@ -53,6 +53,7 @@ function called(relays: readonly RTCIceServer[] = []) {
     send: (message) => said.push(message),
     onChange: () => {},
     onBlocked: () => {},
+    onDoubtful: () => {},
     on: { error: ({ code }) => errors.push(code) },
     random: () => 1,
     connect(options) {

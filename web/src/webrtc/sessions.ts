@@ -21,6 +21,8 @@ export type SessionsOptions = {
   readonly onChange: () => void;
   /** Whether nothing gets through by UDP became something else. */
   readonly onBlocked: () => void;
+  /** Nothing comes from the server for the moment. */
+  readonly onDoubtful: () => void;
   readonly on: Callbacks;
   readonly random?: () => number;
   /** For tests: another way to connect. */
@@ -80,6 +82,7 @@ export function sessions(options: SessionsOptions): Sessions {
     send,
     onChange,
     onBlocked,
+    onDoubtful,
     on,
     random = Math.random,
   } = options;
@@ -128,6 +131,7 @@ export function sessions(options: SessionsOptions): Sessions {
         },
         renewWanted: () => current?.number === number && again(),
         blocked: (isBlocked) => setBlocked(number, isBlocked),
+        doubtful: onDoubtful,
         ...(on.log && { log: on.log }),
       },
     });

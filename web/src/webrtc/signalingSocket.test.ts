@@ -151,7 +151,7 @@ describe("reconnection", () => {
     connecting();
     vi.advanceTimersByTime(5_000 + 500);
     expect(FakeWebSocket.opened).toHaveLength(2);
-    expect(FakeWebSocket.opened[0]?.closedWith).toBe(1000);
+    expect(FakeWebSocket.opened[0]?.closedWith).toBe(4002);
   });
 
   test("a lost connection is deaf: what it still says is not heard", () => {
@@ -199,8 +199,9 @@ describe("the heartbeat", () => {
     const { page, last } = open();
     page.woke();
     expect(FakeWebSocket.last().types()).toEqual(["hello", "ping"]);
-    vi.advanceTimersByTime(2_000);
+    vi.advanceTimersByTime(1_000);
     expect(last()).toMatchObject({ state: "reconnecting" });
+    expect(FakeWebSocket.last().closedWith, "no word that somebody has left").toBe(4002);
   });
 
   test("an answer after waking is enough", () => {

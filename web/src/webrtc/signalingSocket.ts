@@ -49,12 +49,15 @@ export type SignalingSocket = {
 
 /** A page being closed or loaded anew says so with this close code: the server then waits 1.5 s only. */
 const PAGE_CLOSED = 4001;
+/** An attempt, or a connection that seems dead, is given up for another one. If the server hears it after all, nobody has left. */
+const GIVEN_UP = 4002;
+const NORMAL = 1000;
 /** Lower: gives up on slow networks. Higher: hangs longer on an attempt that a firewall swallowed. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** An attempt older than this began before the network was back: waking starts it over. */
 const STALE_ATTEMPT_MS = 1_000;
-/** How long the server may take to answer a ping that was sent because of a doubt. */
-const DOUBT_MS = 2_000;
+/** How long the server may take to answer a ping that was sent because of a doubt. Lower: a slow network is connected to anew for nothing. */
+const DOUBT_MS = 1_000;
 /** A connection that stood this long was a good one: the next failure starts counting anew. */
 const STEADY_MS = 5_000;
 /** More than this unsent in the socket means that nothing gets through any more. */
@@ -99,7 +102,7 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
 
   function connect(): void {
     if (state.name === "closed") return;
-    abandon();
+    abandon(GIVEN_UP);
     let socket: WebSocket;
     try {
       socket = openWebSocket(url);
@@ -187,7 +190,7 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
   }
 
   function retryLater(): void {
-    abandon();
+    abandon(GIVEN_UP);
     attempt += 1;
     if (isRestarting && attempt > RESTART_ATTEMPTS_MAX) {
       isRestarting = false;
@@ -199,7 +202,7 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
   }
 
   /** Lets go of whatever the present state holds. */
-  function abandon(closeCode = 1000): void {
+  function abandon(closeCode: number): void {
     if (state.name === "waiting") clearTimeout(state.timer);
     if (state.name === "connecting") clearTimeout(state.deadline);
     if (state.name === "open") {
@@ -246,7 +249,7 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
   function close(code: ClientErrorCode | "left"): void {
     if (state.name === "closed") return;
     if (code === "left" && state.name === "open") sayOn(state.socket, { type: "leave" });
-    abandon();
+    abandon(NORMAL);
     stopWatching();
     state = { name: "closed" };
     on.state?.({ state: "closed", code });
