@@ -46,6 +46,61 @@ test("an owner renames somebody, shows one large to all, takes the floor away an
   await expect(grace.getByRole("button", { name: "Manage the meeting" })).toBeVisible();
 });
 
+test("an owner mutes everybody, asks for what is off, turns people away, locks the room and ends the call", async ({
+  open,
+  room,
+}) => {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+  await ada.getByRole("button", { name: "People", exact: true }).click();
+  const people = ada.getByRole("complementary", { name: "People" });
+  const act = (entry: string) => people.getByRole("button", { name: entry, exact: true }).click();
+  const manage = () => act("Manage the meeting");
+
+  await manage();
+  await ada.getByRole("button", { name: "Mute everybody" }).click();
+  await expect(grace.getByRole("button", { name: "Unmute microphone" })).toBeVisible();
+  await ada.getByLabel("Newcomers wait to be let in").check();
+  await expect(ada.getByLabel("Newcomers wait to be let in")).toBeChecked();
+  await ada.keyboard.press("Escape");
+
+  // What is on can be turned off by others, and what is off can be asked for, but never turned on.
+  await act("What to do about Grace");
+  await act("Turn their camera off");
+  await expect(grace.getByRole("button", { name: "Turn camera on" })).toBeVisible();
+  await act("Ask to unmute");
+  await expect(grace.getByText("Ada asks you to turn your microphone on.")).toBeVisible();
+  await expect(grace.getByRole("button", { name: "Unmute microphone" })).toBeVisible();
+  await grace.getByRole("button", { name: "Turn on", exact: true }).click();
+  await expect(grace.getByRole("button", { name: "Mute microphone" })).toBeVisible();
+  await expect(tile(ada, "Grace")).not.toContainText("muted");
+
+  const alan = await open(`/${room}`);
+  const knock = async (): Promise<void> => {
+    await alan.getByLabel("Your name").fill("Alan");
+    await alan.getByRole("button", { name: "Join", exact: true }).click();
+  };
+  await knock();
+  await expect(alan.getByRole("heading", { name: "You are waiting to be let in" })).toBeVisible();
+  await people.getByRole("button", { name: /^Turn away/ }).click();
+  await expect(alan.getByText("You were not let in.")).toBeVisible();
+  await manage();
+  await ada.getByLabel("Newcomers wait to be let in").uncheck();
+  await ada.getByLabel("Locked").check();
+  await expect(ada.getByLabel("Locked")).toBeChecked();
+  await knock();
+  await expect(alan.getByText("This room is locked.", { exact: false })).toBeVisible();
+  await expectPeople(ada, ["Grace"]);
+
+  await ada.getByRole("button", { name: "End for everybody" }).click();
+  const question = ada.getByRole("dialog", { name: "End the call for everybody?" });
+  await question.getByRole("button", { name: "End for everybody" }).click();
+  for (const page of [ada, grace]) await expect(page.getByText("The meeting was ended for everyone.")).toBeVisible();
+});
+
 // The browser's list is a pretended one, as in devices.spec.ts, and so is the opening of what only stands on it.
 test("a headset that is plugged in is offered, and used once that is wished for", async ({ open, room }) => {
   const page = await open(`/${room}`, {
