@@ -1,7 +1,7 @@
 /** A meeting, on what the others see of it: writing, hands, and who may come in and stay. */
 
 import type { Page } from "@playwright/test";
-import { enter, expectPeople, tile } from "./support/call";
+import { enter, expectPeople, join, tile } from "./support/call";
 import { expect, test } from "./support/test";
 
 const chat = (page: Page) => page.getByRole("complementary", { name: "Chat" });
@@ -55,6 +55,50 @@ test("a raised hand and a reaction are seen by the others", async ({ open, room 
   await button(grace, "Lower hand").click();
   await expect(tile(ada, "Grace")).not.toContainText("Raised hand");
 });
+
+test("who talks unheard is told so, the tab says what is going on, and the screen stays awake", async ({
+  open,
+  room,
+}) => {
+  const ada = await open(`/${room}`, { before: talkAllTheTime });
+  await join(ada, "Ada");
+  const icon = ada.locator("link[rel=icon]");
+  await expect(ada).toHaveTitle(`● ${room} · Allo`);
+  await expect(icon).toHaveAttribute("href", "/favicon-live.svg");
+  await expect.poll(() => ada.evaluate(() => Reflect.get(window, "locks") as unknown)).toEqual(["screen"]);
+  await button(ada, "Mute microphone").click();
+  await expect(ada.getByText("Nobody hears you: your microphone is off.")).toBeVisible();
+  await expect(icon).toHaveAttribute("href", "/favicon-muted.svg");
+
+  const grace = await open(`/${room}`);
+  await enter(grace, "Grace");
+  await button(grace, "Raise hand").click();
+  await button(grace, "Chat").click();
+  await write(grace, "Hello");
+  await expect(ada).toHaveTitle(`(1) ✋ ${room} · Allo`);
+});
+
+/** Makes a microphone of which a tone comes, and notes what is to be kept awake. */
+const talkAllTheTime = (page: Page): Promise<unknown> =>
+  page.addInitScript(() => {
+    const { mediaDevices, wakeLock } = navigator;
+    const capture = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = async (constraints) => {
+      if (!constraints?.audio) return capture(constraints);
+      const context = new AudioContext();
+      const [tone, out] = [context.createOscillator(), context.createMediaStreamDestination()];
+      tone.connect(out);
+      tone.start();
+      return out.stream;
+    };
+    const locks: unknown[] = [];
+    Object.assign(window, { locks });
+    const request = wakeLock.request.bind(wakeLock);
+    wakeLock.request = (kind) => {
+      locks.push(kind);
+      return request(kind);
+    };
+  });
 
 test("whoever opened the room lets people in, mutes them, and puts them out", async ({ open, room }) => {
   const ada = await open(`/${room}`);
