@@ -9,7 +9,7 @@ const BURST: u64 = 64 * 1024;
 ///
 /// Lower: where packets are lost and shuffled, pictures stand still until the next keyframe, for what was only overtaken is asked
 /// for, too. Higher: a link that loses because it is narrow is made narrower.
-const SHARE_PERCENT: u64 = 40;
+const SHARE_PERCENT: u64 = 25;
 
 /// A budget for what is sent again. Beyond it requests go unheard.
 #[derive(Debug)]
@@ -42,13 +42,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_again_is_two_fifths_of_what_is_sent_and_what_may_come_at_once() {
+    fn what_is_sent_again_is_a_quarter_of_what_is_sent_and_what_may_come_at_once() {
         let mut repairs = Repairs::new();
         let mut again = 0;
         for _ in 0..6_000 {
             repairs.earn(1_000);
             again += (0..5).filter(|_| repairs.spend(1_000)).count();
         }
-        assert_eq!(again, 6_000 * 2 / 5 + 65);
+        assert_eq!(again, 6_000 / 4 + 65);
     }
 }
