@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::run::{command, is_installed, output, root, say};
 
 /// A crate and what it never depends on, tests aside.
-const WALLS: [(&str, &[&str]); 7] = [
+const WALLS: [(&str, &[&str]); 8] = [
     ("allo-protocol", &["allo-", "tokio", "rand", "tracing"]),
     (
         "allo-room",
@@ -24,6 +24,7 @@ const WALLS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("allo-sfu", &["tokio", "axum", "rustls", "socket", "rand", "allo-server", "allo-client", "allo-room"]),
+    ("allo-dtls", &["tokio", "axum", "rustls", "socket", "allo-"]),
     ("allo-turn", &["tokio", "str0m", "axum", "rustls", "socket", "rand", "allo-"]),
     ("allo-client", &["allo-room", "allo-server", "allo-sfu", "allo-turn"]),
     ("allo-load", &["allo-room", "allo-server", "allo-sfu", "allo-turn"]),
@@ -31,7 +32,7 @@ const WALLS: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates without sockets, threads, clocks or files. Each has a `clippy.toml` that says so.
-const SANS_IO: [&str; 3] = ["allo-room", "allo-sfu", "allo-turn"];
+const SANS_IO: [&str; 4] = ["allo-dtls", "allo-room", "allo-sfu", "allo-turn"];
 
 /// A text that must not stand in files whose path ends like this, and why.
 struct Ban {

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use allo_dtls::cryptography;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, Mid, Rid};
@@ -42,6 +44,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(now: Instant, certificate: DtlsCert) -> Self {
         let mut config = RtcConfig::new()
+            .set_crypto_provider(Arc::new(cryptography()))
             .clear_codecs()
             .enable_opus(true, true)
             .enable_vp8(true)

@@ -1,8 +1,10 @@
 //! A participant's end of a session: ICE, DTLS and SRTP by the engine, packets by hand.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use allo_dtls::cryptography;
 use allo_protocol::{MediaTrack, Source};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::config::DtlsCert;
@@ -97,6 +99,7 @@ impl Transport {
     /// Makes a transport, and an offer.
     pub(crate) fn new(now: Instant, certificate: DtlsCert, address: SocketAddr, lines: Lines) -> Self {
         let mut rtc = RtcConfig::new()
+            .set_crypto_provider(Arc::new(cryptography()))
             .clear_codecs()
             .enable_opus(true, lines.has_red)
             .enable_vp8(true)

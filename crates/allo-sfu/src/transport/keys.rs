@@ -1,6 +1,6 @@
 //! The keys of media, which the engine's handshake makes and keeps to itself.
 //!
-//! The engine takes its DTLS from a provider, and reads the keys from what that one puts out. So the provider here is the usual one, with an
+//! The engine takes its DTLS from a provider, and reads the keys from what that one puts out. So the provider here is `allo-dtls`, with an
 //! ear at that place, and a gate for what comes by data channels.
 
 use std::cell::Cell;
@@ -28,10 +28,8 @@ pub(super) fn take() -> Option<Srtp> {
 
 /// Returns the engine's cryptography with the ear in it.
 pub(super) fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
-        let usual = str0m::crypto::from_feature_flags();
-        Arc::new(CryptoProvider { dtls_provider: &Listening, ..usual })
-    });
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+        LazyLock::new(|| Arc::new(CryptoProvider { dtls_provider: &Listening, ..allo_dtls::cryptography() }));
     PROVIDER.clone()
 }
 
@@ -40,7 +38,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 struct Listening;
 
 fn usual() -> &'static dyn DtlsProvider {
-    str0m::crypto::from_feature_flags().dtls_provider
+    allo_dtls::cryptography().dtls_provider
 }
 
 impl DtlsProvider for Listening {

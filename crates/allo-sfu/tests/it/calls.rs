@@ -445,3 +445,19 @@ fn who_does_not_read_costs_nobody_else_anything_and_is_given_up() {
     let is_closed = |it: &SfuEvent| matches!(it, SfuEvent::TransportClosed(own, _) if *own == all[2]);
     assert!(lab.events_since(since).iter().any(is_closed));
 }
+
+#[test]
+fn what_a_network_loses_of_handshakes_comes_again_within_a_fraction_of_a_second() {
+    let times: Vec<Duration> = (0..200)
+        .map(|seed| {
+            let mut lab = Lab::new(9_000 + seed);
+            let start = lab.now;
+            lab.join_with(1, ROOM, Habits::default(), Network::BAD);
+            lab.run_until_connected();
+            lab.now - start
+        })
+        .collect();
+    // One in five loses something.
+    let late = times.iter().filter(|it| **it > SECOND / 2).count();
+    assert!(late <= times.len() / 10, "{late} of {} took more than half a second", times.len());
+}

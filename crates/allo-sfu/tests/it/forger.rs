@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use allo_dtls::cryptography;
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
     SrtpProfile,
@@ -29,7 +30,7 @@ impl Forger {
     /// Makes one that learns the keys of the participant who has this cryptography.
     pub(crate) fn new() -> (Self, CryptoProvider) {
         let agreed = Agreed::default();
-        let provider = from_feature_flags();
+        let provider = cryptography();
         let before = Before::default();
         let (inner, agreed_by) = (provider.dtls_provider, Arc::clone(&agreed));
         let tap = Tap { inner, agreed: agreed_by, before: Arc::clone(&before) };
