@@ -224,29 +224,13 @@ impl Bits<'_> {
 }
 
 #[cfg(test)]
+#[path = "../tests/it/bit_writer.rs"]
+mod bit_writer;
+
+#[cfg(test)]
 mod tests {
+    use super::bit_writer::BitWriter;
     use super::*;
-
-    /// Writes bits, to make descriptors as senders do.
-    #[derive(Default)]
-    struct Writer {
-        bytes: Vec<u8>,
-        at: usize,
-    }
-
-    impl Writer {
-        fn put(&mut self, number: u32, bits: u32) -> &mut Self {
-            for bit in (0..bits).rev() {
-                if self.at.is_multiple_of(8) {
-                    self.bytes.push(0);
-                }
-                let is_set = u8::from(number >> bit & 1 == 1);
-                *self.bytes.last_mut().unwrap() |= is_set << (7 - self.at % 8);
-                self.at += 1;
-            }
-            self
-        }
-    }
 
     /// The number of the first template in these tests.
     const OFFSET: u32 = 60;
@@ -254,7 +238,7 @@ mod tests {
     /// The first packet of a keyframe as Chromium sends it with `L3T1_KEY`: three layers, of each a template for the keyframe and one for
     /// the pictures after it.
     fn keyframe() -> Vec<u8> {
-        let mut writer = Writer::default();
+        let mut writer = BitWriter::default();
         writer.put(0b10, 2).put(OFFSET, 6).put(0x0102, 16);
         writer.put(0b10000, 5).put(OFFSET, 6).put(3 - 1, 5);
         for next in [0, 2, 0, 2, 0, 3] {
@@ -289,13 +273,13 @@ mod tests {
     }
 
     /// A packet of a later frame. Flags say that it begins or ends that.
-    fn later(flags: u32, template: u32) -> Writer {
-        let mut writer = Writer::default();
+    fn later(flags: u32, template: u32) -> BitWriter {
+        let mut writer = BitWriter::default();
         writer.put(flags, 2).put((OFFSET + template) & 0x3f, 6).put(0x0103, 16);
         writer
     }
 
-    fn parse(writer: &Writer) -> Result<DependencyDescriptor, Unread> {
+    fn parse(writer: &BitWriter) -> Result<DependencyDescriptor, Unread> {
         DependencyDescriptor::parse(&writer.bytes, Some(&templates()))
     }
 
@@ -350,7 +334,7 @@ mod tests {
     #[test]
     fn more_templates_and_layers_than_there_can_be_are_malformed() {
         let with = |next: u32, count: usize| {
-            let mut writer = Writer::default();
+            let mut writer = BitWriter::default();
             writer.put(0b10, 2).put(0, 22).put(0b10000, 5).put(0, 11);
             (0..count).for_each(|_| _ = writer.put(next, 2));
             // None refers to others, there are no chains, and heights are not said.

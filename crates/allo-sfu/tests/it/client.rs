@@ -1,13 +1,16 @@
 //! A participant as a browser would be one: it offers, sends simulcast, and answers keyframe requests.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod files;
+mod payloads;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use allo_sfu::{DependencyDescriptor, ParticipantId, Peer, Red, Templates};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::channel::{ChannelConfig, ChannelId};
+use str0m::channel::ChannelConfig;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, FormatParams, PayloadParams};
 use str0m::media::{
@@ -17,6 +20,10 @@ use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, SeqNo};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+pub(crate) use files::Files;
+pub(crate) use payloads::Tag;
+use payloads::{av1_payload, h264_payload, tag_of, vp8_payload, vp9_payload};
+
 use crate::descriptors::{self, Descriptor};
 use crate::forger::Forger;
 
@@ -24,18 +31,6 @@ use crate::forger::Forger;
 pub(crate) const LAYERS: [(&str, u16, usize); 3] = [("l", 180, 1), ("m", 360, 2), ("h", 720, 5)];
 const FRAME: Duration = Duration::from_millis(33);
 const SOUND: Duration = Duration::from_millis(20);
-const PACKET: usize = 1_000;
-
-/// What stands at the end of each payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tag {
-    pub(crate) publisher: ParticipantId,
-    pub(crate) layer: u8,
-    pub(crate) frame: u32,
-    pub(crate) is_keyframe: bool,
-    pub(crate) begins: bool,
-    pub(crate) ends: bool,
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -142,55 +137,6 @@ pub(crate) struct Client {
     pub(crate) wants_keyframe: [bool; 3],
     /// What it does with files.
     pub(crate) files: Files,
-}
-
-/// The files that a client has, and those that come to it.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    pub(crate) channel: Option<ChannelId>,
-    pub(crate) is_open: bool,
-    pub(crate) own: BTreeMap<u32, Vec<u8>>,
-    /// The places that it was asked for, and when.
-    pub(crate) asked: Vec<(Instant, u32)>,
-    /// Parts that came, by file and place.
-    pub(crate) came: BTreeMap<(u32, u32), Vec<u8>>,
-    /// How many came, and when the latest did.
-    pub(crate) count: usize,
-    pub(crate) came_at: Option<Instant>,
-    /// Messages that wait to be sent.
-    pub(crate) outgoing: VecDeque<Vec<u8>>,
-}
-
-impl Files {
-    /// Makes a part as it goes on the wire.
-    pub(crate) fn part(file: u32, place: u32, bytes: &[u8]) -> Vec<u8> {
-        [&2u32.to_be_bytes()[..], &file.to_be_bytes(), &place.to_be_bytes(), bytes].concat()
-    }
-
-    /// Returns a file that came, put together.
-    pub(crate) fn whole(&self, file: u32) -> Vec<u8> {
-        let parts = self.came.iter().filter(|((of, _), _)| *of == file);
-        parts.flat_map(|(_, bytes)| bytes.clone()).collect()
-    }
-
-    fn handle(&mut self, now: Instant, message: &[u8]) {
-        let number = |at: usize| u32::from_be_bytes(message[at..at + 4].try_into().unwrap());
-        let (file, place) = (number(4), number(8));
-        if number(0) == 2 {
-            let known = self.came.insert((file, place), message[12..].to_vec());
-            assert_eq!(known, None, "each part comes once");
-            self.count += 1;
-            self.came_at = Some(now);
-            return;
-        }
-        assert_eq!((number(0), message.len()), (1, 12));
-        self.asked.push((now, place));
-        if let Some(bytes) = self.own.get(&file) {
-            let at = usize::try_from(place).unwrap();
-            let part = &bytes[at..bytes.len().min(at + 16_384)];
-            self.outgoing.push_back(Self::part(file, place, part));
-        }
-    }
 }
 
 impl Client {
@@ -639,87 +585,6 @@ impl Client {
         }
         Some(read.frame.wrapping_sub(tag.layer.into()))
     }
-}
-
-impl Tag {
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
-        let [a, b, c, d] = self.frame.to_be_bytes();
-        let publisher = u8::try_from(self.publisher.0).unwrap();
-        vec![publisher, self.layer, a, b, c, d, self.is_keyframe.into(), self.begins.into(), self.ends.into()]
-    }
-}
-
-fn tag_of(payload: &[u8]) -> Option<Tag> {
-    let [publisher, layer, a, b, c, d, is_keyframe, begins, ends] = *payload.last_chunk::<9>()?;
-    Some(Tag {
-        publisher: ParticipantId(publisher.into()),
-        layer,
-        frame: u32::from_be_bytes([a, b, c, d]),
-        is_keyframe: is_keyframe == 1,
-        begins: begins == 1,
-        ends: ends == 1,
-    })
-}
-
-/// Makes a payload of H.264: part of a picture, or what is needed to decode all that follow and the beginning of a keyframe.
-fn h264_payload(tag: Tag) -> Vec<u8> {
-    const AGGREGATE: u8 = 24;
-    const FRAGMENT: u8 = 28;
-    let (picture, start) = (if tag.is_keyframe { 5 } else { 1 }, if tag.begins { 0x80 } else { 0 });
-    let mut payload = match (tag.is_keyframe, tag.begins) {
-        (true, true) => vec![AGGREGATE, 0, 4, 7, 0x42, 0xe0, 0x1f, 0, 2, 8, 0xce],
-        _ => vec![FRAGMENT, start | picture],
-    };
-    payload.resize(PACKET - 9, 0);
-    payload.extend(tag.to_bytes());
-    payload
-}
-
-/// Makes a payload with a VP8 descriptor that has all numbers, and in a keyframe the header that says the height.
-fn vp8_payload(tag: Tag, height: u16) -> Vec<u8> {
-    let [high, low] = u16::try_from(tag.frame & 0x7fff).unwrap().to_be_bytes();
-    let start = if tag.begins { 0x90 } else { 0x80 };
-    let tl0_pic_idx = u8::try_from(tag.frame & 0xff).unwrap();
-    let mut payload = vec![start, 0xe0, 0x80 | high, low, tl0_pic_idx, 0x20];
-    if tag.is_keyframe && tag.begins {
-        payload.extend([0x10, 0, 0, 0x9d, 0x01, 0x2a, 0, 1]);
-        payload.extend(height.to_le_bytes());
-    } else {
-        payload.push(1);
-    }
-    // Encoders make packets that are a byte apart, the smaller ones first.
-    payload.resize(PACKET - 9 + usize::from(tag.ends), 0);
-    payload.extend(tag.to_bytes());
-    payload
-}
-
-/// Makes a payload as Chromium does with three spatial layers that build on each other in keyframes alone (`L3T1_KEY`).
-fn vp9_payload(tag: Tag, ends_layer: bool) -> Vec<u8> {
-    let [high, low] = u16::try_from(tag.frame & 0x7fff).unwrap().to_be_bytes();
-    let has_structure = tag.is_keyframe && tag.layer == 0 && tag.begins;
-    let bits = [(!tag.is_keyframe, 0x40), (tag.begins, 0x08), (ends_layer, 0x04), (has_structure, 0x02)];
-    let first = bits.iter().filter(|(is_set, _)| *is_set).fold(0xa0, |byte, (_, bit)| byte | bit);
-    let builds = u8::from(tag.is_keyframe && tag.layer > 0);
-    let mut payload =
-        vec![first, 0x80 | high, low, (tag.layer << 1) | builds, u8::try_from(tag.frame & 0xff).unwrap()];
-    if has_structure {
-        payload.push(0x58);
-        for (_, height, _) in LAYERS {
-            payload.extend((height * 16 / 9).to_be_bytes());
-            payload.extend(height.to_be_bytes());
-        }
-        payload.extend([1, 0x04, 1]);
-    }
-    payload.resize(PACKET - 9, 0);
-    payload.extend(tag.to_bytes());
-    payload
-}
-
-/// Makes a payload that nobody looks into.
-fn av1_payload(tag: Tag) -> Vec<u8> {
-    let mut payload = vec![0x10; PACKET - 9];
-    payload.extend(tag.to_bytes());
-    payload
 }
 
 /// Making a certificate takes longer than most tests.

@@ -1,5 +1,6 @@
 //! Dependency descriptors as a browser writes them, which sends AV1 in three layers.
 
+use crate::bit_writer::BitWriter;
 use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues};
 
 use crate::client::{LAYERS, Tag};
@@ -55,7 +56,7 @@ pub(crate) fn values(tag: Tag, keyframes: u32, ends_layer: bool) -> ExtensionVal
     // Each keyframe has other numbers for its templates than the one before.
     let offset = keyframes % 10 * 6;
     let template = offset + 2 * u32::from(tag.layer) + u32::from(!tag.is_keyframe);
-    let mut bits = Bits::default();
+    let mut bits = BitWriter::default();
     bits.put(tag.begins.into(), 1).put(ends_layer.into(), 1).put(template, 6).put(frame, 16);
     if tag.is_keyframe && tag.layer == 0 && tag.begins {
         bits.put(0b10000, 5).put(offset, 6).put(layers - 1, 5);
@@ -81,25 +82,4 @@ pub(crate) fn values(tag: Tag, keyframes: u32, ends_layer: bool) -> ExtensionVal
         }
     }
     described(bits.bytes)
-}
-
-/// Bits one after the other, the highest of a byte first.
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
-impl Bits {
-    fn put(&mut self, number: u32, bits: u32) -> &mut Self {
-        for bit in (0..bits).rev() {
-            if self.count.is_multiple_of(8) {
-                self.bytes.push(0);
-            }
-            let is_set = u8::from(number >> bit & 1 == 1);
-            *self.bytes.last_mut().unwrap() |= is_set << (7 - self.count % 8);
-            self.count += 1;
-        }
-        self
-    }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod bandwidth;
+mod bit_writer;
 mod calls;
 mod checks;
 mod client;
