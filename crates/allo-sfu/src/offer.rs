@@ -148,11 +148,9 @@ impl Offer {
         }
         // Nor does it see an association that would begin without a handshake.
         let is_hidden = |text: &&&str| {
-            let is_other_hash =
-                text.strip_prefix("a=fingerprint:").is_some_and(|it| !it.starts_with("sha-256 "));
             ["a=candidate:", "a=sctp-init:"].iter().any(|start| text.starts_with(start))
                 || **text == "a=end-of-candidates"
-                || is_other_hash
+                || is_other_hash(text)
         };
         let sdp = texts.iter().filter(|text| !is_hidden(text)).flat_map(|text| [*text, "\r\n"]).collect();
         Ok(Self { lines, channel, sdp })
@@ -205,6 +203,11 @@ fn is_sdp_line(text: &str) -> bool {
 /// Returns the values of an attribute, wherever they stand.
 fn values<'a>(texts: &'a [&'a str], name: &'a str) -> impl Iterator<Item = &'a str> {
     texts.iter().filter_map(move |text| text.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// Whether a line names the certificate by a hash that the engine cannot check: it would take that one for the certificate's.
+fn is_other_hash(text: &str) -> bool {
+    text.strip_prefix("a=fingerprint:").is_some_and(|it| !it.starts_with("sha-256 "))
 }
 
 /// Checks what all lines share: certificate, role, credentials.

@@ -74,7 +74,8 @@ impl Transport {
             self.losses.handle(self.clock, (line, stream), ssrc, *packet.seq_no);
         }
         let sent = &packet.header.ext_vals;
-        let descriptor = descriptor_of(sent).filter(|_| codec == Codec::Av1 && !packet.payload.is_empty());
+        let is_described = codec == Codec::Av1 && !packet.payload.is_empty();
+        let descriptor = is_described.then(|| descriptor_of(sent)).flatten();
         let place = Place { ssrc, sequence: *packet.seq_no };
         let described = match &descriptor {
             Some(descriptor) => match self.descriptors.read((line, stream), place, descriptor) {
