@@ -2,21 +2,28 @@
 
 import { enter, expectPeople, join, tile } from "./support/call";
 import { joinCrowd } from "./support/crowd";
-import { expect, test } from "./support/test";
+import { expect, test, type Open } from "./support/test";
+
+/** Two in a room that Ada owns, whose list of people is open on her page. */
+async function meet(open: Open, room: string) {
+  const ada = await open(`/${room}`);
+  await enter(ada, "Ada");
+  const grace = await open(`/${room}`);
+  await join(grace, "Grace");
+  await expectPeople(ada, ["Grace"]);
+  await ada.getByRole("button", { name: "People", exact: true }).click();
+  const people = ada.getByRole("complementary", { name: "People" });
+  const act = (entry: string): Promise<void> => people.getByRole("button", { name: entry, exact: true }).click();
+  return { ada, grace, people, act };
+}
 
 test("an owner renames somebody, shows one large to all, takes the floor away and hands the room on", async ({
   open,
   room,
 }) => {
-  const ada = await open(`/${room}`);
-  await enter(ada, "Ada");
-  const grace = await open(`/${room}`);
-  await join(grace, "Grace");
+  const { ada, grace, people, act } = await meet(open, room);
   await joinCrowd(ada, room, ["Alan"]);
   await expectPeople(ada, ["Grace", "Alan"]);
-  await ada.getByRole("button", { name: "People", exact: true }).click();
-  const people = ada.getByRole("complementary", { name: "People" });
-  const act = (entry: string) => people.getByRole("button", { name: entry, exact: true }).click();
   await act("What to do about Grace");
 
   await act("Rename");
@@ -50,14 +57,7 @@ test("an owner mutes everybody, asks for what is off, turns people away, locks t
   open,
   room,
 }) => {
-  const ada = await open(`/${room}`);
-  await enter(ada, "Ada");
-  const grace = await open(`/${room}`);
-  await join(grace, "Grace");
-  await expectPeople(ada, ["Grace"]);
-  await ada.getByRole("button", { name: "People", exact: true }).click();
-  const people = ada.getByRole("complementary", { name: "People" });
-  const act = (entry: string) => people.getByRole("button", { name: entry, exact: true }).click();
+  const { ada, grace, people, act } = await meet(open, room);
   const manage = () => act("Manage the meeting");
 
   await manage();

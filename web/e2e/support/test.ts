@@ -20,11 +20,13 @@ export type OpenOptions = BrowserContextOptions & {
   readonly before?: (page: Page) => Promise<unknown>;
 };
 
+export type Open = (path: string, options?: OpenOptions) => Promise<Page>;
+
 type Fixtures = Options & {
   /** A room that no other test is in. */
   readonly room: string;
   /** Opens a path of the server in a fresh context: another person's browser. */
-  readonly open: (path: string, options?: OpenOptions) => Promise<Page>;
+  readonly open: Open;
   /** Launches a browser for this test alone, which may be killed. */
   readonly launchOwn: (kind: BrowserKind, habits?: Habits) => Promise<OwnBrowser>;
   /** Starts a server for this test alone, with settings of its own. */
