@@ -7,9 +7,6 @@ import type { Level } from "./message";
 import type { Announcement, Person, RoomPage } from "./model";
 import { personOf, sourceOf, type TileId, type TileSource } from "./tiles";
 
-/** As many as a snapshot can hold. What a server says beyond it is not shown. */
-const MAX_PEOPLE = 4096;
-
 /** Louder than this counts as speaking. Lower: keyboards and fans do too; higher: quiet voices do not. */
 const SPEAKING_LEVEL = 0.05;
 
@@ -19,7 +16,7 @@ const VOICE_HOLD = 6;
 /** Returns the people of a new roster, with what is already known of those who stay. */
 export function merge(known: readonly Person[], roster: readonly Participant[]): Person[] {
   const byId = new Map(known.map((person) => [person.id, person]));
-  return roster.slice(0, MAX_PEOPLE).map((participant) => {
+  return roster.map((participant) => {
     const before = byId.get(participant.id) ?? NEWCOMER;
     const { link, path, wasConnected, video, paused, undecodable, voice } = before;
     const screenVideo = participant.screen ? before.screenVideo : null;

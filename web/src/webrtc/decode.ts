@@ -49,8 +49,8 @@ export type Decoding =
 
 /** The longest text looked at, in UTF-16 units. A server relays at most 64 KiB, and a snapshot is far shorter. */
 export const MESSAGE_LENGTH_MAX = 256 * 1024;
-/** More people than a snapshot can hold within `MESSAGE_LENGTH_MAX`. */
-const PARTICIPANTS_MAX = 4096;
+/** More people than a snapshot can hold within `MESSAGE_LENGTH_MAX`. Of those who join beyond them nothing is shown. */
+export const PARTICIPANTS_MAX = 4096;
 const SDP_LENGTH_MAX = 128 * 1024;
 /** Displayed names are at most 64 graphemes; one grapheme may have many units, hence the room. */
 const NAME_LENGTH_MAX = 1024;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Participant } from "../protocol/messages";
+import { PARTICIPANTS_MAX } from "./decode";
 import { afterChange, fromSnapshot, missing, withoutAwaited, type Roster, type Snapshot } from "./roster";
 
 const person = (id: string, mic = true): Participant => ({
@@ -85,4 +86,14 @@ test("who is somebody else oneself awaits nobody", () => {
 test("another topology changes nobody", () => {
   const changed = afterChange(roster, { type: "topologyChanged", version: 5, topology: "sfu" });
   expect(changed).toEqual({ ...roster, version: 5, topology: "sfu" });
+});
+
+test("there are no more people than a snapshot can hold, whoever joins and whoever is awaited", () => {
+  const crowd = Array.from({ length: PARTICIPANTS_MAX - 1 }, (_, n) => person(`p${n}`));
+  const full = fromSnapshot(snapshot("ada", [person("ada"), ...crowd], false));
+  const joined = afterChange(full, { type: "participantJoined", version: 5, participant: person("alan") });
+  expect(joined).toMatchObject({ version: 5, participants: full.participants });
+  const back = fromSnapshot(snapshot("ada", [person("ada"), person("alan")], false), full);
+  expect(back.participants).toHaveLength(PARTICIPANTS_MAX);
+  expect(back.participants).toContainEqual(person("alan"));
 });

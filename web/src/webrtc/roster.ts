@@ -8,6 +8,7 @@ import type {
   Topology,
   TopologyChoice,
 } from "../protocol/messages";
+import { PARTICIPANTS_MAX } from "./decode";
 
 export type Roster = {
   readonly version: number;
@@ -39,7 +40,11 @@ export function fromSnapshot({ type: _, you, resumed, participants, ...rest }: S
   const isHere = (it: Participant): boolean => participants.some(({ id }) => id === it.id);
   const isAwaited = (it: Participant): boolean => !isHere(it) && (!resumed || former?.awaited.has(it.id) === true);
   const known = former?.self === you ? former.participants : [];
-  const absent = known.filter(isAwaited).map((it): Participant => ({ ...it, connection: "reconnecting" }));
+  const free = PARTICIPANTS_MAX - participants.length;
+  const absent = known
+    .filter(isAwaited)
+    .slice(0, free)
+    .map((it): Participant => ({ ...it, connection: "reconnecting" }));
   if (absent.length === 0) return { ...rest, self: you, participants, awaited: new Set() };
   const places = new Map(known.map(({ id }, place) => [id, place]));
   const place = ({ id }: Participant): number => places.get(id) ?? Infinity;
@@ -75,7 +80,8 @@ type PeopleChange = Exclude<RosterChange, { type: "topologyChanged" | "roomUpdat
 function changed(participants: readonly Participant[], change: PeopleChange): readonly Participant[] {
   switch (change.type) {
     case "participantJoined":
-      if (!participants.some(({ id }) => id === change.participant.id)) return [...participants, change.participant];
+      if (!participants.some(({ id }) => id === change.participant.id))
+        return participants.length < PARTICIPANTS_MAX ? [...participants, change.participant] : participants;
       return changed(participants, { ...change, type: "participantUpdated" });
     case "participantUpdated":
       return participants.map((it) => (it.id === change.participant.id ? change.participant : it));
