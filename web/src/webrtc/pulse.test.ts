@@ -18,22 +18,31 @@ function verdicts(...steps: readonly Step[]): readonly (readonly [at: number, ve
 }
 
 const times = <T>(count: number, it: T): readonly T[] => Array.from({ length: count }, () => it);
-const FLOW = times(10, { sent: 5_000, received: 5_000 });
-/** What a page does that only looks on: reports each second, and a check now and then. */
+const FLOW = times(20, { sent: 5_000, received: 5_000 });
+/** What a page does that only looks on: reports now and then. */
 const WATCHING = times(10, [{ received: 5_000, sent: 100 }, { received: 5_000 }]).flat();
 
-test("a server that was heard and does not answer any more is doubtful and then silent, which is said once", () => {
+test("a server that was heard and does not answer any more is doubtful, silent and then blocked, each said once", () => {
   expect(verdicts(...FLOW, ...times(20, { sent: 5_000 }))).toEqual([
-    [11, "doubtful"],
-    [13, "silent"],
+    [21, "doubtful"],
+    [23, "silent"],
+    [27, "blocked"],
   ]);
 });
 
 test("a server that is heard again is heard, which is said once", () => {
   expect(verdicts(...FLOW, ...times(4, { sent: 5_000 }), ...FLOW)).toEqual([
-    [11, "doubtful"],
-    [13, "silent"],
-    [14, "heard"],
+    [21, "doubtful"],
+    [23, "silent"],
+    [24, "heard"],
+  ]);
+});
+
+test("a restart that brings nothing is blocked, though there is no way left to send by", () => {
+  expect(verdicts(...FLOW, ...times(4, { sent: 5_000 }), ...times(20, {}))).toEqual([
+    [21, "doubtful"],
+    [23, "silent"],
+    [27, "blocked"],
   ]);
 });
 
@@ -42,6 +51,7 @@ test("whoever sends nothing notices it by the checks that are not answered", () 
   expect(verdicts(...WATCHING, ...silence)).toEqual([
     [22, "doubtful"],
     [23, "silent"],
+    [27, "blocked"],
   ]);
 });
 

@@ -1,13 +1,21 @@
 /** Notices that nothing comes from the server any more, and when something does again. Loaded once a session stands. */
 
 /** Lower: more is spent on looking. */
-const LOOK_EVERY_MS = 500;
-/** Looks in a row at which media were sent and nothing came. Lower: a network that stutters has ICE restarted for nothing. */
+const LOOK_EVERY_MS = 250;
+/**
+ * What is said after so many looks in a row at which media were sent and nothing came.
+ *
+ * First it may be the network that is another one: then the way of signaling is gone as well, and is better asked before it is needed. Then ICE is
+ * restarted, which does no harm if it was a hiccup: the old way is kept until there is another. People are told last of all.
+ */
+const VERDICTS = [
+  [2, "doubtful"],
+  [4, "silent"],
+  [8, "blocked"],
+] as const;
 const SILENT_LOOKS = 4;
-/** After so many it may be the network that is another one: then the way of signaling is gone as well, and is better asked before it is needed. */
-const DOUBTFUL_LOOKS = 2;
 /** So many bytes in one look are media. Reports of what was received are fewer, and the server does not answer those. */
-const MEDIA_BYTES = 1_500;
+const MEDIA_BYTES = 750;
 /**
  * Of who sends no media, checks are what the server has to answer. Chromium makes one each 2.5 s, and many a second once nothing has come
  * for as long. Lower: one check that is lost counts as silence.
@@ -16,7 +24,7 @@ const UNANSWERED_CHECKS = 3;
 /** How many times as much as a look at media is one at checks: they are answered at once, or never. */
 const CHECK_WEIGHT = 2;
 /** Looks at which something came before: whoever was never heard may be slow, and is waited for. */
-const HEARD_LOOKS = 10;
+const HEARD_LOOKS = 20;
 
 /** One look at what went each way so far. */
 export type Look = {
@@ -28,7 +36,7 @@ export type Look = {
   readonly answered: number;
 };
 
-export type Verdict = "doubtful" | "silent" | "heard";
+export type Verdict = (typeof VERDICTS)[number][1] | "heard";
 
 /** Returns what says, look by look, that the server seems to have fallen silent, that it has, and later that it is heard again. */
 export function pulse(): (look: Look) => Verdict | undefined {
@@ -36,43 +44,43 @@ export function pulse(): (look: Look) => Verdict | undefined {
   let askedWhenHeard = 0;
   let heard = 0;
   let silent = 0;
-  let isSilent = false;
   return (look) => {
     const came = look.received > before.received || look.answered > before.answered;
     const sentMedia = look.sent - before.sent >= MEDIA_BYTES;
-    const silentBefore = silent;
     before = look;
     if (came) {
-      heard += 1;
+      const wasSilent = silent >= SILENT_LOOKS;
+      heard = wasSilent ? 1 : heard + 1;
       silent = 0;
       askedWhenHeard = look.asked;
-      if (!isSilent) return undefined;
-      isSilent = false;
-      return "heard";
+      return wasSilent ? "heard" : undefined;
     }
-    if (sentMedia) silent += 1;
-    else if (look.asked - askedWhenHeard >= UNANSWERED_CHECKS) silent += CHECK_WEIGHT;
     if (heard < HEARD_LOOKS) return undefined;
-    if (silent < SILENT_LOOKS)
-      return silentBefore < DOUBTFUL_LOOKS && silent >= DOUBTFUL_LOOKS ? "doubtful" : undefined;
-    heard = silent = 0;
-    isSilent = true;
-    return "silent";
+    const silentBefore = silent;
+    // After that ICE is restarted, which is a question by itself, whatever the browser still sends.
+    if (sentMedia || silent >= SILENT_LOOKS) silent += 1;
+    else if (look.asked - askedWhenHeard >= UNANSWERED_CHECKS) silent += CHECK_WEIGHT;
+    return VERDICTS.find(([looks]) => silentBefore < looks && silent >= looks)?.[1];
   };
 }
 
 export type PulseEvents = {
   readonly onDoubtful: () => void;
-  /** `byUdp`: and it was UDP that it had come by. */
-  readonly onSilent: (byUdp: boolean) => void;
+  readonly onSilent: () => void;
+  /** It goes on, and it was UDP that it had come by. */
+  readonly onBlocked: () => void;
   readonly onHeard: () => void;
 };
 
 type Entry = Readonly<Record<string, unknown>>;
 
 /** Watches a connection until it is closed. A browser alone waits for many seconds before it says that it is disconnected. */
-export function watchPulse(connection: RTCPeerConnection, { onDoubtful, onSilent, onHeard }: PulseEvents): void {
+export function watchPulse(
+  connection: RTCPeerConnection,
+  { onDoubtful, onSilent, onBlocked, onHeard }: PulseEvents,
+): void {
   const look = pulse();
+  let wasByUdp = false;
   const timer = setInterval(() => {
     if (connection.signalingState === "closed") return clearInterval(timer);
     void connection.getStats().then((report) => {
@@ -86,7 +94,11 @@ export function watchPulse(connection: RTCPeerConnection, { onDoubtful, onSilent
         answered: sum("responsesReceived"),
       });
       if (verdict === "doubtful") onDoubtful();
-      if (verdict === "silent") onSilent(isByUdp(entries, pairs));
+      if (verdict === "silent") {
+        wasByUdp = isByUdp(entries, pairs);
+        onSilent();
+      }
+      if (verdict === "blocked" && wasByUdp) onBlocked();
       if (verdict === "heard") onHeard();
     });
   }, LOOK_EVERY_MS);

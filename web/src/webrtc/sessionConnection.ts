@@ -103,10 +103,8 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
       ({ watchPulse }) =>
         watchPulse(connection, {
           onDoubtful: () => on.doubtful?.(),
-          onSilent(byUdp) {
-            if (byUdp) on.blocked?.(true);
-            health.deaf("restartIce");
-          },
+          onSilent: () => health.deaf("restartIce"),
+          onBlocked: () => on.blocked?.(true),
           onHeard: () => on.blocked?.(false),
         }),
       () => {},

@@ -204,6 +204,20 @@ describe("the heartbeat", () => {
     expect(FakeWebSocket.last().closedWith, "no word that somebody has left").toBe(4002);
   });
 
+  test("a connection that stood and does not answer after waking is replaced at once, another one later", () => {
+    const { page } = open();
+    pingFor(6_000);
+    page.woke();
+    vi.advanceTimersByTime(750);
+    expect(FakeWebSocket.opened).toHaveLength(2);
+    FakeWebSocket.last().accept().hear(WELCOME);
+    page.woke();
+    vi.advanceTimersByTime(750);
+    expect(FakeWebSocket.opened).toHaveLength(2);
+    vi.advanceTimersByTime(1_000);
+    expect(FakeWebSocket.opened).toHaveLength(3);
+  });
+
   test("an answer after waking is enough", () => {
     const { page, last } = open();
     page.woke();

@@ -57,7 +57,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** An attempt older than this began before the network was back: waking starts it over. */
 const STALE_ATTEMPT_MS = 1_000;
 /** How long the server may take to answer a ping that was sent because of a doubt. Lower: a slow network is connected to anew for nothing. */
-const DOUBT_MS = 1_000;
+const DOUBT_MS = 750;
 /** A connection that stood this long was a good one: the next failure starts counting anew. */
 const STEADY_MS = 5_000;
 /** More than this unsent in the socket means that nothing gets through any more. */
@@ -173,13 +173,20 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
 
   /** Any message is a sign of life. */
   function heard(): void {
-    if (state.name === "open") expectSignOfLife(silenceAllowed(state.limits));
+    if (state.name === "open") expectSignOfLife(silenceAllowed(state.limits), () => lost("silent"));
   }
 
-  function expectSignOfLife(withinMs: number): void {
+  function expectSignOfLife(withinMs: number, otherwise: () => void): void {
     if (state.name !== "open") return;
     clearTimeout(state.watchdog);
-    state.watchdog = setTimeout(() => lost("silent"), withinMs);
+    state.watchdog = setTimeout(otherwise, withinMs);
+  }
+
+  /** It is the way to the server that is gone, not the server, so nobody else comes at the same time. */
+  function unanswered(): void {
+    const atOnce = isSteady();
+    lost("unanswered");
+    if (atOnce) wake();
   }
 
   function lost(why: string, final?: ClientErrorCode): void {
@@ -228,7 +235,7 @@ export function signalingSocket(options: SignalingSocketOptions): SignalingSocke
     if (state.name === "connecting" && performance.now() - state.since > STALE_ATTEMPT_MS) return connect();
     if (state.name !== "open") return;
     send({ type: "ping" });
-    expectSignOfLife(DOUBT_MS);
+    expectSignOfLife(DOUBT_MS, unanswered);
   }
 
   function send(message: ClientMessage): boolean {
