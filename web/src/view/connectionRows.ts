@@ -1,14 +1,16 @@
 /** The numbers of a connection in words, for the diagnostics and for the details of one person. */
 
 import { wayOf } from "../app/quality";
+import type { Language } from "../app/settings";
+import { DIALOG_WORDS } from "../app/text/dialogs";
 import type { Dictionary } from "../app/text/en";
 import type { PeerStats } from "../webrtc/types";
 
 export type Row = { readonly name: string; readonly value: string };
 
 /** Returns what is known, in the order of the diagnostics' columns but for the person. */
-export function connectionRows(stats: PeerStats, text: Dictionary, language: string): readonly Row[] {
-  const { columns, unknown, bitrate, milliseconds, height } = text.diagnostics;
+export function connectionRows(stats: PeerStats, text: Dictionary, language: Language): readonly Row[] {
+  const { columns, unknown, bitrate, milliseconds, height } = DIALOG_WORDS[language].diagnostics;
   const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
   const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
   const written = (value: number | undefined, write: (written: string) => string = (it) => it): string =>

@@ -6,7 +6,6 @@ import type { RecordingOutcome } from "../recording";
 import type { Action } from "../rights";
 import type { RoomNameProblem } from "../roomName";
 import type { Background, Theme } from "../settings";
-import type { ShortcutAction } from "../shortcuts";
 import type { ClientErrorCode, Path } from "../../webrtc/types";
 import type { Trouble } from "../people";
 import type { Quality, Way } from "../quality";
@@ -239,23 +238,6 @@ export const en = {
   } satisfies Record<Reaction | "title", string>,
   meeting: {
     title: "Manage the meeting",
-    lobby: "Newcomers wait to be let in",
-    lobbyHint: "They see nothing of the room but its name until then.",
-    locked: "Locked",
-    lockedHint: "Nobody new comes in.",
-    password: "Password for newcomers",
-    passwordSet: "A password is needed to come in.",
-    setPassword: "Set password",
-    removePassword: "Remove password",
-    places: "Maximum number of people",
-    placesHint: "Not more than the server allows. Whoever is in already stays.",
-    setPlaces: "Set number",
-    muteAll: "Mute everybody",
-    muteAllHint: "Everybody but moderators. They can unmute themselves.",
-    ownerLink: "Copy the owner link",
-    ownerLinkHint: "Whoever opens it owns this room. Keep it, or hand it on.",
-    newOwnerLink: "Replace the owner link",
-    newOwnerLinkHint: "The one from before makes nobody an owner any more.",
     end: "End for everybody",
     knocks: (name: string) => `${name} wants to come in.`,
     knock: (count: number) =>
@@ -270,8 +252,6 @@ export const en = {
     records: (name: string) => `${name} is recording this call.`,
     youRecord: "You are recording this call.",
     youWillRecord: "You will be recording in a few seconds. Everybody has been told, and can leave.",
-    allRecord: "Everybody may record",
-    allRecordHint: "Otherwise moderators may. Everybody is told in either case.",
   },
   questions: {
     remove: (name: string) => `Remove ${name} from the room?`,
@@ -319,60 +299,6 @@ export const en = {
     onlyVideoHint: "The others are heard all the same.",
   } satisfies Record<Layout | "onlyVideo" | "onlyVideoHint", string>,
   themes: { auto: "Automatic", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
-
-  shortcuts: {
-    title: "Keyboard shortcuts",
-    actions: {
-      toggleMic: "Microphone on or off",
-      toggleCam: "Camera on or off",
-      toggleScreen: "Share the screen, or stop",
-      toggleHand: "Raise or lower your hand",
-      toggleChat: "Chat",
-      togglePeople: "People",
-      toggleLayout: "Everybody alike, or who speaks large",
-      previousPage: "Previous page of people",
-      nextPage: "Next page of people",
-      fullScreen: "Full screen",
-      copyLink: "Copy link",
-      diagnostics: "Diagnostics",
-      shortcuts: "These shortcuts",
-    } satisfies Record<ShortcutAction, string>,
-    talk: "Hold to talk while the microphone is off",
-    talkKey: "Space",
-    letters: "Single-letter shortcuts and the space bar",
-    or: "or",
-  },
-
-  diagnostics: {
-    title: "Diagnostics",
-    hint: "Nothing of this is sent anywhere. The report holds no names, addresses or keys.",
-    links: "Links",
-    noLinks: "No links to others yet.",
-    errors: "Errors",
-    noErrors: "No errors.",
-    events: "Events",
-    noEvents: "No events yet.",
-    columns: {
-      peer: "Person",
-      path: "Path",
-      state: "State",
-      ice: "ICE",
-      candidates: "Candidates",
-      protocol: "Protocol",
-      send: "Sending",
-      receive: "Receiving",
-      loss: "Loss",
-      roundTrip: "Round trip",
-      frames: "Frames",
-      codec: "Codec",
-      picture: "Picture",
-      layer: "Layer",
-    },
-    height: (lines: string) => `${lines} lines`,
-    bitrate: (kilobits: string) => `${kilobits} kbit/s`,
-    milliseconds: (ms: string) => `${ms} ms`,
-    unknown: "–",
-  },
 
   connection: { title: (name: string) => `Connection to ${name}`, nothing: "There is no connection yet." },
   /** How media travel, and what stands in their way. Names stand for people: nothing is said of them, only of their networks. */

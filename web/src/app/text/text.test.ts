@@ -2,24 +2,26 @@ import { describe, expect, test } from "vitest";
 import { LANGUAGES, type Language } from "../settings";
 import { CHECKUP_WORDS } from "./checkup";
 import { de } from "./de";
+import { DIALOG_WORDS } from "./dialogs";
 import { en, type Dictionary } from "./en";
 import { fr } from "./fr";
 import { it } from "./it";
 import { pt } from "./pt";
 import { es } from "./es";
 
-const withCheckup = (language: Language, dictionary: Dictionary) => ({
+const withAll = (language: Language, dictionary: Dictionary) => ({
   ...dictionary,
   checkup: CHECKUP_WORDS[language],
+  dialogs: DIALOG_WORDS[language],
 });
 
 const DICTIONARIES = {
-  de: withCheckup("de", de),
-  en: withCheckup("en", en),
-  es: withCheckup("es", es),
-  fr: withCheckup("fr", fr),
-  it: withCheckup("it", it),
-  pt: withCheckup("pt", pt),
+  de: withAll("de", de),
+  en: withAll("en", en),
+  es: withAll("es", es),
+  fr: withAll("fr", fr),
+  it: withAll("it", it),
+  pt: withAll("pt", pt),
 } satisfies Record<Language, Dictionary>;
 
 describe.each(LANGUAGES)("%s", (language) => {

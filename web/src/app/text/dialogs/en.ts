@@ -1,0 +1,83 @@
+/** The words of the larger dialogs, which are fetched with them. */
+
+import type { ShortcutAction } from "../../shortcuts";
+
+export const en = {
+  manage: {
+    lobby: "Newcomers wait to be let in",
+    lobbyHint: "They see nothing of the room but its name until then.",
+    locked: "Locked",
+    lockedHint: "Nobody new comes in.",
+    password: "Password for newcomers",
+    passwordSet: "A password is needed to come in.",
+    setPassword: "Set password",
+    removePassword: "Remove password",
+    places: "Maximum number of people",
+    placesHint: "Not more than the server allows. Whoever is in already stays.",
+    setPlaces: "Set number",
+    muteAll: "Mute everybody",
+    muteAllHint: "Everybody but moderators. They can unmute themselves.",
+    ownerLink: "Copy the owner link",
+    ownerLinkHint: "Whoever opens it owns this room. Keep it, or hand it on.",
+    newOwnerLink: "Replace the owner link",
+    newOwnerLinkHint: "The one from before makes nobody an owner any more.",
+    allRecord: "Everybody may record",
+    allRecordHint: "Otherwise moderators may. Everybody is told in either case.",
+  },
+
+  shortcuts: {
+    title: "Keyboard shortcuts",
+    actions: {
+      toggleMic: "Microphone on or off",
+      toggleCam: "Camera on or off",
+      toggleScreen: "Share the screen, or stop",
+      toggleHand: "Raise or lower your hand",
+      toggleChat: "Chat",
+      togglePeople: "People",
+      toggleLayout: "Everybody alike, or who speaks large",
+      previousPage: "Previous page of people",
+      nextPage: "Next page of people",
+      fullScreen: "Full screen",
+      copyLink: "Copy link",
+      diagnostics: "Diagnostics",
+      shortcuts: "These shortcuts",
+    } satisfies Record<ShortcutAction, string>,
+    talk: "Hold to talk while the microphone is off",
+    talkKey: "Space",
+    letters: "Single-letter shortcuts and the space bar",
+    or: "or",
+  },
+
+  diagnostics: {
+    title: "Diagnostics",
+    hint: "Nothing of this is sent anywhere. The report holds no names, addresses or keys.",
+    links: "Links",
+    noLinks: "No links to others yet.",
+    errors: "Errors",
+    noErrors: "No errors.",
+    events: "Events",
+    noEvents: "No events yet.",
+    columns: {
+      peer: "Person",
+      path: "Path",
+      state: "State",
+      ice: "ICE",
+      candidates: "Candidates",
+      protocol: "Protocol",
+      send: "Sending",
+      receive: "Receiving",
+      loss: "Loss",
+      roundTrip: "Round trip",
+      frames: "Frames",
+      codec: "Codec",
+      picture: "Picture",
+      layer: "Layer",
+    },
+    height: (lines: string) => `${lines} lines`,
+    bitrate: (kilobits: string) => `${kilobits} kbit/s`,
+    milliseconds: (ms: string) => `${ms} ms`,
+    unknown: "–",
+  },
+};
+
+export type DialogWords = typeof en;
