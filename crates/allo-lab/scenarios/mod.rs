@@ -116,6 +116,7 @@ fn settle(alice: &Participant, bob: &Participant, bobs_id: &ParticipantId) -> Ro
         locked: Some(true),
         participants_max: None,
         recorders: None,
+        one_screen: None,
     });
     let looks = (0..LOOKS_MAX).map(|_| bob.wait_for_media().room);
     let is_settled =

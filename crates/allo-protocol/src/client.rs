@@ -216,6 +216,9 @@ pub enum ClientMessage {
         /// Who may record.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recorders: Option<Recorders>,
+        /// Whether one screen at a time may be shared. What is shared already goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        one_screen: Option<bool>,
     },
     /// Sets the password that newcomers need, as a moderator.
     SetPassword {

@@ -98,6 +98,8 @@ pub struct RoomSettings {
     pub participants_max: u32,
     /// Who may record.
     pub recorders: Recorders,
+    /// Whether one screen at a time may be shared.
+    pub one_screen: bool,
     /// Who is to be shown large to everyone; absent for nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spotlight: Option<ParticipantId>,

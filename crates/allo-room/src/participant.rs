@@ -25,7 +25,7 @@ pub(crate) struct Member {
     pub(crate) name: DisplayName,
     pub(crate) devices: Devices,
     pub(crate) presence: Presence,
-    /// What a moderator turned off, and which one, until it is turned on again.
+    /// What somebody else turned off, and who, until it is turned on again.
     pub(crate) turned_off: BTreeMap<Device, ParticipantId>,
     /// The place of their raised hand.
     pub(crate) hand: Option<u32>,
@@ -187,6 +187,12 @@ impl Member {
         // The word that it was turned off may have been lost with the connection.
         self.turned_off.keys().for_each(|device| self.devices.turn_off(*device));
         self.presence = Presence::Online(arrival.connection);
+    }
+
+    /// Turns off a device for somebody who wishes it, until they turn it on again.
+    pub(crate) fn turn_off(&mut self, device: Device, by: &ParticipantId) {
+        self.devices.turn_off(device);
+        self.turned_off.insert(device, by.clone());
     }
 
     /// Takes what they say about their devices.

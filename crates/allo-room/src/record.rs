@@ -71,6 +71,8 @@ pub struct RoomRecord {
     pub(crate) password: Option<PasswordHash>,
     pub(crate) participants_max: Option<u32>,
     pub(crate) recorders: Recorders,
+    #[serde(default)]
+    pub(crate) one_screen: bool,
     /// Where people were banned from.
     #[serde(default)]
     pub(crate) bans: Bans,
@@ -118,6 +120,7 @@ impl RoomRecord {
             password: None,
             participants_max: None,
             recorders: Recorders::Moderators,
+            one_screen: false,
             bans: Bans::default(),
             people: BTreeMap::new(),
         }

@@ -180,10 +180,12 @@ impl Room {
         let mut member = Member::new(id.clone(), name, arrival);
         member.devices.limit(self.may_publish(id));
         self.members.push(member);
+        self.yield_screen(id);
         self.settle_media(id, out);
         self.tell_joined(id, out);
         self.settle_way(now, Some(connection), config, out);
         self.tell_everything(now, id, false, out);
+        self.tell_turned_off(id, out);
         self.renew_links(id, out);
         self.greet_all(id, out);
     }
@@ -197,8 +199,12 @@ impl Room {
         let may = self.may_publish(id);
         let Some(member) = self.find_mut(id) else { return };
         let is_same_instance = member.instance == arrival.instance;
+        let was_sharing = is_same_instance && member.devices.screen;
         member.attach(name, arrival);
         member.devices.limit(may);
+        if !was_sharing {
+            self.yield_screen(id);
+        }
         if !is_same_instance {
             self.media.forget_condition(id);
             self.forget_files(id, out);
@@ -329,9 +335,13 @@ impl Room {
         }
         let before = self.describe(id);
         let name = name.map(|name| self.name_of(id, name));
-        if let Some(member) = self.find_mut(id) {
-            member.name = name.unwrap_or_else(|| member.name.clone());
-            member.change_devices(change);
+        let Some(member) = self.find_mut(id) else { return Ok(()) };
+        let was_sharing = member.devices.screen;
+        member.name = name.unwrap_or_else(|| member.name.clone());
+        member.change_devices(change);
+        if !was_sharing && change.screen == Some(true) {
+            self.yield_screen(id);
+            self.tell_turned_off(id, out);
         }
         self.tell_change(id, before.as_ref(), out);
         Ok(())

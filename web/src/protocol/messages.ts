@@ -242,6 +242,8 @@ export type ClientMessage =
     readonly lobby?: boolean;
     /** Whether newcomers are refused. */
     readonly locked?: boolean;
+    /** Whether one screen at a time may be shared. What is shared already goes on. */
+    readonly oneScreen?: boolean;
     /** How many may be in the room; whoever is there stays. It counts as far as the server's own limit. */
     readonly participantsMax?: number;
     /** Who may record. */
@@ -756,6 +758,8 @@ export type RoomSettings = {
   readonly lobby?: boolean;
   /** Whether newcomers are refused. */
   readonly locked?: boolean;
+  /** Whether one screen at a time may be shared. */
+  readonly oneScreen?: boolean;
   /** Whether the room has an owner. In one without, nobody can be more than a participant. */
   readonly owned?: boolean;
   /** How many may be in the room at most. */

@@ -54,11 +54,21 @@ async fn ended(robot: &mut Robot) -> EndReason {
     }
 }
 
-const LOBBY: ClientMessage =
-    ClientMessage::SetRoom { lobby: Some(true), locked: None, participants_max: None, recorders: None };
+const LOBBY: ClientMessage = ClientMessage::SetRoom {
+    lobby: Some(true),
+    locked: None,
+    participants_max: None,
+    recorders: None,
+    one_screen: None,
+};
 
-const LOCK: ClientMessage =
-    ClientMessage::SetRoom { lobby: None, locked: Some(true), participants_max: None, recorders: None };
+const LOCK: ClientMessage = ClientMessage::SetRoom {
+    lobby: None,
+    locked: Some(true),
+    participants_max: None,
+    recorders: None,
+    one_screen: None,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read_by_those_it_is_for_and_by_latecomers() {

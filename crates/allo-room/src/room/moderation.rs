@@ -19,6 +19,7 @@ pub(crate) struct RoomChange {
     pub(crate) locked: Option<bool>,
     pub(crate) participants_max: Option<u32>,
     pub(crate) recorders: Option<Recorders>,
+    pub(crate) one_screen: Option<bool>,
 }
 
 /// How somebody is put out.
@@ -60,6 +61,7 @@ impl Room {
             password: record.is_some_and(|record| record.password.is_some()),
             participants_max: self.places(),
             recorders: record.map(|record| record.recorders).unwrap_or_default(),
+            one_screen: record.is_some_and(|record| record.one_screen),
             spotlight: self.spotlight.clone(),
         }
     }
@@ -78,6 +80,7 @@ impl Room {
             record.lobby = change.lobby.unwrap_or(record.lobby);
             record.locked = change.locked.unwrap_or(record.locked);
             record.recorders = change.recorders.unwrap_or(record.recorders);
+            record.one_screen = change.one_screen.unwrap_or(record.one_screen);
             let asked = change.participants_max.map(|places_asked| places_asked.clamp(1, places));
             record.participants_max = asked.or(record.participants_max);
         }
@@ -160,14 +163,26 @@ impl Room {
         for id in concerned {
             let before = self.describe(&id);
             let Some(member) = self.find_mut(&id) else { continue };
-            member.devices.turn_off(device);
-            member.turned_off.insert(device, by.clone());
+            member.turn_off(device, by);
             if let Some(connection) = member.connection() {
                 out.message(connection, ServerMessage::TurnedOff { device, by: by.clone() });
             }
             self.tell_change(&id, before.as_ref(), out);
         }
         Ok(())
+    }
+
+    /// Where one screen at a time may be shared, turns off that of somebody who has just turned it on while another one is shared, as if whoever
+    /// shares that had done it. They are still to be told.
+    pub(super) fn yield_screen(&mut self, id: &ParticipantId) {
+        if !self.record.as_ref().is_some_and(|record| record.one_screen) {
+            return;
+        }
+        let shares = |member: &&Member| member.devices.screen && member.id != *id;
+        let Some(by) = self.members.iter().find(shares).map(|member| member.id.clone()) else { return };
+        if let Some(member) = self.find_mut(id).filter(|member| member.devices.screen) {
+            member.turn_off(Device::Screen, &by);
+        }
     }
 
     /// Tells somebody again what was turned off: the word may have been lost.

@@ -61,8 +61,8 @@ impl Rooms {
                 self.in_room(seat, |room, id, out| room.set_recording(id, recording, out));
                 Ok(())
             }
-            ClientMessage::SetRoom { lobby, locked, participants_max, recorders } => {
-                let change = RoomChange { lobby, locked, participants_max, recorders };
+            ClientMessage::SetRoom { lobby, locked, participants_max, recorders, one_screen } => {
+                let change = RoomChange { lobby, locked, participants_max, recorders, one_screen };
                 self.in_room(seat, |room, _, out| room.change(change, out));
                 if lobby == Some(false) {
                     self.admit_newcomers(now, seat);

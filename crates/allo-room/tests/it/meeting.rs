@@ -71,7 +71,7 @@ pub(crate) fn set_role(whom: &ParticipantId, role: Role) -> ClientMessage {
 
 /// Turns the lobby or the lock on or off.
 pub(crate) fn settled(lobby: Option<bool>, locked: Option<bool>) -> ClientMessage {
-    ClientMessage::SetRoom { lobby, locked, participants_max: None, recorders: None }
+    ClientMessage::SetRoom { lobby, locked, participants_max: None, recorders: None, one_screen: None }
 }
 
 /// Returns who waits, by the last word about it.
@@ -461,6 +461,7 @@ fn a_room_holds_as_many_as_its_moderators_say() {
         locked: None,
         participants_max: Some(participants_max),
         recorders: None,
+        one_screen: None,
     };
     world.say(ada, ask(1_000_000));
     assert_eq!(settings(&world.heard(ada)), None, "the server has its own limit");
@@ -502,6 +503,62 @@ fn a_device_that_is_turned_off_stays_off_until_its_owner_turns_it_on() {
         ClientMessage::UpdateSelf { display_name: None, mic: Some(true), cam: None, screen: None },
     );
     assert!(world.snapshot_of(ada)[1].mic);
+}
+
+#[test]
+fn where_one_screen_may_be_shared_a_second_one_is_turned_off() {
+    let mut world = World::with(RoomsConfig { has_media: true, ..RoomsConfig::default() });
+    let (ada, ada_id) = opened(&mut world, "family", 1);
+    let [(grace, grace_id), (alan, _)] = [2, 3].map(|n| world.join("family", n));
+    let share =
+        |is_on| ClientMessage::UpdateSelf { display_name: None, mic: None, cam: None, screen: Some(is_on) };
+    let screens = |world: &mut World| -> Vec<bool> {
+        world.snapshot_of(ada).iter().map(|participant| participant.screen).collect()
+    };
+    let one = |one_screen| ClientMessage::SetRoom {
+        lobby: None,
+        locked: None,
+        participants_max: None,
+        recorders: None,
+        one_screen: Some(one_screen),
+    };
+    for whose in [ada, grace] {
+        world.say(whose, share(true));
+    }
+    world.say(ada, one(true));
+    assert!(settings(&world.heard(grace)).unwrap().one_screen);
+    assert_eq!(screens(&mut world), [true, true, false], "what is shared already goes on");
+
+    world.say(grace, share(false));
+    world.say(grace, share(true));
+    let told = ServerMessage::TurnedOff { device: Device::Screen, by: ada_id.clone() };
+    assert!(world.heard(grace).contains(&told));
+    world.say(alan, share(true));
+    assert!(world.heard(alan).contains(&told));
+    assert_eq!(screens(&mut world), [true, false, false]);
+    world.commands();
+    let tracks = [("0", Source::Screen), ("1", Source::Mic)]
+        .map(|(mid, source)| MediaTrack { mid: mid.to_owned(), source });
+    world.say(
+        grace,
+        ClientMessage::MediaOffer { session: MediaSession(1), sdp: "v=0".to_owned(), tracks: tracks.into() },
+    );
+    let is_withheld = |command: &MediaCommand| matches!(command, MediaCommand::Mute { track, is_muted: true } if track.mid == "0");
+    assert!(world.commands().iter().any(is_withheld), "whatever the client sends");
+
+    world.hang_up(ada, None);
+    world.join_sharing("family", 1);
+    world.say(grace, share(true));
+    assert!(world.heard(grace).contains(&told), "whoever shares and comes back shares on");
+    world.restart(RoomsConfig::default());
+    let (grace, _) = world.join_sharing("family", 2);
+    let (ada_again, _) = world.join_sharing("family", 1);
+    let told = ServerMessage::TurnedOff { device: Device::Screen, by: grace_id };
+    assert!(world.heard(ada_again).contains(&told), "after a restart it is whoever comes first");
+    world.say(grace, share(false));
+    world.say(ada_again, share(true));
+    let shared: Vec<bool> = world.snapshot_of(grace).iter().map(|it| it.screen).collect();
+    assert_eq!(shared, [false, true]);
 }
 
 fn may_not_speak(whom: &ParticipantId) -> ClientMessage {
@@ -666,7 +723,16 @@ fn who_records_says_so_to_everyone() {
     world.say(grace, record.clone());
     assert_eq!(errors(&world.heard(grace)), [(ErrorCode::NotAllowed, false)]);
     let recorders = Some(Recorders::Everyone);
-    world.say(ada, ClientMessage::SetRoom { lobby: None, locked: None, participants_max: None, recorders });
+    world.say(
+        ada,
+        ClientMessage::SetRoom {
+            lobby: None,
+            locked: None,
+            participants_max: None,
+            recorders,
+            one_screen: None,
+        },
+    );
     world.say(grace, record.clone());
     assert!(updated(&world.heard(ada)).unwrap().recording);
     world.hang_up(grace, Some(4001));

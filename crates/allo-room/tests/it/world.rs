@@ -179,9 +179,22 @@ impl World {
     }
 
     pub(crate) fn join_as(&mut self, room: &str, key: u8, instance: u8) -> (ConnectionId, ParticipantId) {
+        self.join_by(join(room, key, instance))
+    }
+
+    /// Joins with a screen that is shared.
+    pub(crate) fn join_sharing(&mut self, room: &str, key: u8) -> (ConnectionId, ParticipantId) {
+        let mut message = join(room, key, 0);
+        if let ClientMessage::Join { screen, .. } = &mut message {
+            *screen = true;
+        }
+        self.join_by(message)
+    }
+
+    fn join_by(&mut self, message: ClientMessage) -> (ConnectionId, ParticipantId) {
         let connection = self.connect();
         self.say(connection, hello());
-        self.say(connection, join(room, key, instance));
+        self.say(connection, message);
         let you = self.inboxes[&connection].iter().find_map(|message| match message {
             ServerMessage::Snapshot { you, .. } => Some(you.clone()),
             _ => None,

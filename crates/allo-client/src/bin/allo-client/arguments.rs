@@ -23,8 +23,8 @@ const SLOTS: i64 = SLOTS_MAX as i64;
 ///
 /// Prints what happens and, once a second, what was received, as JSON lines. Reads commands from standard input: mute,
 /// unmute, cam on, cam off, cut SECONDS, network-changed, report, leave; and of the meeting: chat TEXT, hand up, hand down, lobby on,
-/// lobby off, lock, unlock, places NUMBER, password TEXT, password, admit all, end, and admit, deny, remove, ban, mute, owner, moderator or
-/// participant with the id of somebody. Of files: send PATH, and cancel NUMBER, which takes back one's own and takes another's no more. What
+/// lobby off, lock, unlock, one-screen on, one-screen off, places NUMBER, password TEXT, password, admit all, end, and admit, deny, remove, ban,
+/// mute, owner, moderator or participant with the id of somebody. Of files: send PATH, and cancel NUMBER, which takes back one's own and takes another's no more. What
 /// becomes of files is also said in sentences on standard error.
 #[derive(Debug, Parser)]
 #[command(version)]

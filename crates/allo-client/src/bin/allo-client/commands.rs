@@ -55,7 +55,7 @@ impl Command {
 }
 
 const WORDS: &str = "the commands are: mute, unmute, cam on, cam off, cut SECONDS, network-changed, report, leave; \
-    chat TEXT, hand up, hand down, lobby on, lobby off, lock, unlock, places NUMBER, password TEXT, password, \
+    chat TEXT, hand up, hand down, lobby on, lobby off, lock, unlock, one-screen on, one-screen off, places NUMBER, password TEXT, password, \
     admit all, end, and admit, deny, remove, ban, mute, owner, moderator or participant with an ID; send PATH, cancel NUMBER";
 
 /// Returns what is behind the first word: in a path, spaces count.
@@ -71,6 +71,14 @@ fn meeting(words: &[&str]) -> Option<ClientMessage> {
         locked,
         participants_max,
         recorders: None,
+        one_screen: None,
+    };
+    let one_screen = |is_on| ClientMessage::SetRoom {
+        lobby: None,
+        locked: None,
+        participants_max: None,
+        recorders: None,
+        one_screen: Some(is_on),
     };
     let message = match words {
         ["chat", text @ ..] if !text.is_empty() => ClientMessage::Chat { to: None, text: text.join(" ") },
@@ -80,6 +88,8 @@ fn meeting(words: &[&str]) -> Option<ClientMessage> {
         ["lobby", "off"] => room(Some(false), None, None),
         ["lock"] => room(None, Some(true), None),
         ["unlock"] => room(None, Some(false), None),
+        ["one-screen", "on"] => one_screen(true),
+        ["one-screen", "off"] => one_screen(false),
         ["places", number] => room(None, None, Some(number.parse().ok()?)),
         ["password"] => ClientMessage::SetPassword { password: None },
         ["password", text @ ..] => ClientMessage::SetPassword { password: Some(Password(text.join(" "))) },
