@@ -1,5 +1,6 @@
 /** What an owner does about others in a meeting, on what they see of it; and a headset that comes in the middle of one. */
 
+import type { Page } from "@playwright/test";
 import { enter, expectPeople, join, tile } from "./support/call";
 import { joinCrowd } from "./support/crowd";
 import { expect, test, type Open } from "./support/test";
@@ -99,6 +100,27 @@ test("an owner mutes everybody, asks for what is off, turns people away, locks t
   const question = ada.getByRole("dialog", { name: "End the call for everybody?" });
   await question.getByRole("button", { name: "End for everybody" }).click();
   for (const page of [ada, grace]) await expect(page.getByText("The meeting was ended for everyone.")).toBeVisible();
+});
+
+test("where one screen at a time may be shared, a second one is not, until the first is ended", async ({
+  open,
+  room,
+}) => {
+  const { ada, grace, act } = await meet(open, room);
+  await act("Manage the meeting");
+  await ada.getByLabel("One screen at a time").check();
+  await expect(ada.getByLabel("One screen at a time")).toBeChecked();
+  await ada.keyboard.press("Escape");
+  const share = (page: Page): Promise<void> => page.getByRole("button", { name: "Share screen" }).click();
+  await share(ada);
+  await expect(ada.getByText("You are sharing your screen")).toBeVisible();
+  await expect(tile(grace, "Ada's screen")).toBeVisible();
+  await share(grace);
+  await expect(grace.getByText("Ada is sharing already: in this room it is one screen at a time.")).toBeVisible();
+  await ada.getByRole("button", { name: "Stop sharing" }).first().click();
+  await expect(tile(grace, "Ada's screen")).toHaveCount(0);
+  await share(grace);
+  await expect(tile(ada, "Grace's screen")).toBeVisible();
 });
 
 // The browser's list is a pretended one, as in devices.spec.ts, and so is the opening of what only stands on it.

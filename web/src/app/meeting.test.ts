@@ -94,6 +94,40 @@ describe("being asked to turn something on", () => {
   });
 });
 
+describe("a screen, where one at a time may be shared", () => {
+  const rules: RoomSettings = { oneScreen: true };
+  const shared = after(inCall(participant("a")), here(rules, me(), participant("a", { screen: true })))[0];
+
+  test("is not asked for while another one is shared", () => {
+    const [model, effects] = after(shared, { type: "toggledScreen" });
+    expect(model.announcement).toEqual({ kind: "screenTaken", by: "A" });
+    expect(effects.map(({ type }) => type)).toEqual(["wait"]);
+    expect(room(model).screen.state).toBe("off");
+  });
+
+  test("can be shared once the other one is not, and ended at any time", () => {
+    const [free] = after(shared, here(rules, me(), participant("a")));
+    const [asking, effects] = after(free, { type: "toggledScreen" });
+    expect(effects).toContainEqual({ type: "setScreen", isShared: true });
+    const [on] = after(asking, { type: "screenSettled", outcome: { ok: true, on: true } });
+    const [both] = after(on, here(rules, me({ screen: true }), participant("a", { screen: true })));
+    expect(after(both, { type: "toggledScreen" })[1]).toContainEqual({ type: "setScreen", isShared: false });
+  });
+
+  test("that came second is ended, and it is said why", () => {
+    const [on] = after(
+      inCall(participant("a")),
+      here(rules, me(), participant("a")),
+      { type: "toggledScreen" },
+      { type: "screenSettled", outcome: { ok: true, on: true } },
+      here(rules, me(), participant("a", { screen: true })),
+    );
+    const [model, effects] = after(on, { type: "deviceTurnedOff", device: "screen", by: "a" });
+    expect(effects).toContainEqual({ type: "setScreen", isShared: false });
+    expect(model.announcement).toEqual({ kind: "screenTaken", by: "A" });
+  });
+});
+
 describe("the floor", () => {
   const without = roster(me({ mayPublish: { mic: false, cam: false, screen: false } }), participant("a"));
 

@@ -7,7 +7,7 @@ import type { Effect, Update } from "./effect";
 import type { Message } from "./message";
 import type { ConfirmedOrder, Model, OwnDevice, Person, RoomPage, Sign } from "./model";
 import { toggle } from "./own";
-import { ownRights, personOfId, roleOf } from "./rights";
+import { ownRights, personOfId, roleOf, screenTaker } from "./rights";
 import { toggleScreen } from "./screen";
 import { MAX_NAME_LENGTH } from "./settings";
 import { soundOf } from "./sound";
@@ -54,14 +54,18 @@ export function noteKnocking(model: Model, knocking: readonly Knocker[]): Update
   return [{ ...model, page: { ...page, knocking } }, isNew ? soundOf(model, "knock") : []];
 }
 
-/** A moderator turned off an own device: so it is, and the person may turn it on again. */
+/** A moderator, or whoever shares the one screen that may be, turned off an own device: so it is, and the person may turn it on again. */
 export function beTurnedOff(model: Model, device: Device, by: ParticipantId): Update {
   const { page } = model;
   if (page.page !== "room") return [model, []];
   const [off, orders] = turnOff(model, device);
   if (orders.length === 0) return [model, []];
   const name = personOfId(page, by)?.displayName ?? "";
-  const [told, effects] = announce(off, { kind: "turnedOff", device, by: name });
+  const isTaken = device === "screen" && screenTaker(page)?.id === by;
+  const [told, effects] = announce(
+    off,
+    isTaken ? { kind: "screenTaken", by: name } : { kind: "turnedOff", device, by: name },
+  );
   return [told, [...orders, ...effects]];
 }
 

@@ -310,6 +310,8 @@ export type Announcement =
   | { readonly kind: "refused"; readonly code: ClientErrorCode }
   | { readonly kind: "turnedOff"; readonly device: PublishedDevice; readonly by: string }
   | { readonly kind: "mayNot"; readonly device: PublishedDevice }
+  /** Somebody shares theirs, and it is one at a time. */
+  | { readonly kind: "screenTaken"; readonly by: string }
   | { readonly kind: "role"; readonly role: Role }
   /** Somebody speaks, and nobody hears it: the microphone is off. */
   | { readonly kind: "mutedTalk" }

@@ -47,6 +47,11 @@ export function ownRights(page: RoomPage): MayPublish {
   return personOfId(page, page.self)?.mayPublish ?? EVERYTHING;
 }
 
+/** Returns who keeps one from sharing a screen by sharing theirs. */
+export function screenTaker({ people, rules, self }: RoomPage): Person | undefined {
+  return rules?.oneScreen === true ? people.find(({ id, screen }) => screen && id !== self) : undefined;
+}
+
 /** Returns what one can do about somebody, the gentlest first. */
 export function actionsOn(page: RoomPage, person: Person): readonly Action[] {
   const isSelf = person.id === page.self;

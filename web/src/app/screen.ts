@@ -4,7 +4,7 @@ import type { DeviceOutcome } from "../webrtc/types";
 import { announce } from "./announcement";
 import type { Effect, Update } from "./effect";
 import type { Model, OwnDevice, RoomPage } from "./model";
-import { ownRights } from "./rights";
+import { ownRights, screenTaker } from "./rights";
 
 const OFF: OwnDevice = { state: "off", problem: null };
 
@@ -15,6 +15,8 @@ export function toggleScreen(model: Model): Update {
   if (page.screen.state === "on")
     return [{ ...model, page: { ...page, screen: OFF } }, [{ type: "setScreen", isShared: false }]];
   if (!ownRights(page).screen) return announce(model, { kind: "mayNot", device: "screen" });
+  const taker = screenTaker(page);
+  if (taker) return announce(model, { kind: "screenTaken", by: taker.displayName });
   // Another one is sharp first, whatever the one before was.
   const reset: Effect[] = page.screenContent === "detail" ? [] : [{ type: "setScreenContent", content: "detail" }];
   const next: RoomPage = { ...page, screen: { state: "opening" }, screenContent: "detail" };

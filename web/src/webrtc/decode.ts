@@ -112,6 +112,7 @@ const settings = object<RoomSettings>(
     password: boolean,
     participantsMax: u32,
     recorders: oneOf(["moderators", "everyone"], "moderators"),
+    oneScreen: boolean,
     spotlight: participantId,
   },
 );

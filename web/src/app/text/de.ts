@@ -340,6 +340,7 @@ export const de: Dictionary = {
       cam: (name) => `${name} hat Ihre Kamera ausgeschaltet. Sie können sie wieder einschalten.`,
       screen: (name) => `${name} hat das Teilen Ihres Bildschirms beendet. Sie können wieder teilen.`,
     },
+    screenTaken: (name) => `${name} teilt schon: In diesem Raum geht nur ein Bildschirm auf einmal.`,
     mayNot: {
       mic: "Die Moderation hat Ihnen das Wort entzogen: Ihr Mikrofon bleibt aus.",
       cam: "Die Moderation hat Ihnen das Wort entzogen: Ihre Kamera bleibt aus.",

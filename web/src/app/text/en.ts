@@ -350,6 +350,7 @@ export const en = {
       cam: (name: string) => `${name} turned your camera off. You can turn it on again.`,
       screen: (name: string) => `${name} stopped your screen sharing. You can share again.`,
     } satisfies Record<PublishedDevice, (name: string) => string>,
+    screenTaken: (name: string) => `${name} is sharing already: in this room it is one screen at a time.`,
     mayNot: {
       mic: "A moderator has taken the floor from you: your microphone stays off.",
       cam: "A moderator has taken the floor from you: your camera stays off.",

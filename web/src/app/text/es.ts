@@ -336,6 +336,7 @@ export const es: Dictionary = {
       cam: (name) => `${name} ha apagado su cámara. Puede volver a encenderla.`,
       screen: (name) => `${name} ha detenido su pantalla compartida. Puede volver a compartirla.`,
     },
+    screenTaken: (name) => `${name} ya está compartiendo: en esta sala solo se comparte una pantalla a la vez.`,
     mayNot: {
       mic: "La moderación le ha quitado la palabra: su micrófono sigue apagado.",
       cam: "La moderación le ha quitado la palabra: su cámara sigue apagada.",

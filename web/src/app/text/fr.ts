@@ -342,6 +342,7 @@ export const fr: Dictionary = {
       cam: (name) => `${name} a éteint votre caméra. Vous pouvez la rallumer.`,
       screen: (name) => `${name} a arrêté votre partage d’écran. Vous pouvez le reprendre.`,
     },
+    screenTaken: (name) => `${name} partage déjà : dans cette salle, c’est un écran à la fois.`,
     mayNot: {
       mic: "Un modérateur vous a retiré la parole : votre micro reste coupé.",
       cam: "Un modérateur vous a retiré la parole : votre caméra reste éteinte.",

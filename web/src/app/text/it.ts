@@ -338,6 +338,7 @@ export const it: Dictionary = {
       cam: (name) => `${name} ha spento la Sua videocamera. Può riaccenderla.`,
       screen: (name) => `${name} ha fermato la condivisione del Suo schermo. Può riprenderla.`,
     },
+    screenTaken: (name) => `${name} sta già condividendo: in questa stanza si condivide uno schermo alla volta.`,
     mayNot: {
       mic: "Chi modera Le ha tolto la parola: il Suo microfono resta spento.",
       cam: "Chi modera Le ha tolto la parola: la Sua videocamera resta spenta.",

@@ -336,6 +336,7 @@ export const pt: Dictionary = {
       cam: (name) => `${name} desligou a sua câmara. Pode voltar a ligá-la.`,
       screen: (name) => `${name} parou a sua partilha de ecrã. Pode voltar a partilhar.`,
     },
+    screenTaken: (name) => `${name} já está a partilhar: nesta sala partilha-se um ecrã de cada vez.`,
     mayNot: {
       mic: "A moderação retirou-lhe a palavra: o seu microfone fica desligado.",
       cam: "A moderação retirou-lhe a palavra: a sua câmara fica desligada.",

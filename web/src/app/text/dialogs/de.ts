@@ -21,6 +21,8 @@ export const de: DialogWords = {
     newOwnerLinkHint: "Der bisherige gibt niemandem mehr den Besitz.",
     allRecord: "Alle dürfen aufnehmen",
     allRecordHint: "Sonst darf es die Moderation. Allen wird es in jedem Fall gesagt.",
+    oneScreen: "Nur ein Bildschirm auf einmal",
+    oneScreenHint: "Solange einer geteilt wird, kann niemand sonst teilen. Was schon geteilt wird, läuft weiter.",
   },
 
   shortcuts: {

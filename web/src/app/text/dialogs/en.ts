@@ -23,6 +23,8 @@ export const en = {
     newOwnerLinkHint: "The one from before makes nobody an owner any more.",
     allRecord: "Everybody may record",
     allRecordHint: "Otherwise moderators may. Everybody is told in either case.",
+    oneScreen: "One screen at a time",
+    oneScreenHint: "While one is shared, nobody else can share theirs. What is shared already goes on.",
   },
 
   shortcuts: {

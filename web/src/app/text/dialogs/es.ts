@@ -21,6 +21,8 @@ export const es: DialogWords = {
     newOwnerLinkHint: "El anterior ya no da la propiedad a nadie.",
     allRecord: "Todos pueden grabar",
     allRecordHint: "Si no, pueden quienes moderan. En cualquier caso se avisa a todos.",
+    oneScreen: "Una sola pantalla a la vez",
+    oneScreenHint: "Mientras se comparte una, nadie más puede compartir la suya. Las que ya se comparten siguen.",
   },
 
   shortcuts: {

@@ -21,6 +21,9 @@ export const fr: DialogWords = {
     newOwnerLinkHint: "Le précédent ne donne plus aucun droit.",
     allRecord: "Tout le monde peut enregistrer",
     allRecordHint: "Sinon, seuls les modérateurs le peuvent. Dans tous les cas, tout le monde en est averti.",
+    oneScreen: "Un seul écran à la fois",
+    oneScreenHint:
+      "Tant qu’un écran est partagé, personne d’autre ne peut partager le sien. Ce qui est déjà partagé continue.",
   },
 
   shortcuts: {

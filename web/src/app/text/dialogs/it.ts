@@ -21,6 +21,9 @@ export const it: DialogWords = {
     newOwnerLinkHint: "Quello di prima non dà più la proprietà a nessuno.",
     allRecord: "Tutti possono registrare",
     allRecordHint: "Altrimenti può farlo chi modera. In ogni caso tutti vengono avvisati.",
+    oneScreen: "Un solo schermo alla volta",
+    oneScreenHint:
+      "Finché se ne condivide uno, nessun altro può condividere il proprio. Quelli già condivisi continuano.",
   },
 
   shortcuts: {

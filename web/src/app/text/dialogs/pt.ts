@@ -21,6 +21,8 @@ export const pt: DialogWords = {
     newOwnerLinkHint: "A anterior já não torna ninguém proprietário.",
     allRecord: "Todos podem gravar",
     allRecordHint: "Caso contrário, pode quem modera. Em qualquer caso, todos são avisados.",
+    oneScreen: "Um só ecrã de cada vez",
+    oneScreenHint: "Enquanto um é partilhado, mais ninguém pode partilhar o seu. O que já é partilhado continua.",
   },
 
   shortcuts: {
