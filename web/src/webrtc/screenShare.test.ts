@@ -24,7 +24,7 @@ test("letters are sharp at first, and the sound is not treated as speech", async
   await share.set(true);
   expect([picture.contentHint, sound.contentHint]).toEqual(["detail", "music"]);
   expect(getDisplayMedia).toHaveBeenCalledWith({
-    video: { frameRate: { ideal: 15, max: 30 } },
+    video: { cursor: "always", frameRate: { ideal: 15, max: 30 } },
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
   });
 });
@@ -36,7 +36,10 @@ test("a film that is shared runs smoothly from the moment that it is said to be 
   share.setContent("motion");
   share.setContent("motion");
   expect(picture.contentHint).toBe("motion");
-  expect(picture.applyConstraints).toHaveBeenCalledExactlyOnceWith({ frameRate: { ideal: 30, max: 30 } });
+  expect(picture.applyConstraints).toHaveBeenCalledExactlyOnceWith({
+    cursor: "always",
+    frameRate: { ideal: 30, max: 30 },
+  });
   expect(changed).toHaveBeenCalledTimes(1);
 });
 

@@ -21,7 +21,12 @@ const RATE_MAX = 30;
 /** What makes speech clearer spoils the sound of a film. */
 const AUDIO: MediaTrackConstraints = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
-const rateOf = (content: ScreenContent): MediaTrackConstraints => ({
+/** TypeScript's own declarations have no `cursor` yet (Screen Capture §5.4). */
+type ScreenConstraints = MediaTrackConstraints & { readonly cursor: "always" };
+
+/** The others are to see what is pointed at. */
+const pictureOf = (content: ScreenContent): ScreenConstraints => ({
+  cursor: "always",
   frameRate: { ideal: SCREEN_RATES[content], max: RATE_MAX },
 });
 
@@ -59,7 +64,7 @@ export function screenShare(onChange: () => void): ScreenShare {
   async function share(): Promise<DeviceOutcome> {
     if (!canShareScreen()) return { ok: false, error: deviceError("deviceUnsupported", "screen") };
     try {
-      hold((await navigator.mediaDevices.getDisplayMedia({ video: rateOf(content), audio: AUDIO })).getTracks());
+      hold((await navigator.mediaDevices.getDisplayMedia({ video: pictureOf(content), audio: AUDIO })).getTracks());
       return { ok: true, on: true };
     } catch (error) {
       const code = codeOf(error);
@@ -86,7 +91,7 @@ export function screenShare(onChange: () => void): ScreenShare {
       if (!picture) return;
       hint(picture);
       // A browser that captures at one pace only goes on as before.
-      picture.applyConstraints(rateOf(content)).catch(() => undefined);
+      picture.applyConstraints(pictureOf(content)).catch(() => undefined);
       onChange();
     },
   };
