@@ -2,7 +2,8 @@
  * Two real browsers on two hosts of the network laboratory (crates/allo-lab), in a call with each other.
  *
  * Arguments: the namespace and the address to open, for each of the two. It says `ready` when both have media, reads a line when the
- * fault has happened, and then says in JSON when media came again after pauses, once they have come for a while.
+ * fault has happened, and then says in JSON when media came again after pauses, once they have come for a while, and when the browser
+ * named another address of its own.
  */
 
 import { chromium } from "@playwright/test";
@@ -76,13 +77,19 @@ async function enter(name, namespace, url) {
 function listen(pauseMs) {
   const connections = [];
   const most = new Map();
-  const heard = { last: Date.now(), again: [], started: Date.now() };
+  const addresses = new Set();
+  const heard = { last: Date.now(), again: [], started: Date.now(), movedAt: null };
   window.heard = heard;
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     constructor(...options) {
       super(...options);
       connections.push(this);
+      this.addEventListener("icecandidate", ({ candidate }) => {
+        if (candidate?.type !== "host" || addresses.has(candidate.address)) return;
+        if (addresses.size > 0) heard.movedAt = Date.now();
+        addresses.add(candidate.address);
+      });
     }
   };
   const sum = () => [...most.values()].reduce((all, one) => all + one, 0);
@@ -128,6 +135,7 @@ async function look(page) {
   const tiles = page.getByRole("list", { name: "People" }).getByRole("listitem");
   return {
     heardAgain: await page.evaluate(() => window.heard.again),
+    movedAt: await page.evaluate(() => window.heard.movedAt),
     people: await tiles.count(),
     isIn: await page.getByRole("button", { name: "Leave", exact: true }).isVisible(),
   };

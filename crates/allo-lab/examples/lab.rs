@@ -54,6 +54,9 @@ mod program {
         ("sleep-60", Scenario::Sleep(Duration::from_mins(1))),
     ];
 
+    /// Runs a scenario once: what came of it, and how long it took a browser to name its new address.
+    type Run = fn(Scenario) -> (Outcome, Option<Duration>);
+
     struct Arguments {
         with_browsers: bool,
         runs: Option<usize>,
@@ -71,10 +74,13 @@ mod program {
             println!("{why}");
             return ExitCode::FAILURE;
         }
-        let mut csv = "scenario,run,participant,recovery_ms,alices_way\n".to_owned();
+        let mut csv = "scenario,run,participant,recovery_ms,alices_way,browser_noticed_ms\n".to_owned();
         let mut has_failed = false;
-        let (run, runs): (fn(Scenario) -> Outcome, _) =
-            if arguments.with_browsers { (browsers::run, BROWSER_RUNS) } else { (scenarios::run, RUNS) };
+        let (run, runs): (Run, _) = if arguments.with_browsers {
+            (browsers::run, BROWSER_RUNS)
+        } else {
+            (|scenario| (scenarios::run(scenario), None), RUNS)
+        };
         let runs = arguments.runs.unwrap_or(runs);
         println!(
             "Times in ms from the fault, or its end, to the end of the last silence of 300 ms or more (browsers: 500 ms of sound and pictures); 0: there was none."
@@ -85,10 +91,18 @@ mod program {
             if !is_named || (arguments.with_browsers && !WITH_BROWSERS.contains(&name)) {
                 continue;
             }
-            let (times, failed) = repeat(name, scenario, run, runs, &mut csv);
-            let of = |share| percentile(&times, share).map_or("-".to_owned(), |time| time.to_string());
-            let (p50, p95, max) = (of(50), of(95), of(100));
-            println!("{name:<18}{runs:>6}{failed:>8}{p50:>8}{p95:>8}{max:>8}");
+            let Times { recovery: times, noticed, failed } = repeat(name, scenario, run, runs, &mut csv);
+            let of = |times: &[u128], share| {
+                percentile(times, share).map_or("-".to_owned(), |time| time.to_string())
+            };
+            let row = |name: &str, failed: &str, times: &[u128]| {
+                let (p50, p95, max) = (of(times, 50), of(times, 95), of(times, 100));
+                println!("{name:<18}{runs:>6}{failed:>8}{p50:>8}{p95:>8}{max:>8}");
+            };
+            row(name, &failed.to_string(), &times);
+            if !noticed.is_empty() {
+                row("  browser noticed", "", &noticed);
+            }
             if name == "no-fault" && times.last().is_some_and(|time| *time > 0) {
                 println!(
                     "The machine was too busy: there were silences without a fault. Do not believe what follows."
@@ -117,31 +131,36 @@ mod program {
         Some(arguments)
     }
 
-    /// Returns the times of both participants in all runs, sorted, and how many runs failed.
-    fn repeat(
-        name: &str,
-        scenario: Scenario,
-        run_one: fn(Scenario) -> Outcome,
-        runs: usize,
-        csv: &mut String,
-    ) -> (Vec<u128>, usize) {
-        let mut times = Vec::new();
-        let mut failed = 0;
+    /// What came of the runs of a scenario. Times are in milliseconds, and sorted.
+    struct Times {
+        /// Of both participants.
+        recovery: Vec<u128>,
+        /// Until the browser named its new address.
+        noticed: Vec<u128>,
+        failed: usize,
+    }
+
+    fn repeat(name: &str, scenario: Scenario, run_one: Run, runs: usize, csv: &mut String) -> Times {
+        let (mut recovery, mut noticed, mut failed) = (Vec::new(), Vec::new(), 0);
         for run in 1..=runs {
             // A run that fails panics; the others go on.
-            let Ok(outcome) = std::thread::spawn(move || run_one(scenario)).join() else {
+            let Ok((outcome, browser_noticed)) = std::thread::spawn(move || run_one(scenario)).join() else {
                 failed += 1;
                 continue;
             };
             let way = if outcome.is_by_tcp { "tcp" } else { "udp" };
-            for (participant, recovery) in ["alice", "bob"].into_iter().zip(outcome.recovery) {
-                let time = recovery.as_millis();
-                writeln!(csv, "{name},{run},{participant},{time},{way}").expect("a string takes all");
-                times.push(time);
+            let seen_at = browser_noticed.map(|time| time.as_millis());
+            let seen = seen_at.map_or(String::new(), |time| time.to_string());
+            for (participant, time) in ["alice", "bob"].into_iter().zip(outcome.recovery) {
+                let time = time.as_millis();
+                writeln!(csv, "{name},{run},{participant},{time},{way},{seen}").expect("a string takes all");
+                recovery.push(time);
             }
+            noticed.extend(seen_at);
         }
-        times.sort_unstable();
-        (times, failed)
+        recovery.sort_unstable();
+        noticed.sort_unstable();
+        Times { recovery, noticed, failed }
     }
 
     /// Returns the smallest time that at least `percent` of all do not exceed.

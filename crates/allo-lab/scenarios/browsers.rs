@@ -17,6 +17,8 @@ use crate::scenarios::{ALICES_URL, BOBS_URL, Outcome, Scenario};
 struct Seen {
     /// When media came again after a pause, in milliseconds since 1970.
     heard_again: Vec<u64>,
+    /// When it named another address of its own.
+    moved_at: Option<u64>,
     people: usize,
     is_in: bool,
 }
@@ -29,12 +31,13 @@ struct Driver {
     said: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
-/// Lets two browsers call each other through the server, lets it happen, and waits until media come both ways.
+/// Lets two browsers call each other through the server, lets it happen, and waits until media come both ways. Returns as well how long
+/// it took alice's browser to name another address of its own, if it did.
 ///
 /// # Panics
 ///
 /// Panics when that takes minutes, when somebody is gone, or when somebody is shown twice.
-pub(crate) fn run(scenario: Scenario) -> Outcome {
+pub(crate) fn run(scenario: Scenario) -> (Outcome, Option<Duration>) {
     let mut lab = Lab::with(&["--topology", "sfu"]);
     let mut driver = Driver::start([(&lab.alice, ALICES_URL), (&lab.bob, BOBS_URL)]);
     assert_eq!(driver.line(), "ready", "both hear and see each other");
@@ -50,12 +53,13 @@ pub(crate) fn run(scenario: Scenario) -> Outcome {
     let seen: [Seen; 2] = serde_json::from_str(&driver.line()).unwrap();
     drop(driver);
     lab.close();
+    let noticed = seen[0].moved_at.map(|at| Duration::from_millis(at.saturating_sub(since)));
     let recovery = seen.map(|seen| {
         assert!(seen.is_in && seen.people == 2, "both are there, once");
         let last = seen.heard_again.iter().map(|at| at.saturating_sub(since)).max();
         Duration::from_millis(last.unwrap_or_default())
     });
-    Outcome { recovery, is_by_tcp: scenario == Scenario::UdpBlocked }
+    (Outcome { recovery, is_by_tcp: scenario == Scenario::UdpBlocked }, noticed)
 }
 
 impl Driver {
