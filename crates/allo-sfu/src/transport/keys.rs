@@ -7,11 +7,10 @@ use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use allo_dtls::Tap;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::crypto::CryptoError;
-use str0m::crypto::dtls::{
-    DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion, SrtpProfile,
-};
+use str0m::crypto::dtls::{DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, SrtpProfile};
 
 use super::gate::Gate;
 use crate::egress::{Profile, Srtp};
@@ -37,13 +36,9 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 #[derive(Debug)]
 struct Listening;
 
-fn usual() -> &'static dyn DtlsProvider {
-    allo_dtls::cryptography().dtls_provider
-}
-
 impl DtlsProvider for Listening {
     fn generate_certificate(&self) -> Option<DtlsCert> {
-        usual().generate_certificate()
+        allo_dtls::cryptography().dtls_provider.generate_certificate()
     }
 
     fn new_dtls(
@@ -53,17 +48,15 @@ impl DtlsProvider for Listening {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        Ok(Box::new(Ear(usual().new_dtls(certificate, now, version, mtu)?, Gate::default())))
+        allo_dtls::connect(certificate, now, version, mtu, Ear(Gate::default()))
     }
 }
 
 #[derive(Debug)]
-struct Ear(Box<dyn DtlsInstance>, Gate);
+struct Ear(Gate);
 
-impl DtlsInstance for Ear {
-    fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        let is_client = self.0.is_active();
-        let output = self.0.poll_output(buffer);
+impl Tap for Ear {
+    fn pass<'a>(&mut self, output: DtlsOutput<'a>, is_active: bool) -> DtlsOutput<'a> {
         if let DtlsOutput::KeyingMaterial(material, profile) = &output {
             let profile = match *profile {
                 SrtpProfile::AES128_CM_SHA1_80 => Some(Profile::Aes128CmSha1),
@@ -72,48 +65,12 @@ impl DtlsInstance for Ear {
                 // The engine offers no other.
                 _ => None,
             };
-            HEARD.set(profile.and_then(|profile| Srtp::new(profile, material, is_client)));
+            HEARD.set(profile.and_then(|profile| Srtp::new(profile, material, is_active)));
         }
         match output {
             // The engine makes nothing of a packet without anything in it.
-            DtlsOutput::ApplicationData(packet) if !self.1.admits(packet) => DtlsOutput::ApplicationData(&[]),
+            DtlsOutput::ApplicationData(packet) if !self.0.admits(packet) => DtlsOutput::ApplicationData(&[]),
             output => output,
         }
-    }
-
-    fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
-    }
-
-    fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.0.handle_packet(packet)
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
-    }
-
-    fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
-    }
-
-    fn is_active(&self) -> bool {
-        self.0.is_active()
-    }
-
-    fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
-    }
-
-    fn is_closing(&self) -> bool {
-        self.0.is_closing()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.0.is_closed()
-    }
-
-    fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
     }
 }
