@@ -2,6 +2,7 @@
 
 /** Lower: more is spent on looking. */
 const LOOK_EVERY_MS = 250;
+const SILENT_LOOKS = 4;
 /**
  * What is said after so many looks in a row at which media were sent and nothing came.
  *
@@ -10,10 +11,9 @@ const LOOK_EVERY_MS = 250;
  */
 const VERDICTS = [
   [2, "doubtful"],
-  [4, "silent"],
+  [SILENT_LOOKS, "silent"],
   [8, "blocked"],
 ] as const;
-const SILENT_LOOKS = 4;
 /** So many bytes in one look are media. Reports of what was received are fewer, and the server does not answer those. */
 const MEDIA_BYTES = 750;
 /**
