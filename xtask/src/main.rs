@@ -21,7 +21,7 @@ Usage: cargo xtask <COMMAND>
   test --quick    The everyday run: no browsers, fewer random schedules
   ci              All that must be green before a commit: the lints, then `test`
   lint            The lints alone: formatting, clippy, documentation, tidy, licences, web checks, generated files
-  lab             Measures how calls recover from faults of the network: 20 runs of each, `--browsers`, `--runs N`, `--csv FILE`
+  lab             Measures how calls recover from faults of the network: 20 runs of each, `--browsers [--direct]`, `--runs N`, `--csv FILE`
   web             Builds the web client and tells its size
   screenshots     Makes pictures of every screen, light and dark, at the sizes of a telephone, a tablet and a desk
   protocol        Writes the JSON Schema and the TypeScript of the protocol to web/src/protocol

@@ -33,7 +33,7 @@ mod program {
     const RUNS: usize = 20;
     const BROWSER_RUNS: usize = 3;
 
-    const HELP: &str = "Usage: cargo xtask lab [--browsers] [--runs N] [--csv FILE] [NAME..]";
+    const HELP: &str = "Usage: cargo xtask lab [--browsers [--direct]] [--runs N] [--csv FILE] [NAME..]";
 
     /// What is run with browsers.
     const WITH_BROWSERS: [&str; 4] = ["no-fault", "udp-blocked", "address-change", "server-killed"];
@@ -57,8 +57,11 @@ mod program {
     /// Runs a scenario once: what came of it, and how long it took a browser to name its new address.
     type Run = fn(Scenario) -> (Outcome, Option<Duration>);
 
+    #[derive(Default)]
     struct Arguments {
         with_browsers: bool,
+        /// Browsers are connected directly.
+        is_direct: bool,
         runs: Option<usize>,
         csv: Option<String>,
         /// All, if none is named.
@@ -76,10 +79,10 @@ mod program {
         }
         let mut csv = "scenario,run,participant,recovery_ms,alices_way,browser_noticed_ms\n".to_owned();
         let mut has_failed = false;
-        let (run, runs): (Run, _) = if arguments.with_browsers {
-            (browsers::run, BROWSER_RUNS)
-        } else {
-            (|scenario| (scenarios::run(scenario), None), RUNS)
+        let (run, runs): (Run, _) = match (arguments.with_browsers, arguments.is_direct) {
+            (true, false) => (browsers::run, BROWSER_RUNS),
+            (true, true) => (browsers::run_direct, BROWSER_RUNS),
+            (false, _) => (|scenario| (scenarios::run(scenario), None), RUNS),
         };
         let runs = arguments.runs.unwrap_or(runs);
         println!(
@@ -118,17 +121,18 @@ mod program {
     }
 
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
-        let mut arguments = Arguments { with_browsers: false, runs: None, csv: None, names: Vec::new() };
+        let mut arguments = Arguments::default();
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--browsers" => arguments.with_browsers = true,
+                "--direct" => arguments.is_direct = true,
                 "--runs" => arguments.runs = Some(words.next()?.parse().ok().filter(|runs| *runs > 0)?),
                 "--csv" => arguments.csv = Some(words.next()?),
                 name if SCENARIOS.iter().any(|(known, _)| *known == name) => arguments.names.push(word),
                 _ => return None,
             }
         }
-        Some(arguments)
+        (arguments.with_browsers || !arguments.is_direct).then_some(arguments)
     }
 
     /// What came of the runs of a scenario. Times are in milliseconds, and sorted.

@@ -38,7 +38,20 @@ struct Driver {
 ///
 /// Panics when that takes minutes, when somebody is gone, or when somebody is shown twice.
 pub(crate) fn run(scenario: Scenario) -> (Outcome, Option<Duration>) {
-    let mut lab = Lab::with(&["--topology", "sfu"]);
+    run_with(scenario, "sfu")
+}
+
+/// The same, where media take the way that is the default: directly, as long as there are two.
+///
+/// # Panics
+///
+/// As [`run`].
+pub(crate) fn run_direct(scenario: Scenario) -> (Outcome, Option<Duration>) {
+    run_with(scenario, "auto")
+}
+
+fn run_with(scenario: Scenario, topology: &str) -> (Outcome, Option<Duration>) {
+    let mut lab = Lab::with(&["--topology", topology]);
     let mut driver = Driver::start([(&lab.alice, ALICES_URL), (&lab.bob, BOBS_URL)]);
     assert_eq!(driver.line(), "ready", "both hear and see each other");
     let since = now_ms();
