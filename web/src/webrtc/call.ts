@@ -135,6 +135,7 @@ export function call(options: CallOptions): Call {
       return connection === "online" ? { mic, cam } : { mic: false, cam: false };
     },
     onChange: () => others.refresh(),
+    onDoubtful: () => socket.wake(),
     on,
   });
   const server = sessions({

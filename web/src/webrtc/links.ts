@@ -23,6 +23,8 @@ export type LinksOptions = {
   readonly sends: (peer: ParticipantId) => Readonly<Record<DeviceKind, boolean>>;
   /** The state or the tracks of a link changed. */
   readonly onChange: () => void;
+  /** Nothing comes from a peer for the moment. */
+  readonly onDoubtful: () => void;
   readonly on: Callbacks;
 };
 
@@ -79,7 +81,8 @@ export const pictureBitrate = (peers: number): number =>
   Math.round(Math.min(PICTURE_BITRATE_MAX, UPLINK_BITRATE / Math.max(1, peers)));
 
 export function links(options: LinksOptions): Links {
-  const { negotiation, iceServers, stream, track, pictureLimits, send, isReachable, sends, onChange, on } = options;
+  const { negotiation, iceServers, stream, track, pictureLimits, send, isReachable, sends, onChange, onDoubtful, on } =
+    options;
   const log = logTo(on.log);
   const all = new Map<ParticipantId, OpenLink>();
   let further: readonly MediaStreamTrack[] = [];
@@ -116,6 +119,7 @@ export function links(options: LinksOptions): Links {
         renewWanted() {
           if (isReachable(peer)) send({ type: "renewLink", to: peer, link: number });
         },
+        doubtful: onDoubtful,
         ...(on.log && { log: on.log }),
       },
     });

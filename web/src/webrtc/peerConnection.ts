@@ -33,6 +33,8 @@ export type PeerConnectionOptions = {
     readonly tracks?: (tracks: readonly MediaStreamTrack[]) => void;
     /** This connection cannot be mended. It asks again until it is closed. */
     readonly renewWanted?: () => void;
+    /** Nothing comes for the moment: the way to the server may be gone, too. */
+    readonly doubtful?: () => void;
     readonly log?: (entry: LogEntry) => void;
   };
 };
@@ -69,9 +71,13 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   const connection = new RTCPeerConnection({ iceServers: [...iceServers], bundlePolicy: "max-bundle" });
   let tracks: readonly MediaStreamTrack[] = [];
   let totals: Totals | undefined;
+  let watching: Promise<void> | undefined;
 
   const health = linkHealth({
-    onState: (state) => on.state?.(state),
+    onState(state) {
+      if (state === "connected") watching ??= watch();
+      on.state?.(state);
+    },
     restartIce,
     renew: () => on.renewWanted?.(),
     log,
@@ -111,6 +117,24 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
 
   function restartIce(): void {
     if (health.wasConnected()) negotiating.restartIce();
+  }
+
+  /** Whoever cannot load it waits for the browser to notice. */
+  function watch(): Promise<void> {
+    return import("./pulse").then(
+      ({ watchPulse }) =>
+        watchPulse(connection, {
+          onDoubtful: () => on.doubtful?.(),
+          // Of who sends nothing there is only a report now and then.
+          onSilent: () => isExpecting() && health.deaf("restartIce"),
+        }),
+      () => {},
+    );
+  }
+
+  function isExpecting(): boolean {
+    const { mic = false, cam = false } = options.expected?.() ?? {};
+    return mic || cam;
   }
 
   function isUp(): boolean {

@@ -1,4 +1,4 @@
-/** Notices that nothing comes from the server any more, and when something does again. Loaded once a session stands. */
+/** Notices that nothing comes from the other end any more, and when something does again. Loaded once a session stands. */
 
 /** Lower: more is spent on looking. */
 const LOOK_EVERY_MS = 250;
@@ -68,8 +68,8 @@ export type PulseEvents = {
   readonly onDoubtful: () => void;
   readonly onSilent: () => void;
   /** It goes on, and it was UDP that it had come by. */
-  readonly onBlocked: () => void;
-  readonly onHeard: () => void;
+  readonly onBlocked?: () => void;
+  readonly onHeard?: () => void;
 };
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -98,8 +98,8 @@ export function watchPulse(
         wasByUdp = isByUdp(entries, pairs);
         onSilent();
       }
-      if (verdict === "blocked" && wasByUdp) onBlocked();
-      if (verdict === "heard") onHeard();
+      if (verdict === "blocked" && wasByUdp) onBlocked?.();
+      if (verdict === "heard") onHeard?.();
     });
   }, LOOK_EVERY_MS);
 }

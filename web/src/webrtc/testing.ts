@@ -162,7 +162,7 @@ export class FakeTransceiver {
     getParameters: () => RTCRtpSendParameters;
     setParameters: (parameters: RTCRtpSendParameters) => Promise<void>;
   };
-  readonly receiver: { readonly track: FakeTrack };
+  readonly receiver: { readonly track: FakeTrack; readonly getStats: () => Promise<Map<string, object>> };
 
   constructor(
     kind: "audio" | "video",
@@ -170,7 +170,7 @@ export class FakeTransceiver {
     readonly direction: string,
     encodings: readonly RTCRtpEncodingParameters[],
   ) {
-    this.receiver = { track: new FakeTrack(kind, "remote") };
+    this.receiver = { track: new FakeTrack(kind, "remote"), getStats: async () => new Map() };
     this.sender = {
       track,
       encodings: [...encodings],
