@@ -124,8 +124,8 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
     return import("./pulse").then(
       ({ watchPulse }) =>
         watchPulse(connection, {
-          onDoubtful: () => on.doubtful?.(),
           // Of who sends nothing there is only a report now and then.
+          onDoubtful: () => isExpecting() && on.doubtful?.(),
           onSilent: () => isExpecting() && health.deaf("restartIce"),
         }),
       () => {},
