@@ -5,6 +5,7 @@ import { hearing, LOOK_EVERY_MS, type Hearing } from "./hearing";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
 import { negotiator, type Signal } from "./negotiation";
+import { pulseOnce } from "./pulseOnce";
 import { senders, type Place } from "./senders";
 import { readArrivals, readHeard, readStats, type LinkStats, type Totals } from "./stats";
 import type { LinkState, LogEntry, Negotiation, PeerStats } from "./types";
@@ -71,11 +72,15 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
   const connection = new RTCPeerConnection({ iceServers: [...iceServers], bundlePolicy: "max-bundle" });
   let tracks: readonly MediaStreamTrack[] = [];
   let totals: Totals | undefined;
-  let watching: Promise<void> | undefined;
+  const watch = pulseOnce(connection, {
+    // Of who sends nothing there is only a report now and then.
+    onDoubtful: () => isExpecting() && on.doubtful?.(),
+    onSilent: () => isExpecting() && health.deaf("restartIce"),
+  });
 
   const health = linkHealth({
     onState(state) {
-      if (state === "connected") watching ??= watch();
+      if (state === "connected") watch();
       on.state?.(state);
     },
     restartIce,
@@ -117,19 +122,6 @@ export function peerConnection(options: PeerConnectionOptions): PeerConnection {
 
   function restartIce(): void {
     if (health.wasConnected()) negotiating.restartIce();
-  }
-
-  /** Whoever cannot load it waits for the browser to notice. */
-  function watch(): Promise<void> {
-    return import("./pulse").then(
-      ({ watchPulse }) =>
-        watchPulse(connection, {
-          // Of who sends nothing there is only a report now and then.
-          onDoubtful: () => isExpecting() && on.doubtful?.(),
-          onSilent: () => isExpecting() && health.deaf("restartIce"),
-        }),
-      () => {},
-    );
   }
 
   function isExpecting(): boolean {

@@ -1,4 +1,4 @@
-/** Notices that nothing comes from the other end any more, and when something does again. Loaded once a session stands. */
+/** Notices that nothing comes from the other end any more, and when something does again. Loaded once a connection stands. */
 
 /** Lower: more is spent on looking. */
 const LOOK_EVERY_MS = 250;

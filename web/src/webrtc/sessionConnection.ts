@@ -4,6 +4,7 @@ import type { Demand, MediaTrack, Source } from "../protocol/messages";
 import { prepareLine } from "./codecs";
 import { linkHealth } from "./linkHealth";
 import { logTo } from "./log";
+import { pulseOnce } from "./pulseOnce";
 import { isSameButForOrigin, withDtx } from "./sdp";
 import { senderLines, type LocalTracks } from "./senderLines";
 import type { Report } from "./stats";
@@ -72,13 +73,18 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   let applied: { readonly offer: string; readonly answer: string } | undefined;
   let lastStep = Promise.resolve();
   let state: LinkState = "new";
-  let watching: Promise<void> | undefined;
   let channel: RTCDataChannel | undefined;
 
+  const watch = pulseOnce(connection, {
+    onDoubtful: () => on.doubtful?.(),
+    onSilent: () => health.deaf("restartIce"),
+    onBlocked: () => on.blocked?.(true),
+    onHeard: () => on.blocked?.(false),
+  });
   const health = linkHealth({
     onState(next) {
       state = next;
-      if (next === "connected") watching ??= watch();
+      if (next === "connected") watch();
       on.state?.(next);
     },
     restartIce() {
@@ -96,20 +102,6 @@ export function sessionConnection(options: SessionConnectionOptions): SessionCon
   sending.open();
   for (let slot = 0; slot < slots.audio; slot += 1) receive("audio");
   for (let slot = 0; slot < slots.video; slot += 1) receive("video");
-
-  /** Whoever cannot load it waits for the browser to notice. */
-  function watch(): Promise<void> {
-    return import("./pulse").then(
-      ({ watchPulse }) =>
-        watchPulse(connection, {
-          onDoubtful: () => on.doubtful?.(),
-          onSilent: () => health.deaf("restartIce"),
-          onBlocked: () => on.blocked?.(true),
-          onHeard: () => on.blocked?.(false),
-        }),
-      () => {},
-    );
-  }
 
   function receive(kind: "audio" | "video"): void {
     prepareLine(connection.addTransceiver(kind, { direction: "recvonly" }));
