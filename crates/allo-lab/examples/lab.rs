@@ -80,8 +80,9 @@ mod program {
         let mut csv = "scenario,run,participant,recovery_ms,alices_way,browser_noticed_ms\n".to_owned();
         let mut has_failed = false;
         let (run, runs): (Run, _) = match (arguments.with_browsers, arguments.is_direct) {
-            (true, false) => (browsers::run, BROWSER_RUNS),
-            (true, true) => (browsers::run_direct, BROWSER_RUNS),
+            (true, false) => (|scenario| browsers::run(scenario, "sfu"), BROWSER_RUNS),
+            // What is the default, and direct as long as there are two.
+            (true, true) => (|scenario| browsers::run(scenario, "auto"), BROWSER_RUNS),
             (false, _) => (|scenario| (scenarios::run(scenario), None), RUNS),
         };
         let runs = arguments.runs.unwrap_or(runs);

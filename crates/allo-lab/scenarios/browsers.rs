@@ -31,26 +31,13 @@ struct Driver {
     said: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
-/// Lets two browsers call each other through the server, lets it happen, and waits until media come both ways. Returns as well how long
+/// Lets two browsers call each other in a room of this topology, lets it happen, and waits until media come both ways. Returns as well how long
 /// it took alice's browser to name another address of its own, if it did.
 ///
 /// # Panics
 ///
 /// Panics when that takes minutes, when somebody is gone, or when somebody is shown twice.
-pub(crate) fn run(scenario: Scenario) -> (Outcome, Option<Duration>) {
-    run_with(scenario, "sfu")
-}
-
-/// The same, where media take the way that is the default: directly, as long as there are two.
-///
-/// # Panics
-///
-/// As [`run`].
-pub(crate) fn run_direct(scenario: Scenario) -> (Outcome, Option<Duration>) {
-    run_with(scenario, "auto")
-}
-
-fn run_with(scenario: Scenario, topology: &str) -> (Outcome, Option<Duration>) {
+pub(crate) fn run(scenario: Scenario, topology: &str) -> (Outcome, Option<Duration>) {
     let mut lab = Lab::with(&["--topology", topology]);
     let mut driver = Driver::start([(&lab.alice, ALICES_URL), (&lab.bob, BOBS_URL)]);
     assert_eq!(driver.line(), "ready", "both hear and see each other");
